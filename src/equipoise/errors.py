@@ -1,0 +1,41 @@
+"""The two ways a command can end badly, and the helpers that word them.
+
+A message gives the rule, what was got, and what to do, on one line:
+``0 < scale <= 1 must hold, but got scale=1.5.``
+"""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["InputError", "WorkError", "printable", "require", "unknown"]
+
+
+class InputError(ValueError):
+    """A user's mistake, found before any work started (exit code 2)."""
+
+
+class WorkError(RuntimeError):
+    """A failure during the work, such as a full disk (exit code 1); what is done stays valid."""
+
+
+def require(holds: bool, rule: str, remedy: str = "", **got: object) -> None:
+    """Raise `InputError` unless `holds`, wording the rule, what was got and the remedy."""
+    if holds:
+        return
+    values = ", ".join(f"{name}={value!r}" for name, value in got.items())
+    raise InputError(f"{rule} must hold, but got {values}." + (f" {remedy}" if remedy else ""))
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """Return the error for a name that is in no catalogue, with the nearest one that is."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1)
+    guess = f" Did you mean {near[0]!r}?" if near else ""
+    shown = ", ".join(known[:30]) + (f", … ({len(known)} in all)" if len(known) > 30 else "")
+    return InputError(f"There is no {kind} {name!r}.{guess} There is: {shown}.")
+
+
+def printable(text: object, limit: int = 120) -> str:
+    """Return a name from someone's data fit for one line: what does not print is escaped."""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+    return shown if len(shown) <= limit else f"{shown[: limit // 2]}…{shown[-limit // 2 :]}"

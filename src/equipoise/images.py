@@ -1,0 +1,170 @@
+"""`ImageSet`, the one type that flows through the house, and `Splits`, three of them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from equipoise.errors import require
+
+__all__ = ["Broken", "ImageSet", "Splits"]
+
+Images = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Labelled images.
+
+    Attributes
+    ----------
+    images : (N, H, W, C) uint8 array, or a sequence of N (H, W, C) uint8 arrays
+        One array (in memory or memory-mapped) where all have one size; otherwise a sequence that
+        decodes on demand. C is 1 (grey), 3 (RGB) or 4 (RGBA).
+    labels : (N,) int64
+        Positions in `classes`.
+    classes : tuple of str
+    ids : (N,) int64
+        Stable ids: the same image has the same id whatever was filtered out around it.
+    names : (N,) str
+        The relative path in the source, or a row's name, for messages and manifests.
+    groups : (N,) str, optional
+        Images of one group (a patient, a camera burst) stay in one split.
+    digests : (N,) bytes of length 16
+        A digest of each image's decoded pixels as they were in the source, before any resizing.
+    """
+
+    images: Images
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    ids: NDArray[np.int64]
+    names: NDArray[np.str_]
+    digests: NDArray[np.bytes_]
+    groups: NDArray[np.str_] | None = None
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.labels), len(self.ids), len(self.names), len(self.digests)}
+        require(
+            lengths == {len(self.images)},
+            "one label, id, name and digest an image",
+            images=len(self.images),
+            lengths=sorted(lengths),
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Images of each class, in the order of `classes`."""
+        return np.bincount(self.labels, minlength=len(self.classes))
+
+    @property
+    def uniform(self) -> bool:
+        """Whether the images are one array."""
+        return isinstance(self.images, np.ndarray)
+
+    @property
+    def array(self) -> NDArray[np.uint8]:
+        """The images as one (N, H, W, C) array; an error where their sizes are mixed."""
+        require(
+            isinstance(self.images, np.ndarray),
+            "images of one size",
+            remedy="Load them with size=N.",
+            images="mixed sizes",
+        )
+        assert isinstance(self.images, np.ndarray)
+        return self.images
+
+    def select(self, rows: ArrayLike) -> "ImageSet":
+        """Return the images at `rows` (indices or a mask), in that order."""
+        rows = np.asarray(rows)
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.intp)
+        images = self.images
+        return replace(
+            self,
+            images=images[rows] if isinstance(images, np.ndarray) else _pick(images, rows),
+            labels=self.labels[rows],
+            ids=self.ids[rows],
+            names=self.names[rows],
+            digests=self.digests[rows],
+            groups=None if self.groups is None else self.groups[rows],
+        )
+
+
+def _pick(
+    images: Sequence[NDArray[np.uint8]], rows: NDArray[np.intp]
+) -> Sequence[NDArray[np.uint8]]:
+    """Rows of a sequence; one that decodes on demand brings its own lazy `pick`."""
+    pick = getattr(images, "pick", None)
+    return pick(rows) if pick else [images[i] for i in rows]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A file that could not be read, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A data set as training, validation and test, with what its reader saw.
+
+    Attributes
+    ----------
+    train, validation, test : ImageSet
+        An absent split is an empty set.
+    source : str
+        What was loaded, as given.
+    broken : tuple of Broken
+        Files that were left out.
+    sizes, modes : mapping
+        How many images had each size ("32×32") and mode ("RGB", "L", "RGBA", …) in the source.
+    notes : tuple of str
+        What a reader changed on the way and a user should know ("brought to 64×64").
+    """
+
+    train: ImageSet
+    validation: ImageSet
+    test: ImageSet
+    source: str = ""
+    broken: tuple[Broken, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    modes: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.train.classes
+
+    @property
+    def parts(self) -> dict[str, ImageSet]:
+        """The three splits by the names used in every file: train, validation, test."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of what the splits hold (ids, labels, pixels): resuming compares it."""
+        state = hashlib.blake2b(digest_size=16)
+        state.update("\0".join(self.classes).encode("utf-8", "surrogatepass"))
+        for name, part in self.parts.items():
+            state.update(f"{name}:{len(part)}".encode())
+            shape = part.images.shape if isinstance(part.images, np.ndarray) else ()
+            state.update(repr(shape).encode())
+            for column in (part.ids, part.labels, part.digests):
+                state.update(np.ascontiguousarray(column).tobytes())
+        return state.hexdigest()
+
+    @property
+    def rarest(self) -> int:
+        """The label of the class that is rarest in training: the positive class of two.
+
+        Of classes that are equally rare, the last.
+        """
+        counts = self.train.counts
+        return int(len(counts) - 1 - np.argmin(counts[::-1]))
