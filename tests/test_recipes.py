@@ -1,0 +1,58 @@
+import pytest
+
+from equipoise.errors import InputError
+from equipoise.recipes import NAMED, Recipe, get_recipe, load_recipes
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_a_recipe_survives_yaml(name, tmp_path):
+    path = tmp_path / f"{name}.yaml"
+    path.write_text(NAMED[name].to_yaml())
+    assert get_recipe(path) == NAMED[name]
+
+
+def test_the_article_is_what_it_says():
+    article = get_recipe("article")
+    assert article.strategy == "auto"
+    assert article.augmentation == "static"
+    assert article.scope == "minority"
+    assert [technique.name for technique in article.resolved()] == ["crop", "flip", "noise"]
+    assert [t.name for t in get_recipe("article-blur").resolved()] == ["crop", "flip", "blur"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("stratgy: auto", "Did you mean 'strategy'"),
+        ("strategy: often", "strategy"),
+        ("strategy: 1.5", "strategy"),
+        ("scope: everyone", "'minority' or 'all'"),
+        ("techniques: [nois]", "Did you mean 'noise'"),
+        ("techniques: [{noise: {white: 2}}]", "white"),
+        ("techniques: [{noise: {grey: 0.1}}]", "grey"),
+        ("loss: focl", "loss"),
+        ("- a\n- b", "fields"),
+        ("a: [", "not YAML"),
+        ("!!python/object/apply:os.system [ls]", "not YAML"),
+        ("name: ../../etc", "name"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_is_allowed(text, words, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        get_recipe(path)
+    message = str(caught.value)
+    assert words in message
+    assert "\n" not in message
+
+
+def test_names_are_unique_and_known(tmp_path):
+    with pytest.raises(InputError, match="Did you mean 'balanced'"):
+        get_recipe("ballanced")
+    with pytest.raises(InputError, match=r"absent\.yaml: No such file"):
+        get_recipe(tmp_path / "absent.yaml")
+    with pytest.raises(InputError, match="none twice"):
+        load_recipes(["none", Recipe(name="none", loss="weighted")])
+    with pytest.raises(InputError, match="No recipe was given"):
+        load_recipes([])
