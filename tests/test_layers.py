@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "equipoise"
 
 FLOORS = {
     "errors": 0,
-    "files": 0,
+    "files": 1,
     "keys": 0,
     "images": 1,
     "techniques": 1,

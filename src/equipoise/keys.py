@@ -1,0 +1,157 @@
+"""Counter-based random numbers: a draw is a function of its address and of nothing else.
+
+The generator is Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy
+as 1, 2, 3", SC 2011). It is used twice:
+
+1. *address to key*: ``Philox(counter=(id mod 2^32, id div 2^32, copy, epoch), key=seed)``; the first
+   two words are the image's key.
+2. *key to draws*: ``Philox(counter=(n, code, place, 0), key=image key)`` gives the words
+   ``4n … 4n+3``; `code` is the CRC-32 of the technique's (or purpose's) name, `place` its position
+   in a chain.
+3. *key to pixels*: ``Philox(counter=(n, code, place, 1), key=image key)`` for n = 0 … B-1 gives 8·B
+   numbers of 16 bits: number ``(2j + h)·B + n`` is the lower (h = 0) or upper (h = 1) half of word
+   j of block n. B is an eighth of the numbers needed, rounded up.
+
+There is no state, so threads, batches, order and machines cannot change a draw.
+"""
+
+from zlib import crc32
+
+import numba as nb
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["code", "fill_halves", "image_keys", "order", "philox", "uniforms", "words"]
+
+_M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+_W0, _W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
+_LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
+_16 = np.uint32(16)
+
+
+def code(name: str) -> np.uint32:
+    """Return the 32-bit number under which a technique or purpose draws."""
+    return np.uint32(crc32(name.encode()))
+
+
+@nb.njit(inline="always")
+def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
+    """Return the four words of Philox4x32-10 for a counter and a key (all uint32)."""
+    for _ in range(10):
+        p0 = _M0 * np.uint64(c0)
+        p1 = _M1 * np.uint64(c2)
+        c0, c1, c2, c3 = (
+            np.uint32(np.uint32(p1 >> _32) ^ c1 ^ k0),
+            np.uint32(p1 & _LOW),
+            np.uint32(np.uint32(p0 >> _32) ^ c3 ^ k1),
+            np.uint32(p0 & _LOW),
+        )
+        k0 = np.uint32(k0 + _W0)
+        k1 = np.uint32(k1 + _W1)
+    return c0, c1, c2, c3
+
+
+@nb.njit(cache=True, nogil=True)
+def _image_keys(seed, ids, copies, epochs, out):  # type: ignore[no-untyped-def]
+    for i in range(len(ids)):
+        w = philox(
+            np.uint32(ids[i] & _LOW),
+            np.uint32(ids[i] >> _32),
+            copies[i],
+            epochs[i],
+            np.uint32(seed & _LOW),
+            np.uint32(seed >> _32),
+        )
+        out[i, 0] = w[0]
+        out[i, 1] = w[1]
+
+
+@nb.njit(cache=True, nogil=True)
+def _words(keys, code, place, out):  # type: ignore[no-untyped-def]
+    zero = np.uint32(0)
+    n = out.shape[1]
+    for i in range(len(keys)):
+        for block in range((n + 3) // 4):
+            w = philox(np.uint32(block), code, place, zero, keys[i, 0], keys[i, 1])
+            for j in range(4):
+                if 4 * block + j < n:
+                    out[i, 4 * block + j] = w[j]
+
+
+@nb.njit(nogil=True)
+def fill_halves(k0, k1, code, place, out):  # type: ignore[no-untyped-def]
+    """Fill `out` (8·B uint16) with the pixel stream of one image key; for use inside kernels."""
+    one = np.uint32(1)
+    blocks = len(out) // 8
+    # The lanes of a vector register are successive blocks, and LLVM finds that only when the words
+    # go to separate planes of the output and the rounds stand here, not in a call.
+    for b in range(blocks):
+        c0, c1, c2, c3 = np.uint32(b), code, place, one
+        a0, a1 = k0, k1
+        for _ in range(10):
+            p0 = _M0 * np.uint64(c0)
+            p1 = _M1 * np.uint64(c2)
+            c0, c1, c2, c3 = (
+                np.uint32(p1 >> _32) ^ c1 ^ a0,
+                np.uint32(p1),
+                np.uint32(p0 >> _32) ^ c3 ^ a1,
+                np.uint32(p0),
+            )
+            a0 = np.uint32(a0 + _W0)
+            a1 = np.uint32(a1 + _W1)
+        out[b] = np.uint16(c0)
+        out[b + blocks] = np.uint16(c0 >> _16)
+        out[b + 2 * blocks] = np.uint16(c1)
+        out[b + 3 * blocks] = np.uint16(c1 >> _16)
+        out[b + 4 * blocks] = np.uint16(c2)
+        out[b + 5 * blocks] = np.uint16(c2 >> _16)
+        out[b + 6 * blocks] = np.uint16(c3)
+        out[b + 7 * blocks] = np.uint16(c3 >> _16)
+
+
+def image_keys(
+    seed: int, ids: ArrayLike, copies: ArrayLike = 0, epochs: ArrayLike = 0
+) -> NDArray[np.uint32]:
+    """Return the key of each image address.
+
+    Parameters
+    ----------
+    seed : int
+        Taken modulo 2^64.
+    ids : (N,) integers
+        Stable image ids, 64 bits.
+    copies, epochs : (N,) integers or one integer
+        Which copy, and which epoch; 32 bits each.
+
+    Returns
+    -------
+    (N, 2) uint32
+    """
+    ids = np.ascontiguousarray(ids).astype(np.uint64)
+    copies, epochs = (
+        np.ascontiguousarray(np.broadcast_to(np.asarray(v), ids.shape)).astype(np.uint32)
+        for v in (copies, epochs)
+    )
+    out = np.empty((len(ids), 2), np.uint32)
+    _image_keys(np.uint64(seed % 2**64), ids, copies, epochs, out)
+    return out
+
+
+def words(keys: NDArray[np.uint32], purpose: str, count: int, place: int = 0) -> NDArray[np.uint32]:
+    """Return the first `count` random words of every key, (N, count) uint32."""
+    out = np.empty((len(keys), count), np.uint32)
+    _words(keys, code(purpose), np.uint32(place), out)
+    return out
+
+
+def uniforms(
+    keys: NDArray[np.uint32], purpose: str, count: int, place: int = 0
+) -> NDArray[np.float64]:
+    """Return the first `count` draws of every key, uniform on [0, 1), (N, count) float64."""
+    return words(keys, purpose, count, place) * 2.0**-32
+
+
+def order(seed: int, ids: ArrayLike, purpose: str, epoch: int = 0) -> NDArray[np.intp]:
+    """Return a random order of `ids`: the indices that sort them by a 64-bit draw of each."""
+    pair = words(image_keys(seed, ids, epochs=epoch), purpose, 2).astype(np.uint64)
+    return np.argsort(pair[:, 0] << _32 | pair[:, 1], kind="stable")

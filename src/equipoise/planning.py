@@ -1,0 +1,249 @@
+"""From labels and a `sampling_strategy` to the list of copies to make."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import lcm
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from equipoise import keys
+from equipoise.errors import InputError, require, unknown
+
+__all__ = ["Plan", "Strategy", "parse_strategy", "plan", "share_out", "targets"]
+
+Strategy = str | float | Mapping[str, int] | Mapping[int, int] | Callable[..., Mapping] | None
+
+_WORDS = ("auto", "minority", "not minority", "not majority", "all")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The copies to make, class by class in the order of the labels.
+
+    Attributes
+    ----------
+    source : (M,) int64
+        Row of the image to copy.
+    technique : (M,) int16
+        Which technique makes the copy, counted from 0; -1 is a plain duplicate.
+    copy : (M,) int32
+        The how-many-th copy of its source this is, from 0.
+    replaces : (M,) bool
+        Whether the copy stands in the place of its original instead of being added.
+    """
+
+    source: NDArray[np.int64]
+    technique: NDArray[np.int16]
+    copy: NDArray[np.int32]
+    replaces: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def kept(self, images: int) -> NDArray[np.bool_]:
+        """Return the (images,) mask of the originals that stay as they are."""
+        mask = np.ones(images, bool)
+        mask[self.source[self.replaces]] = False
+        return mask
+
+
+def parse_strategy(text: str) -> str | float | dict[str, int]:
+    """Read a strategy as it is typed: ``auto``, ``0.5`` or ``dog=4800,fox=300``.
+
+    Raises
+    ------
+    InputError
+        If the text is none of these.
+    """
+    if text in _WORDS:
+        return text
+    if "=" in text:
+        pairs = [pair.rpartition("=") for pair in text.split(",")]
+        if all(name and count.strip().isdecimal() for name, _, count in pairs):
+            return {name.strip(): int(count) for name, _, count in pairs}
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(
+            f"A strategy is one of {', '.join(_WORDS)}, a number, or counts such as "
+            f"dog=4800,fox=300, but got {text!r}."
+        ) from None
+
+
+def targets(
+    labels: ArrayLike, strategy: Strategy, classes: tuple[str, ...] | None = None
+) -> dict[int, int]:
+    """Return how many new images each class gets.
+
+    Parameters
+    ----------
+    labels : (N,) integers
+    strategy : str, float, dict, callable or None
+        imbalanced-learn's `sampling_strategy` for over-sampling. None asks for nothing.
+    classes : tuple of str, optional
+        Names of the labels; with them the keys of a dict may be class names.
+
+    Returns
+    -------
+    dict
+        From label to number of new images, in the order of the labels.
+
+    Raises
+    ------
+    InputError
+        If the strategy cannot be met on these labels.
+    """
+    from imblearn.utils import check_sampling_strategy  # slow to import, and imports pandas
+
+    if strategy is None:
+        return {}
+    labels = np.asarray(labels)
+    if isinstance(strategy, Mapping):
+        strategy = _by_label(strategy, labels, classes)
+    elif isinstance(strategy, str) and strategy not in _WORDS:
+        raise unknown("strategy", strategy, _WORDS)
+    try:
+        new = check_sampling_strategy(strategy, labels, "over-sampling")
+    except ValueError as error:
+        raise InputError(f"strategy={strategy!r}: {' '.join(str(error).split())}") from None
+    require(
+        new is not None,
+        "a strategy that is a word, a number, counts by class or a function",
+        strategy=strategy,
+    )
+    return {int(label): int(count) for label, count in new.items()}
+
+
+def _by_label(
+    strategy: Mapping, labels: NDArray, classes: tuple[str, ...] | None
+) -> dict[int, int]:
+    """A dict strategy with class names turned into labels, its counts checked by name."""
+    names = {name: label for label, name in enumerate(classes or ())}
+    present = dict(zip(*np.unique(labels, return_counts=True), strict=True))
+    result: dict[int, int] = {}
+    for key, count in strategy.items():
+        label: Any = names.get(key, key)
+        if label not in present:
+            known = [str(name) for name, label in names.items() if label in present]
+            raise unknown("class", str(key), known or [str(label) for label in present])
+        require(
+            isinstance(count, int | np.integer) and count >= present[label],
+            f"target count >= the {present[label]} images that class {key} has",
+            remedy="Oversampling removes nothing.",
+            count=count,
+        )
+        result[label] = int(count)
+    return result
+
+
+def plan(
+    labels: ArrayLike,
+    strategy: Strategy,
+    techniques: int,
+    *,
+    seed: int,
+    ids: ArrayLike,
+    scope: str = "minority",
+    classes: tuple[str, ...] | None = None,
+) -> Plan:
+    """Plan the copies that bring the classes to where the strategy wants them.
+
+    Parameters
+    ----------
+    labels : (N,) integers
+        Labels of the training images.
+    strategy
+        See `targets`.
+    techniques : int
+        How many techniques share the copies; with 0 all copies are plain duplicates.
+    seed, ids
+        The seed and the (N,) stable ids of the images; they, not the order of the rows, say which
+        sources an incomplete round takes.
+    scope : {'minority', 'all'}
+        See `share_out`.
+    classes : tuple of str, optional
+        Names of the labels.
+    """
+    return share_out(
+        labels, targets(labels, strategy, classes), techniques, seed=seed, ids=ids, scope=scope
+    )
+
+
+def share_out(
+    labels: ArrayLike,
+    new: Mapping[int, int],
+    techniques: int,
+    *,
+    seed: int,
+    ids: ArrayLike,
+    scope: str = "minority",
+) -> Plan:
+    """Share new images out over the sources of each class and over the techniques.
+
+    Every source of a class is copied equally often before any is copied once more. The techniques
+    get equally many copies, within one, in each class and in all. As many copies of a source as
+    there are techniques see every technique once.
+
+    Parameters
+    ----------
+    labels, ids : (N,) integers
+    new : dict
+        From label to number of new images.
+    techniques : int
+    seed : int
+    scope : {'minority', 'all'}
+        With 'all' every class gets the same share of augmented images, that of the class which
+        needs most: where copies are too few for it, augmented images replace originals. So no
+        technique marks a class.
+    """
+    require(scope in ("minority", "all"), "scope 'minority' or 'all'", scope=scope)
+    groups = _sources(np.asarray(labels), np.asarray(ids), seed)
+    require(new.keys() <= groups.keys(), "images of every class to copy", new=dict(new))
+    sizes = {label: len(rows) for label, rows in groups.items()}
+    replaced = _replacements(sizes, new) if scope == "all" and techniques else {}
+    total = sum(new.values()) + sum(replaced.values())
+    result = Plan(
+        np.empty(total, np.int64),
+        np.full(total, -1, np.int16),
+        np.empty(total, np.int32),
+        np.zeros(total, bool),
+    )
+    start = 0
+    for label, rows in groups.items():
+        added = new.get(label, 0)
+        end = start + added + replaced.get(label, 0)
+        turn = np.arange(end - start)
+        result.copy[start:end], place = divmod(turn, len(rows))
+        result.source[start:end] = rows[place]
+        result.replaces[start + added : end] = True
+        if techniques:
+            # A common multiple of turns is even in itself; the step after it moves each source on
+            # to techniques that it has not had. What is left over takes up where the last class
+            # stopped, which keeps the techniques even over all classes.
+            common = lcm(len(rows), techniques)
+            step = turn // common - (end - start) // common
+            result.technique[start:end] = (start + turn + step) % techniques
+        start = end
+    return result
+
+
+def _sources(labels: NDArray, ids: NDArray, seed: int) -> dict[int, NDArray[np.intp]]:
+    """The rows of each class in an order drawn from their ids."""
+    order = keys.order(seed, ids, "plan")
+    order = order[np.argsort(labels[order], kind="stable")]
+    present, starts = np.unique(labels[order], return_index=True)
+    return dict(zip(present.tolist(), np.split(order, starts[1:]), strict=True))
+
+
+def _replacements(sizes: Mapping[int, int], new: Mapping[int, int]) -> dict[int, int]:
+    """How many originals of each class give way so that all have the same augmented share."""
+    totals = {label: size + new.get(label, 0) for label, size in sizes.items()}
+    most = max(totals, key=lambda label: new.get(label, 0) / totals[label], default=None)
+    if most is None:
+        return {}
+    # Rounded in whole numbers: no count depends on floating point.
+    share, whole = new.get(most, 0), totals[most]
+    wanted = {label: (2 * share * n + whole) // (2 * whole) for label, n in totals.items()}
+    return {label: max(0, count - new.get(label, 0)) for label, count in wanted.items()}
