@@ -1,0 +1,178 @@
+"""The arrays behind the plots: learning, trade-off and reliability curves, and the mistakes."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from equipoise.reports.folder import Predictions
+
+__all__ = [
+    "Band",
+    "Mistake",
+    "TradeOff",
+    "chosen_point",
+    "learning_band",
+    "reliability",
+    "trade_off",
+    "worst_mistakes",
+]
+
+Array = NDArray[np.float64]
+GRID = np.linspace(0, 1, 101)
+
+
+@dataclass(frozen=True)
+class Band:
+    """A figure over the epochs: the mean of the runs and the span of all of them."""
+
+    x: Array
+    mean: Array
+    low: Array
+    high: Array
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """A recipe's ROC and precision-recall curves on `GRID`, one row a run."""
+
+    true_positive: Array
+    precision: Array
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A test image and the wrong class it was given, over the runs."""
+
+    name: str
+    label: int
+    predicted: int
+    probability: float
+    wrong: int
+    runs: int
+
+
+def learning_band(results: dict[str, NDArray], recipe: str, column: str) -> Band | None:
+    """Return a column of `results.csv` for one recipe, mean and span over the runs."""
+    if not {"recipe", "epoch", column} <= results.keys():
+        return None
+    mine = (results["recipe"] == recipe) & np.isfinite(results[column])
+    if not mine.any():
+        return None
+    epochs, values = results["epoch"][mine], results[column][mine]
+    x = np.unique(epochs)
+    groups = [values[epochs == epoch] for epoch in x]
+    return Band(
+        x,
+        np.array([group.mean() for group in groups]),
+        np.array([group.min() for group in groups]),
+        np.array([group.max() for group in groups]),
+    )
+
+
+def trade_off(runs: Sequence[Predictions], of_interest: Sequence[int]) -> TradeOff | None:
+    """Return ROC and precision-recall curves, averaged over the classes of interest.
+
+    Parameters
+    ----------
+    runs : sequence of Predictions
+        One a run.
+    of_interest : sequence of int
+        The positive class of two, or all classes, each against the rest (macro average).
+    """
+    rows = [_one_run(run, of_interest) for run in runs]
+    whole = [row for row in rows if row is not None]
+    if not whole:
+        return None
+    return TradeOff(np.stack([row[0] for row in whole]), np.stack([row[1] for row in whole]))
+
+
+def _one_run(run: Predictions, of_interest: Sequence[int]) -> tuple[Array, Array] | None:
+    scores = softmax(run.logits, axis=1)
+    rates, precisions = [], []
+    for label in of_interest:
+        truth = run.labels == label
+        if not truth.any() or truth.all() or not np.isfinite(scores).all():
+            continue
+        score = scores[:, label]
+        false_positive, true_positive, _ = roc_curve(truth, score)
+        rates.append(np.interp(GRID, false_positive, true_positive))
+        precision, recall, _ = precision_recall_curve(truth, score)
+        # Of the thresholds that reach a recall, the highest: the first in ascending recall.
+        first = np.searchsorted(recall[::-1], GRID, side="left")
+        precisions.append(precision[::-1][np.minimum(first, len(recall) - 1)])
+    if not rates:
+        return None
+    return np.mean(rates, axis=0), np.mean(precisions, axis=0)
+
+
+def chosen_point(
+    confusion: Sequence[Sequence[float]] | None, of_interest: Sequence[int]
+) -> tuple[float, float, float] | None:
+    """Return (recall, precision, false positive rate) of a confusion matrix, rows true.
+
+    Averaged over the classes of interest; None where one of them has no images or no answers.
+    """
+    matrix = np.asarray(confusion if confusion is not None else [], dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not of_interest:
+        return None
+    hits, true, called = np.diag(matrix), matrix.sum(1), matrix.sum(0)
+    rows = list(of_interest)
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        recall, precision = hits / true, hits / called
+        false_positive = (called - hits) / (matrix.sum() - true)
+    point = [float(np.mean(part[rows])) for part in (recall, precision, false_positive)]
+    return (point[0], point[1], point[2]) if np.isfinite(point).all() else None
+
+
+def reliability(runs: Sequence[Predictions], bins: int = 10) -> tuple[Array, Array, Array] | None:
+    """Return mean confidence, accuracy and share of the answers for each bin of confidence.
+
+    The confidence is the highest probability; the runs are pooled. Guo, Pleiss, Sun and
+    Weinberger, "On calibration of modern neural networks", ICML 2017.
+    """
+    if not runs:
+        return None
+    probabilities = [softmax(run.logits, axis=1) for run in runs]
+    confidence = np.concatenate([p.max(1) for p in probabilities])
+    right = np.concatenate(
+        [p.argmax(1) == run.labels for p, run in zip(probabilities, runs, strict=True)]
+    )
+    usable = np.isfinite(confidence)
+    confidence, right = confidence[usable], right[usable]
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    counts = np.bincount(bin_of, minlength=bins)
+    filled = counts > 0
+    if not filled.any():
+        return None
+    sums = (np.bincount(bin_of, weights=w, minlength=bins)[filled] for w in (confidence, right))
+    mean_confidence, accuracy = (part / counts[filled] for part in sums)
+    return mean_confidence, accuracy, counts[filled] / counts.sum()
+
+
+def worst_mistakes(runs: Sequence[Predictions], top: int = 12) -> list[Mistake]:
+    """Return the test images on which the nets were surest of a wrong class, over all runs."""
+    if not runs or any(run.names != runs[0].names for run in runs):
+        return []
+    probability = np.mean([softmax(run.logits, axis=1) for run in runs], axis=0)
+    labels = runs[0].labels
+    predicted = probability.argmax(1)
+    wrong_in = np.sum([run.logits.argmax(1) != run.labels for run in runs], axis=0)
+    surest = np.where(predicted != labels, probability.max(1), -1.0)
+    order = np.argsort(-surest, kind="stable")[:top]
+    return [
+        Mistake(
+            runs[0].names[i],
+            int(labels[i]),
+            int(predicted[i]),
+            float(surest[i]),
+            int(wrong_in[i]),
+            len(runs),
+        )
+        for i in order
+        if surest[i] > 0
+    ]

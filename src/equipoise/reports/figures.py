@@ -1,0 +1,263 @@
+"""The page's figures: each a plot or picture with the words for those who do not see it."""
+
+import base64
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from equipoise.reports import plots
+from equipoise.reports.curves import (
+    Band,
+    Mistake,
+    Predictions,
+    TradeOff,
+    chosen_point,
+    learning_band,
+    reliability,
+    trade_off,
+    worst_mistakes,
+)
+from equipoise.reports.folder import StudyFolder, named, predictions
+from equipoise.reports.formats import level, metric_name, percent
+from equipoise.reports.svg import inline
+from equipoise.reports.tables import class_names
+
+__all__ = ["Gallery", "Panel", "Picture", "draw", "picture"]
+
+LEARNING = ("loss", "accuracy", "recall", "precision")
+_MANY = 10  # classes from which on a confusion matrix is a map instead of a table
+_MOST_BYTES = 90_000  # of a picture as it lies in the folder; a larger one is packed again
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A plot: its caption, its SVG as a file and its SVG for the page."""
+
+    title: str
+    file: str
+    svg: Any
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A raster picture as a data URI, with its size on the page."""
+
+    title: str
+    uri: str
+    width: int
+    height: int
+
+
+@dataclass
+class Gallery:
+    """All figures of a page; recipes without figures are missing from the dicts."""
+
+    learning: dict[str, list[Panel]] = field(default_factory=dict)
+    trade_offs: dict[str, list[Panel]] = field(default_factory=dict)
+    calibration: list[Panel] = field(default_factory=list)
+    maps: dict[str, list[Panel]] = field(default_factory=dict)
+    mistakes: list[Mistake] = field(default_factory=list)
+    files: dict[str, str] = field(default_factory=dict)
+
+    def panel(self, title: str, file: str, name: str, description: str, note: str = "") -> Panel:
+        """Keep a plot's file and return it as a panel of the page."""
+        self.files[name] = file
+        return Panel(title, file, inline(file, name, description), note)
+
+
+def draw(folder: StudyFolder, mistakes_of: str) -> Gallery:
+    """Draw every figure of a study that can be drawn.
+
+    Parameters
+    ----------
+    mistakes_of : str
+        The recipe whose worst mistakes are listed.
+    """
+    gallery = Gallery()
+    names = named(folder.summary) or sorted({trial.recipe for trial in folder.trials})
+    _draw_learning(gallery, folder, names)
+    _draw_trade_offs(gallery, folder, names, mistakes_of)
+    _draw_maps(gallery, folder.summary)
+    return gallery
+
+
+def slug(k: int, name: str) -> str:
+    """Return a recipe's name fit for ids and file names; its number keeps it apart from others."""
+    return f"{k}-{re.sub('[^A-Za-z0-9_-]', '_', name)}"
+
+
+def _draw_learning(gallery: Gallery, folder: StudyFolder, names: Sequence[str]) -> None:
+    bands = {
+        (name, split, what): learning_band(folder.results, name, f"{split}_{what}")
+        for name in names
+        for split in ("training", "validation")
+        for what in LEARNING
+    }
+    limits = {
+        what: _limits([b for k, b in bands.items() if k[2] == what], what) for what in LEARNING
+    }
+    for k, name in enumerate(names):
+        panels = []
+        for what in LEARNING:
+            training, validation = (bands[name, s, what] for s in ("training", "validation"))
+            if training is None and validation is None:
+                continue
+            reference = bands[names[0], "validation", what] if k else None
+            file = plots.learning(
+                training, validation, reference, limits[what], shares=what != "loss"
+            )
+            title = metric_name(what) + (", %" if what != "loss" else "")
+            told = _told(name, what, training, validation)
+            panels.append(gallery.panel(title, file, f"learning-{slug(k, name)}-{what}", told))
+        if panels:
+            gallery.learning[name] = panels
+
+
+def _limits(bands: Sequence[Band | None], what: str) -> tuple[float, float]:
+    known = [band for band in bands if band is not None]
+    if not known:
+        return 0.0, 1.0
+    if what == "loss":
+        # One run that blew up must not flatten every other curve.
+        top = float(np.quantile(np.concatenate([band.high for band in known]), 0.98))
+        return 0.0, 1.08 * top or 1.0
+    low = min(float(band.low.min()) for band in known)
+    return (max(0.0, np.floor(low * 10) / 10) if what == "accuracy" else -0.02), 1.02
+
+
+def _told(name: str, what: str, training: Band | None, validation: Band | None) -> str:
+    """A learning panel in words: where each curve starts and ends."""
+    metric = "accuracy" if what != "loss" else "loss"
+    parts = [
+        f"{word} from {level(metric, float(band.mean[0]))} to {level(metric, float(band.mean[-1]))}"
+        for word, band in (("training", training), ("validation", validation))
+        if band is not None
+    ]
+    unit = " per cent" if what != "loss" else ""
+    longest = max(len(band.x) for band in (training, validation) if band is not None)
+    return f"{metric_name(what)} of {name} over {longest} epochs{unit}: {', '.join(parts)}."
+
+
+def _draw_trade_offs(
+    gallery: Gallery, folder: StudyFolder, names: Sequence[str], mistakes_of: str
+) -> None:
+    reference: TradeOff | None = None
+    for k, name in enumerate(names):
+        read = (predictions(trial) for trial in folder.runs(name))
+        runs = [run for run in read if run is not None]
+        if not runs:
+            continue
+        classes = of_interest(folder.summary, runs[0].logits.shape[1])
+        runs = [run for run in runs if run.logits.shape[1] == runs[0].logits.shape[1]]
+        curves = trade_off(runs, classes)
+        if curves is not None:
+            points = _points(folder.summary, name, classes)
+            gallery.trade_offs[name] = _pair(gallery, k, name, (curves, reference), points)
+            reference = curves if k == 0 else reference
+        _draw_reliability(gallery, k, name, runs)
+        if name == mistakes_of:
+            gallery.mistakes = worst_mistakes(runs)
+
+
+def of_interest(summary: dict[str, Any], classes: int) -> list[int]:
+    """Return the labels that curves are of: the positive class of two, else every class."""
+    names, positive = class_names(summary), summary.get("positive_class")
+    if classes == 2:
+        return [names.index(positive)] if positive in names else [1]
+    return list(range(classes))
+
+
+def _points(summary: dict[str, Any], name: str, classes: list[int]) -> plots.Points:
+    rows = summary.get("table") or ()
+    matrices = next((r.get("confusion") or {} for r in rows if r.get("recipe") == name), {})
+    return {d: chosen_point(matrices.get(d), classes) for d in ("plain", "tuned")}
+
+
+def _pair(
+    gallery: Gallery,
+    k: int,
+    name: str,
+    curves: tuple[TradeOff, TradeOff | None],
+    points: plots.Points,
+) -> list[Panel]:
+    told = "; ".join(
+        f"the {decision} decision finds {percent(p[0])} with {percent(p[1])} of its answers right "
+        f"and {percent(p[2])} false alarms"
+        for decision, p in points.items()
+        if p is not None
+    )
+    roc_text = f"ROC curve of {name}. {told}."
+    pr_text = f"Precision-recall curve of {name}. {told}."
+    return [
+        gallery.panel(
+            "Precision–recall",
+            plots.precision_recall(*curves, points),
+            f"pr-{slug(k, name)}",
+            pr_text,
+        ),
+        gallery.panel("ROC", plots.roc(*curves, points), f"roc-{slug(k, name)}", roc_text),
+    ]
+
+
+def _draw_reliability(gallery: Gallery, k: int, name: str, runs: Sequence[Predictions]) -> None:
+    bins = reliability(runs)
+    if bins is None:
+        return
+    confidence, accuracy, share = bins
+    file = plots.reliability_plot(bins, 1 / runs[0].logits.shape[1])
+    told = (
+        f"Reliability of {name}: mean confidence {percent(float(confidence @ share))}, "
+        f"right in {percent(float(accuracy @ share))} of the answers."
+    )
+    gallery.calibration.append(gallery.panel(name, file, f"reliability-{slug(k, name)}", told))
+
+
+def _draw_maps(gallery: Gallery, summary: dict[str, Any]) -> None:
+    classes = class_names(summary)
+    if len(classes) <= _MANY:
+        return
+    for k, row in enumerate(summary.get("table") or ()):
+        panels = []
+        for decision, matrix in (row.get("confusion") or {}).items():
+            if not matrix:
+                continue
+            counts = np.asarray(matrix, dtype=np.float64)
+            right = percent(float(np.trace(counts) / max(counts.sum(), 1)))
+            told = f"Confusion matrix of {row['recipe']}, {decision} decision: {right} right."
+            file = plots.confusion_map(counts, classes)
+            panels.append(
+                gallery.panel(
+                    f"{decision} decision",
+                    file,
+                    f"confusion-{slug(k, str(row['recipe']))}-{decision}",
+                    told,
+                )
+            )
+        if panels:
+            gallery.maps[row["recipe"]] = panels
+
+
+def picture(path: Path, title: str) -> Picture | None:
+    """Return a picture file as a data URI, packed again if it is large; None if it is none."""
+    try:
+        data = path.read_bytes()
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            kind = "png"
+            if len(data) > _MOST_BYTES:
+                image.thumbnail((1200, 1200))
+                packed = io.BytesIO()
+                image.convert("RGB").save(packed, "webp", quality=85)
+                data, kind = packed.getvalue(), "webp"
+            width, height = image.size
+    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError):
+        return None
+    text = base64.b64encode(data).decode("ascii")
+    return Picture(title, f"data:image/{kind};base64,{text}", width, height)

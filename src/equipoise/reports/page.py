@@ -1,0 +1,236 @@
+"""One self-contained HTML page from a study, or from an audit."""
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from equipoise import __version__
+from equipoise.errors import InputError, WorkError
+from equipoise.files import atomic
+from equipoise.reports import formats, shortcut, tables, words
+from equipoise.reports.figures import Gallery, draw, picture
+from equipoise.reports.folder import StudyFolder, named, open_folder
+
+__all__ = ["audit_page", "report"]
+
+_LISTED = 60  # broken files, duplicates and leaks that the page names; the rest are counted
+
+
+def report(study: Any, path: str | Path | None = None, *, plots: str | Path | None = None) -> Path:
+    """Write a study's report: one HTML file that needs no network and no scripts.
+
+    Parameters
+    ----------
+    study : Study, str or Path
+        A study, or its folder. It may be running still: the page says what is missing.
+    path : str or Path, optional
+        Where the page goes; `report.html` in the study's folder by default.
+    plots : str or Path, optional
+        A folder for the plots as SVG files of their own.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    InputError
+        Where the folder is no study, or the page cannot be put where it should go.
+    WorkError
+        Where writing fails, as on a full disk.
+    """
+    if isinstance(study, str | Path):
+        _bring_up_to_date(Path(study))
+    folder = open_folder(Path(getattr(study, "directory", study)))
+    target = _target(Path(path) if path is not None else folder.directory / "report.html")
+    answer = words.answer(folder.summary)
+    gallery = draw(folder, answer.recipe or next(iter(named(folder.summary)), ""))
+    html = _environment().get_template("report.html.j2").render(_context(folder, answer, gallery))
+    _write(target, html)
+    if plots is not None:
+        _write_plots(Path(plots), gallery)
+    return target
+
+
+def audit_page(
+    audit: Mapping[str, Any], path: str | Path, *, source: str = "", notes: Sequence[str] = ()
+) -> Path:
+    """Write the page of an audit alone.
+
+    Parameters
+    ----------
+    audit : mapping
+        What `Audit.to_dict` returns.
+    path : str or Path
+        The HTML file.
+    source : str
+        The data set as it was given.
+    notes : sequence of str
+        What the reader changed on the way.
+    """
+    target = _target(Path(path))
+    context = {"audit": audit_view(audit), "source": source, "notes": list(notes)}
+    _write(target, _environment().get_template("audit.html.j2").render(context))
+    return target
+
+
+def _bring_up_to_date(directory: Path) -> None:
+    """Let a running study count the runs that have finished since its summary was written."""
+    if (directory / "study.json").is_file():
+        # Here and not above: a page made from a `Study` or of an audit needs no torch.
+        from equipoise.studies import open_study
+
+        open_study(directory)
+
+
+def _context(folder: StudyFolder, answer: words.Answer, gallery: Gallery) -> dict[str, Any]:
+    summary = folder.summary
+    data = summary.get("data") or {}
+    metrics, blocks = tables.every_metric(summary)
+    telling = shortcut.telling_classes(summary, tables.class_names(summary))
+    return {
+        "summary": summary,
+        "data": data,
+        "names": named(summary),
+        "classes": tables.class_names(summary),
+        "answer": answer,
+        "runs": _expected(summary),
+        "gaps": [*folder.gaps, *_silent(folder, gallery)],
+        "headline": [
+            tables.with_unit(m, summary.get("positive_class"))
+            for m in tables.headline_metrics(summary)
+        ],
+        "objective": tables.headline_metrics(summary)[0],
+        "comparison": tables.comparison(summary, (answer.recipe, answer.decision)),
+        "metrics": [(*tables.with_unit(m, None), tables.better_when(m)) for m in metrics],
+        "blocks": blocks,
+        "gains": tables.gains(summary),
+        "recalls": tables.class_recalls(summary),
+        "costs": tables.costs(summary),
+        "confusions": [] if gallery.maps else tables.confusions(summary),
+        "gallery": gallery,
+        "probe": shortcut.overview(summary),
+        "probed": shortcut.techniques_probed(summary),
+        "telling": telling,
+        "technique_tables": {
+            t: shortcut.technique_table(summary, t, telling)
+            for t in shortcut.techniques_probed(summary)
+        },
+        "pictures": {
+            name: shown
+            for name, path in folder.examples.items()
+            if (shown := picture(path, name)) is not None
+        },
+        "audit": audit_view(data.get("audit") or {}),
+        "recipes": folder.recipes,
+        "trainer": folder.trainer,
+    }
+
+
+def _expected(summary: Mapping[str, Any]) -> dict[str, int]:
+    done = sum(int(row.get("runs") or 0) for row in summary.get("table") or ())
+    return {"done": done, "missing": len(summary.get("missing") or ())}
+
+
+def _silent(folder: StudyFolder, gallery: Gallery) -> list[str]:
+    """Recipes that should have predictions and have none."""
+    if not folder.summary:
+        return []
+    without = [n for n in named(folder.summary) if n not in gallery.trade_offs]
+    if not without:
+        return []
+    return [f"No predictions to read yet for {', '.join(without)}: their curves are left out."]
+
+
+def audit_view(audit: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an audit as the template shows it: counts with bars, and lists cut to length."""
+    classes = [dict(entry) for entry in audit.get("classes") or ()]
+    largest = max((formats.number(c.get("training")) or 0 for c in classes), default=0) or 1
+    for entry in classes:
+        entry["bar"] = round(100 * (formats.number(entry.get("training")) or 0) / largest, 1)
+    lists = {}
+    for key in ("broken", "duplicates", "leaks", "label_conflicts", "straddling_groups"):
+        items = [_as_names(item) for item in audit.get(key) or ()]
+        lists[key] = {"items": items[:_LISTED], "count": len(items)}
+    return {
+        "images": audit.get("images"),
+        "ratio": formats.number(audit.get("imbalance_ratio")),
+        "classes": classes,
+        "splits": [s for s in ("training", "validation", "test") if any(s in c for c in classes)],
+        "sizes": dict(audit.get("sizes") or {}),
+        "modes": dict(audit.get("modes") or {}),
+        **lists,
+    }
+
+
+def _as_names(item: Any) -> list[str]:
+    """Return a finding as the names in it, whether it is a name, a list or a mapping."""
+    if isinstance(item, Mapping) and "images" in item:
+        places = [item["images"], item.get("splits") or (), item.get("classes") or ()]
+        # Images of one picture: each with its split and class, where all of them are given.
+        if len({len(place) for place in places}) == 1:
+            return [
+                f"{name} ({split}, {label})" for name, split, label in zip(*places, strict=True)
+            ]
+        return _as_names(item["images"])
+    if isinstance(item, Mapping):
+        found = item.get("images", item.values())
+        return [name for value in found for name in _as_names(value)]
+    if isinstance(item, list | tuple):
+        return [name for value in item for name in _as_names(value)]
+    return [str(item)]
+
+
+def _environment() -> Environment:
+    loader = PackageLoader("equipoise.reports", "templates")
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = (loader.get_source(environment, name)[0] for name in ("style.css", "sort.js"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    environment.globals.update(
+        style=Markup(style),
+        script=Markup(script),
+        script_digest=digest,
+        version=__version__,
+    )
+    environment.filters.update(
+        percent=formats.percent, count=formats.count, metric_name=formats.metric_name
+    )
+    return environment
+
+
+def _target(path: Path) -> Path:
+    if path.is_dir():
+        raise InputError(f"{path} must be a file to write, but it is a folder.")
+    if not path.parent.is_dir():
+        raise InputError(f"{path} cannot be written: there is no folder {path.parent}.")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError(f"{path} cannot be written: no right to write to {path.parent}.")
+    return path
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file whole or not at all, so that a reader never sees half a page."""
+    try:
+        with atomic(path) as draft:
+            # A file name that is no UTF-8 arrives as lone surrogates.
+            draft.write_bytes(text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise WorkError(f"{path} could not be written: {error.strerror}.") from None
+
+
+def _write_plots(directory: Path, gallery: Gallery) -> None:
+    for name, text in gallery.files.items():
+        _write(directory / f"{name}.svg", text)

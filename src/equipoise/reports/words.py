@@ -1,0 +1,391 @@
+"""The answer of a study in one sentence that a manager understands.
+
+Pure functions of `summary.json`: a comparison has a reference (its first recipe, with the plain
+decision), and every other pair of a recipe and a decision is a way to act. The answer names the
+best way that is *shown* to be better, and gives credit to the tuned decision where that alone
+does it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from equipoise.reports.formats import (
+    LOWER_IS_BETTER,
+    Estimate,
+    change,
+    estimate,
+    is_share,
+    level,
+    metric_name,
+    percent,
+)
+
+__all__ = ["AGAINST_PLAIN", "Answer", "Differences", "answer", "figure", "runs_in_words"]
+
+AGAINST_PLAIN = "tuned vs plain baseline"
+Kind = Literal["use", "decision alone", "nothing", "one run", "one recipe", "no run"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to do, what speaks for it, and what else a reader should know.
+
+    Attributes
+    ----------
+    action, evidence : str
+        The two halves of the sentence.
+    recipe, decision : str
+        The way to act that is recommended; empty where there is none.
+    notes : tuple of str
+        Further sentences: what made things worse, whether the ranking itself improved.
+    """
+
+    kind: Kind
+    action: str
+    evidence: str
+    recipe: str = ""
+    decision: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """Both halves as one sentence."""
+        return f"{self.action}: {self.evidence}." if self.evidence else f"{self.action}."
+
+
+class Differences:
+    """The summary's paired differences, found by recipe, decision and metric."""
+
+    def __init__(self, entries: Iterable[Mapping[str, Any]]) -> None:
+        self._entries = {(e.get("recipe"), e.get("decision"), e.get("metric")): e for e in entries}
+
+    def get(self, recipe: str, decision: str, metric: str) -> Mapping[str, Any] | None:
+        """Return an entry as the summary has it, or None."""
+        return self._entries.get((recipe, decision, metric))
+
+    def verdict(self, recipe: str, decision: str, metric: str) -> str:
+        """Return 'better', 'worse', 'even', or '' where nothing is said."""
+        entry = self.get(recipe, decision, metric) or {}
+        return judged(metric, str(entry.get("verdict", "")))
+
+
+def judged(metric: str, verdict: str) -> str:
+    """Return what 'higher' or 'lower' means for a metric: 'better' or 'worse'."""
+    if verdict == "no difference shown":
+        return "even"
+    if verdict not in ("higher", "lower"):
+        return ""
+    return "better" if (verdict == "higher") != (metric in LOWER_IS_BETTER) else "worse"
+
+
+def figure(summary: Mapping[str, Any], recipe: str, decision: str, metric: str) -> Estimate | None:
+    """Return a figure of the summary's table, or None where it is not there."""
+    row = _row(summary, recipe)
+    return estimate((row.get(decision) or {}).get(metric))
+
+
+def class_figure(
+    summary: Mapping[str, Any], recipe: str, decision: str, name: str, metric: str
+) -> Estimate | None:
+    """Return a class's recall or precision."""
+    classes = (_row(summary, recipe).get("per_class") or {}).get(decision) or {}
+    return estimate((classes.get(name) or {}).get(metric))
+
+
+def _row(summary: Mapping[str, Any], recipe: str) -> Mapping[str, Any]:
+    rows = summary.get("table") or ()
+    return next((row for row in rows if row.get("recipe") == recipe), {})
+
+
+def answer(summary: Mapping[str, Any]) -> Answer:
+    """Return the answer to "which measure helps on this data set?".
+
+    Parameters
+    ----------
+    summary : mapping
+        The content of `summary.json`; whatever is missing is taken for unfinished.
+    """
+    names = [row["recipe"] for row in summary.get("table") or () if row.get("runs")]
+    reference = next(iter(summary.get("recipes") or names), "")
+    if not names:
+        return Answer("no run", "No run has finished yet", "make this page again later")
+    if reference not in names:
+        return Answer(
+            "no run",
+            f"{_quoted(reference)} has no finished run yet",
+            "there is nothing to compare to",
+        )
+    if len(names) == 1:
+        return _alone(summary, reference)
+    if max(row.get("runs") or 0 for row in summary["table"]) == 1:
+        return _one_run(summary, reference, names)
+    return _judge(summary, reference, names)
+
+
+def _judge(summary: Mapping[str, Any], reference: str, names: list[str]) -> Answer:
+    metric = _objective(summary)
+    differences = Differences(summary.get("differences") or ())
+    others = [name for name in names if name != reference]
+
+    def best(recipes: Iterable[str], decision: str, against: str) -> str:
+        """Of the recipes shown to be better, the one with the best mean; or ''."""
+        shown = [r for r in recipes if differences.verdict(r, against, metric) == "better"]
+        return max(shown, key=lambda r: _height(summary, r, decision, metric), default="")
+
+    alone = differences.verdict(reference, AGAINST_PLAIN, metric) == "better"
+    beyond, plain = best(others, "tuned", "tuned"), best(others, "plain", "plain")
+    either = best(others, "tuned", AGAINST_PLAIN)
+    notes = _others_in_words(differences, others, metric, reference)
+    if beyond and differences.verdict(beyond, AGAINST_PLAIN, metric) == "better":
+        decision = _decision(summary, differences, beyond, metric)
+        return _use(summary, differences, beyond, decision, notes)
+    if alone:
+        return _decision_alone(summary, differences, notes)
+    if plain:
+        return _use(summary, differences, plain, "plain", notes)
+    if either:
+        return _use(summary, differences, either, "tuned", notes)
+    return _nothing(summary, notes)
+
+
+def _decision(
+    summary: Mapping[str, Any], differences: Differences, recipe: str, metric: str
+) -> str:
+    """The tuned decision, unless the plain one is shown to help and is at least as high."""
+    plain, tuned = (_height(summary, recipe, d, metric) for d in ("plain", "tuned"))
+    helps = differences.verdict(recipe, "plain", metric) == "better"
+    return "plain" if helps and plain >= tuned else "tuned"
+
+
+def _use(
+    summary: Mapping[str, Any],
+    differences: Differences,
+    recipe: str,
+    decision: str,
+    notes: tuple[str, ...],
+) -> Answer:
+    against = "plain" if decision == "plain" else AGAINST_PLAIN
+    evidence = _rise(summary, differences, recipe, decision, against)
+    action = f"Use {_quoted(recipe)}" + (" with the tuned decision" if decision == "tuned" else "")
+    return Answer(
+        "use",
+        action,
+        f"{evidence}, shown over {runs_in_words(summary, recipe)}",
+        recipe,
+        decision,
+        (*_ranking(differences, recipe), *notes),
+    )
+
+
+def _decision_alone(
+    summary: Mapping[str, Any], differences: Differences, notes: tuple[str, ...]
+) -> Answer:
+    reference = _reference(summary)
+    evidence = _rise(summary, differences, reference, "tuned", AGAINST_PLAIN)
+    return Answer(
+        "decision alone",
+        f"The tuned decision alone does it; keep {_quoted(reference)}",
+        f"{evidence}, shown over {runs_in_words(summary, reference)}; "
+        "no other recipe is shown to do better than that",
+        reference,
+        "tuned",
+        notes,
+    )
+
+
+def _nothing(summary: Mapping[str, Any], notes: tuple[str, ...]) -> Answer:
+    reference, metric = _reference(summary), _objective(summary)
+    return Answer(
+        "nothing",
+        "Nothing is shown to help",
+        f"no measure is shown to raise {_lower(metric)} above the "
+        f"{_level(metric, figure(summary, reference, 'plain', metric))} of {_quoted(reference)}, "
+        f"over {runs_in_words(summary, reference)}",
+        notes=(*_doubt(summary), *notes),
+    )
+
+
+def _doubt(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """How large a difference the runs could have missed, where that is worth saying."""
+    metric = _objective(summary)
+    found = [e for e in summary.get("differences") or () if e.get("metric") == metric]
+    values = [value for value in map(estimate, found) if value is not None]
+    halves = [(v.high - v.low) / 2 for v in values if v.low is not None and v.high is not None]
+    if not halves or max(halves) < 0.02:
+        return ()
+    width = change(metric, max(halves)).lstrip("+")
+    unit = " points" if is_share(metric) else ""
+    return (f"The intervals reach up to ±{width}{unit}: more seeds might show a difference.",)
+
+
+def _one_run(summary: Mapping[str, Any], reference: str, names: list[str]) -> Answer:
+    metric = _objective(summary)
+    ways = [(name, decision) for name in names for decision in ("plain", "tuned")]
+    recipe, decision = max(ways, key=lambda way: _height(summary, way[0], way[1], metric))
+    name = _quoted(recipe) + (" with the tuned decision" if decision == "tuned" else "")
+    best = _level(metric, figure(summary, recipe, decision, metric))
+    base = _level(metric, figure(summary, reference, "plain", metric))
+    top = f"{name} came out best, {_lower(metric)} {best}"
+    return Answer(
+        "one run",
+        "One run a recipe: no verdict",
+        (
+            top
+            if (recipe, decision) == (reference, "plain")
+            else f"{top} against {base} of {_quoted(reference)}"
+        )
+        + "; only more seeds can tell this from luck",
+    )
+
+
+def _alone(summary: Mapping[str, Any], reference: str) -> Answer:
+    metric = _objective(summary)
+    value = _level(metric, figure(summary, reference, "plain", metric))
+    return Answer(
+        "one recipe",
+        f"Only {_quoted(reference)} has been run",
+        f"{_lower(metric)} is {value}, and there is nothing to compare it to yet",
+    )
+
+
+def _rise(
+    summary: Mapping[str, Any],
+    differences: Differences,
+    recipe: str,
+    decision: str,
+    against: str,
+) -> str:
+    """What changes from the plain reference, in words about images."""
+    metric, reference = _objective(summary), _reference(summary)
+    now = figure(summary, recipe, decision, metric)
+    then = figure(summary, reference, "plain", metric)
+    parts = []
+    rare = _positive(summary) or _rarest(summary)
+    if rare is not None:
+        parts = _found(summary, differences, rare, recipe, decision, against)
+    if metric not in ("recall", "precision") or not parts:
+        parts.append(f"{_lower(metric)} goes from {_level(metric, then)} to {_level(metric, now)}")
+    return "; ".join(parts)
+
+
+def _found(
+    summary: Mapping[str, Any],
+    differences: Differences,
+    rare: str,
+    recipe: str,
+    decision: str,
+    against: str,
+) -> list[str]:
+    reference = _reference(summary)
+    recall = class_figure(summary, recipe, decision, rare, "recall")
+    before = class_figure(summary, reference, "plain", rare, "recall")
+    if recall is None or before is None:
+        return []
+    found = (
+        f"it finds {percent(recall.mean)} of the {rare} images instead of {percent(before.mean)}"
+    )
+    precision = class_figure(summary, recipe, decision, rare, "precision")
+    former = class_figure(summary, reference, "plain", rare, "precision")
+    if precision is None or former is None:
+        return [found]
+    right = f"{percent(precision.mean)} of its {rare} answers are right"
+    # The summary has differences of a class's precision for the positive class of two alone.
+    verdict = differences.verdict(recipe, against, "precision") if _positive(summary) else ""
+    before_it = percent(former.mean)
+    ending = (
+        f" (before {before_it}, no difference shown)"
+        if verdict == "even"
+        else (f" instead of {before_it}")
+    )
+    return [f"{found}, and {right}{ending}"]
+
+
+def _ranking(differences: Differences, recipe: str) -> tuple[str, ...]:
+    """Whether the net tells the classes apart better, or only draws the line elsewhere."""
+    entry = differences.get(recipe, "plain", "roc_auc")
+    if entry is None:
+        return ()
+    value = estimate(entry)
+    gain = change("roc_auc", value.mean if value else None)
+    verdict = differences.verdict(recipe, "plain", "roc_auc")
+    if verdict == "better":
+        return (f"Its net also tells the classes apart better: ROC-AUC {gain}.",)
+    if verdict == "worse":
+        return (f"Its net tells the classes apart less well: ROC-AUC {gain}.",)
+    return (
+        "Its net is not shown to tell the classes apart better (ROC-AUC "
+        f"{gain}, no difference shown): the gain is in where the line between them is drawn.",
+    )
+
+
+def _others_in_words(
+    differences: Differences, others: list[str], metric: str, reference: str
+) -> tuple[str, ...]:
+    notes = []
+    for decision in ("plain", "tuned"):
+        for verdict, words in (
+            ("worse", f"worse than {_quoted(reference)}:"),
+            ("even", f"no difference to {_quoted(reference)} is shown for"),
+        ):
+            found = [r for r in others if differences.verdict(r, decision, metric) == verdict]
+            if found:
+                notes.append(f"With the {decision} decision, {words} {_listed(found)}.")
+    return tuple(notes)
+
+
+def runs_in_words(summary: Mapping[str, Any], recipe: str) -> str:
+    """Return "5 seeds × 3 draws", or "4 runs" where some of them are missing."""
+    runs = int(_row(summary, recipe).get("runs") or 0)
+    seeds, draws = len(summary.get("seeds") or ()), len(summary.get("draws") or ())
+    if runs != seeds * max(draws, 1):
+        return f"{runs} run{'s' * (runs != 1)}"
+    words = f"{seeds} seed{'s' * (seeds != 1)}"
+    return words if draws <= 1 else f"{words} × {draws} draws"
+
+
+def _rarest(summary: Mapping[str, Any]) -> str | None:
+    """The class with the fewest training images."""
+    classes = ((summary.get("data") or {}).get("audit") or {}).get("classes") or ()
+    counted = [c for c in classes if isinstance(c.get("training"), int) and c.get("name")]
+    return min(counted, key=lambda c: c["training"])["name"] if counted else None
+
+
+def _positive(summary: Mapping[str, Any]) -> str | None:
+    positive = summary.get("positive_class")
+    return None if positive is None else str(positive)
+
+
+def _quoted(recipe: str) -> str:
+    return f"“{recipe}”"
+
+
+def _listed(recipes: Iterable[str]) -> str:
+    return ", ".join(map(_quoted, recipes))
+
+
+def _reference(summary: Mapping[str, Any]) -> str:
+    rows = [row["recipe"] for row in summary.get("table") or ()]
+    return str(next(iter(summary.get("recipes") or rows), ""))
+
+
+def _objective(summary: Mapping[str, Any]) -> str:
+    return str(summary.get("objective") or "balanced_accuracy")
+
+
+def _height(summary: Mapping[str, Any], recipe: str, decision: str, metric: str) -> float:
+    value = figure(summary, recipe, decision, metric)
+    if value is None:
+        return float("-inf")
+    return -value.mean if metric in LOWER_IS_BETTER else value.mean
+
+
+def _level(metric: str, value: Estimate | None) -> str:
+    if value is None or not is_share(metric):
+        return level(metric, value.mean if value else None)
+    return percent(value.mean)
+
+
+def _lower(metric: str) -> str:
+    name = metric_name(metric)
+    return name if name[:2].isupper() else name[0].lower() + name[1:]

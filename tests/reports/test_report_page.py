@@ -1,0 +1,267 @@
+"""The page: complete, self-contained, honest about what is missing, and safe from names."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import pytest
+
+from equipoise.errors import InputError, WorkError
+from equipoise.reports import audit_page, report
+from equipoise.reports.page import audit_view
+
+SECTIONS = (
+    "answer",
+    "comparison",
+    "classes",
+    "learning",
+    "trade-off",
+    "confusion",
+    "shortcut",
+    "gain",
+    "calibration",
+    "mistakes",
+    "audit",
+    "reproduce",
+)
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """What a page holds: its elements, ids and text; and whether every tag is closed."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(html)
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, make_study, made_up):
+    nets = {"none": (1.0, 1.0), "article": (1.1, 0.4)}
+    return make_study(tmp_path_factory.mktemp("study"), made_up(nets=nets, seeds=2, test=200))
+
+
+@pytest.fixture(scope="module")
+def html(study):
+    path = report(study)
+    assert path == study / "report.html"
+    return path.read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Page(html)
+
+
+@pytest.fixture
+def copy(study, tmp_path):
+    """A copy of the study to spoil."""
+    return shutil.copytree(study, tmp_path / "study")
+
+
+def read(path) -> tuple[str, Page]:
+    html = path.read_text("utf-8")
+    return html, Page(html)
+
+
+def test_every_section_stands_in_order_and_can_be_linked(page):
+    assert tuple(attrs["id"] for attrs in page.all("section")) == SECTIONS
+    links = [attrs["href"] for attrs in page.all("a")]
+    assert all(links.count(f"#{name}") >= 2 for name in SECTIONS)
+
+
+def test_the_page_is_self_contained_and_small(html, page):
+    assert len(html.encode()) < 3_000_000
+    assert all(attrs["src"].startswith("data:image/") for attrs in page.all("img"))
+    assert [attrs["href"] for attrs in page.all("link")] == ["data:,"]
+    outside = re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', html)
+    assert outside == []
+    assert not re.search(r"url\((?!#)", html)
+    assert "default-src 'none'" in html
+    assert len(page.all("script")) == 1
+
+
+def test_every_picture_and_plot_has_words_for_those_who_do_not_see_it(page):
+    assert all(attrs.get("alt") for attrs in page.all("img"))
+    plots = [attrs for attrs in page.all("svg") if "plot" in (attrs.get("class") or "")]
+    # Two recipes: four learning curves, two trade-off curves and one of calibration each.
+    assert len(plots) == 2 * 7
+    assert all(attrs["aria-label"] for attrs in plots)
+    ids = [attrs["id"] for _, attrs in page.tags if attrs.get("id")]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_figures_of_the_summary_stand_in_the_page(study, page):
+    summary = json.loads((study / "summary.json").read_text())
+    for row in summary["table"]:
+        for decision in ("plain", "tuned"):
+            assert f"{100 * row[decision]['balanced_accuracy']['mean']:.1f}" in page.text
+    assert summary["command"] in page.text
+    assert summary["data"]["digest"] in page.text
+    assert "no difference shown" in page.text
+
+
+def test_a_study_object_gives_the_same_page_and_its_plots(study, html, tmp_path):
+    given = SimpleNamespace(directory=study)
+    again = report(given, tmp_path / "page.html", plots=tmp_path / "plots")
+    assert again.read_text("utf-8") == html
+    files = sorted(path.name for path in (tmp_path / "plots").iterdir())
+    assert len(files) == 2 * 7
+    assert "learning-0-none-loss.svg" in files
+    assert (tmp_path / "plots" / files[0]).read_text().startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("gone", "words"),
+    [
+        ("results.csv", "no learning curves"),
+        ("trials", "No predictions to read yet"),
+        ("examples", "There are no example pictures"),
+        ("recipes", "How to reproduce it"),
+        ("summary.json", "No run has finished yet"),
+    ],
+)
+def test_the_page_says_what_is_missing(copy, gone, words):
+    path = copy / gone
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if gone != "summary.json":
+        assert (copy / "summary.json").exists()
+    else:
+        (copy / "trainer.yaml").write_text("net: article\n")
+    _, page = read(report(copy))
+    assert words in page.text
+    assert tuple(attrs["id"] for attrs in page.all("section")) == SECTIONS
+
+
+def test_an_unfinished_study_says_so(copy):
+    summary = json.loads((copy / "summary.json").read_text())
+    summary |= {"finished": False, "missing": ["article seed 1 draw 0"]}
+    summary["failed"] = {"weights seed 1 draw 0": "the loss became nan"}
+    (copy / "summary.json").write_text(json.dumps(summary))
+    _, page = read(report(copy))
+    assert "This study is not finished." in page.text
+    assert "1 run missing: article seed 1 draw 0" in page.text
+    assert "weights seed 1 draw 0 failed: the loss became nan" in page.text
+
+
+@pytest.mark.parametrize("key", ["table", "differences", "data", "shortcut", "recipes", "seeds"])
+def test_any_part_of_the_summary_may_be_missing(copy, key):
+    summary = json.loads((copy / "summary.json").read_text())
+    del summary[key]
+    (copy / "summary.json").write_text(json.dumps(summary))
+    _, page = read(report(copy))
+    assert tuple(attrs["id"] for attrs in page.all("section")) == SECTIONS
+
+
+@pytest.mark.parametrize("name", ["summary.json", "results.csv", "examples/crop.png"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe{,\n1,2,3\n"])
+def test_a_spoilt_file_spoils_only_its_part(copy, name, content):
+    (copy / name).write_bytes(content)
+    _, page = read(report(copy))
+    assert tuple(attrs["id"] for attrs in page.all("section")) == SECTIONS
+
+
+def test_a_spoilt_run_is_left_out(copy):
+    next((copy / "trials").glob("none-*/predictions.parquet")).write_bytes(b"PAR1")
+    assert report(copy).is_file()
+
+
+HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(2)>']
+
+
+def test_hostile_names_are_text(tmp_path, make_study, made_up):
+    path = make_study(tmp_path / "study", made_up(classes=HOSTILE, seeds=1, test=60, epochs=2))
+    html, page = read(report(path))
+    assert len(page.all("script")) == 1
+    assert not any(attrs.get("onerror") for _, attrs in page.tags)
+    assert "<script>alert" not in html
+    for name in HOSTILE:
+        assert name in page.text
+
+
+def test_many_classes_are_drawn_as_a_map(tmp_path, make_study, made_up):
+    names = [f"$class_{k}$ <b>" for k in range(12)]
+    made = made_up(classes=names, nets={"none": (1.0, 1.0), "b": (2.0, 0.0)}, seeds=2, test=300)
+    html, page = read(report(make_study(tmp_path / "study", made)))
+    assert len(html.encode()) < 3_000_000
+    assert html.count('aria-label="Confusion matrix of') == 4
+    assert "averaged over the classes" in page.text
+    assert len(page.all("b")) == html.count("<b>")
+
+
+def test_names_that_are_no_unicode_do_not_break_the_page(tmp_path):
+    audit = {"images": 1, "broken": [{"name": "caf\udce9.jpg", "reason": "truncated"}]}
+    audit["classes"] = [{"name": "a", "label": 0, "training": 1, "validation": 0, "test": 0}]
+    path = audit_page(audit, tmp_path / "audit.html", source="photos", notes=["brought to 64×64"])
+    _, page = read(path)
+    assert "caf\\udce9.jpg" in page.text
+    assert "brought to 64×64" in page.text
+
+
+def test_an_audit_alone_has_its_page(study, tmp_path):
+    audit = json.loads((study / "summary.json").read_text())["data"]["audit"]
+    same = {"images": ["x/a.png", "y/a.png"], "splits": ["train", "test"], "classes": ["x", "x"]}
+    audit |= {"leaks": [same], "straddling_groups": ["patient 7"]}
+    _, page = read(audit_page(audit, tmp_path / "audit.html", source="photos.zip"))
+    for words in (
+        "photos.zip",
+        "4.0 : 1",
+        "4,080",
+        "1 leak: the same image",
+        "y/a.png (test, x)",
+        "patient 7",
+        "1,020",
+    ):
+        assert words in page.text
+
+
+def test_long_lists_of_an_audit_are_cut_and_counted():
+    view = audit_view({"duplicates": [[f"{k}a", f"{k}b"] for k in range(500)]})
+    assert view["duplicates"]["count"] == 500
+    assert len(view["duplicates"]["items"]) < 100
+
+
+@pytest.mark.parametrize("place", ["absent", "empty"])
+def test_a_folder_that_is_no_study_is_refused(tmp_path, place):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="study"):
+        report(tmp_path / place)
+
+
+@pytest.mark.parametrize("place", [".", "nowhere/page.html"])
+def test_a_page_that_cannot_be_put_there_is_refused(study, tmp_path, place):
+    with pytest.raises(InputError, match="folder"):
+        report(study, tmp_path / place)
+
+
+def test_a_failure_to_write_leaves_the_old_page(study, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("old")
+    long_name = tmp_path / ("x" * 250 + ".html")
+    with pytest.raises(WorkError, match="could not be written"):
+        report(study, long_name)
+    assert page.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]

@@ -1,0 +1,189 @@
+"""The answer: which sentence for which summary, and laws that hold for all of them."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from equipoise.reports.words import AGAINST_PLAIN, answer, runs_in_words
+
+UP, DOWN, EVEN = "higher", "lower", "no difference shown"
+NAMES = ("none", "weights", "balanced")
+
+
+def levels(**figures: float) -> dict[str, Any]:
+    return {
+        metric: {"mean": value, "low": value - 0.02, "high": value + 0.02, "values": []}
+        for metric, value in figures.items()
+    }
+
+
+def summary(
+    figures: dict[tuple[str, str], tuple[float, float, float]],
+    verdicts: dict[tuple[str, str], str],
+    **more: Any,
+) -> dict[str, Any]:
+    """Return a summary from (balanced accuracy, recall, precision) of each way to act."""
+    names = [name for name in NAMES if any(name == key for key, _ in figures)]
+    table = []
+    for name in names:
+        row: dict[str, Any] = {"recipe": name, "runs": 3, "per_class": {}}
+        for decision in ("plain", "tuned"):
+            balanced, recall, precision = figures.get((name, decision), (0.6, 0.4, 0.9))
+            row[decision] = levels(balanced_accuracy=balanced, recall=recall, precision=precision)
+            row["per_class"][decision] = {"dog": levels(recall=recall, precision=precision)}
+        table.append(row)
+    entries = [
+        {"recipe": r, "decision": d, "metric": "balanced_accuracy", "mean": 0.1, "verdict": v}
+        for (r, d), v in verdicts.items()
+    ]
+    fields = {"finished": True, "seeds": [0, 1, 2], "draws": [0], "positive_class": "dog"}
+    recipes = {name: {} for name in names}
+    return {**fields, "recipes": recipes, "table": table, "differences": entries, **more}
+
+
+BASE = {("none", "plain"): (0.65, 0.38, 0.9), ("none", "tuned"): (0.7, 0.6, 0.8)}
+BETTER = {**BASE, ("balanced", "plain"): (0.72, 0.6, 0.85), ("balanced", "tuned"): (0.8, 0.81, 0.9)}
+
+
+def test_a_recipe_that_beats_the_tuned_baseline_is_recommended_with_its_figures():
+    found = answer(summary(BETTER, {("balanced", "tuned"): UP, ("balanced", AGAINST_PLAIN): UP}))
+    assert (found.kind, found.recipe, found.decision) == ("use", "balanced", "tuned")
+    assert found.sentence.replace("\u202f", " ") == (
+        "Use “balanced” with the tuned decision: it finds 81 % of the dog images instead of 38 %, "
+        "and 90 % of its dog answers are right instead of 90 %; "
+        "balanced accuracy goes from 65 % to 80 %, shown over 3 seeds."
+    )
+
+
+def test_the_same_precision_is_said_to_show_no_difference():
+    case = summary(BETTER, {("balanced", "tuned"): UP, ("balanced", AGAINST_PLAIN): UP})
+    case["differences"].append(
+        {"recipe": "balanced", "decision": AGAINST_PLAIN, "metric": "precision", "verdict": EVEN}
+    )
+    assert "(before 90\u202f%, no difference shown)" in answer(case).sentence
+
+
+def test_the_plain_decision_is_recommended_where_it_is_as_good():
+    figures = {**BETTER, ("balanced", "plain"): (0.82, 0.8, 0.9)}
+    verdicts = {(("balanced"), d): UP for d in ("plain", "tuned", AGAINST_PLAIN)}
+    found = answer(summary(figures, verdicts))
+    assert (found.recipe, found.decision) == ("balanced", "plain")
+    assert found.action == "Use “balanced”"
+
+
+def test_the_tuned_decision_alone_gets_the_credit():
+    verdicts = {("none", AGAINST_PLAIN): UP, ("balanced", "plain"): UP, ("balanced", "tuned"): EVEN}
+    found = answer(summary(BETTER, verdicts))
+    assert (found.kind, found.recipe, found.decision) == ("decision alone", "none", "tuned")
+    assert "no other recipe is shown to do better" in found.sentence
+    assert "60\u202f% of the dog images instead of 38\u202f%" in found.sentence
+
+
+def test_nothing_helped():
+    found = answer(summary(BETTER, {("balanced", "plain"): DOWN, ("balanced", "tuned"): EVEN}))
+    assert found.kind == "nothing"
+    assert not found.recipe
+    assert "above the 65\u202f% of “none”" in found.sentence
+    assert found.notes == (
+        "With the plain decision, worse than “none”: “balanced”.",
+        "With the tuned decision, no difference to “none” is shown for “balanced”.",
+    )
+
+
+def test_wide_intervals_are_owned_up_to():
+    case = summary(BETTER, {("balanced", "plain"): EVEN})
+    case["differences"][0] |= {"low": -0.05, "high": 0.25}
+    assert "up to ±15.0 points" in answer(case).notes[0]
+
+
+def test_a_gain_that_ranks_no_better_is_named_as_such():
+    case = summary(BETTER, {("balanced", "tuned"): UP, ("balanced", AGAINST_PLAIN): UP})
+    entry = {"recipe": "balanced", "decision": "plain", "metric": "roc_auc", "mean": 0.004}
+    case["differences"].append({**entry, "verdict": EVEN})
+    assert "not shown to tell the classes apart better" in answer(case).notes[0]
+    case["differences"][-1]["verdict"] = UP
+    assert "tells the classes apart better: ROC-AUC +0.004" in answer(case).notes[0]
+
+
+def test_one_run_gives_no_verdict():
+    case = summary(BETTER, {("balanced", "plain"): "one run: no verdict"}, seeds=[0])
+    for row in case["table"]:
+        row["runs"] = 1
+    found = answer(case)
+    assert found.kind == "one run"
+    assert not found.recipe
+    assert "no verdict" in found.sentence
+    assert "“balanced” with the tuned decision" in found.sentence
+
+
+def test_one_recipe_has_nothing_to_be_compared_to():
+    found = answer(summary(BASE, {}))
+    assert found.kind == "one recipe"
+    assert "nothing to compare it to" in found.sentence
+
+
+@pytest.mark.parametrize("case", [{}, {"table": []}, {"recipes": {"none": {}}, "table": []}])
+def test_no_run_yet(case):
+    assert answer(case).kind == "no run"
+
+
+def test_a_missing_reference_is_waited_for():
+    case = summary(BETTER, {})
+    case["table"] = case["table"][1:]
+    assert answer(case).kind == "no run"
+    assert "“none”" in answer(case).sentence
+
+
+def test_many_classes_name_the_rarest():
+    audit = {"classes": [{"name": "cat", "training": 90}, {"name": "dog", "training": 9}]}
+    verdicts = {("balanced", "tuned"): UP, ("balanced", AGAINST_PLAIN): UP}
+    case = summary(BETTER, verdicts, positive_class=None, data={"audit": audit})
+    assert "of the dog images" in answer(case).sentence
+
+
+def test_runs_are_counted_as_seeds_and_draws_where_all_are_there():
+    case = summary(BASE, {})
+    assert runs_in_words(case, "none") == "3 seeds"
+    case["draws"] = [0, 1]
+    assert runs_in_words(case, "none") == "3 runs"
+    case["table"][0]["runs"] = 6
+    assert runs_in_words(case, "none") == "3 seeds × 2 draws"
+
+
+verdict = st.sampled_from([UP, DOWN, EVEN])
+share = st.floats(0.01, 0.99)
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from(NAMES), st.sampled_from(("plain", "tuned", AGAINST_PLAIN))),
+        verdict,
+    ),
+    st.fixed_dictionaries(
+        {
+            (name, decision): st.tuples(share, share, share)
+            for name in NAMES
+            for decision in ("plain", "tuned")
+        }
+    ),
+)
+def test_only_what_is_shown_to_be_better_is_recommended(verdicts, figures):
+    verdicts = {
+        k: v for k, v in verdicts.items() if k not in (("none", "plain"), ("none", "tuned"))
+    }
+    found = answer(summary(figures, verdicts))
+    ways = {
+        ("plain" if d == "plain" else "tuned", r): v
+        for (r, d), v in verdicts.items()
+        if d != "tuned"
+    }
+    if found.kind == "nothing":
+        assert UP not in ways.values()
+    else:
+        assert ways[found.decision, found.recipe] == UP
+    if found.kind == "decision alone":
+        assert verdicts.get(("none", AGAINST_PLAIN)) == UP
+    assert found.sentence.endswith(".")
