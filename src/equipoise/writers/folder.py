@@ -1,0 +1,94 @@
+"""An image folder: ``[split/]class/image``, originals as the files they are, copies as PNG."""
+
+from collections.abc import Callable
+from os import replace
+from os.path import exists
+from pathlib import Path
+
+import numpy as np
+
+from equipoise.images import ImageSet
+from equipoise.writers.encoding import encode
+from equipoise.writers.manifest import Namer
+from equipoise.writers.naming import class_folders, copy_name, looks_like_split, stems, suffix
+from equipoise.writers.outputs import Outputs, Rows, slices
+from equipoise.writers.working import in_order, threads
+
+__all__ = ["PARTS", "namer", "write"]
+
+_TASK = 128  # outputs: enough to make a thread's turn worth while
+PARTS = ".parts"  # what is being written; a finished file moves from here to its place
+
+
+def namer(outputs: Outputs) -> Namer:
+    """Return the function from outputs to their paths below the folder."""
+    folders = class_folders(outputs.data.classes)
+    deep = outputs.splits or any(map(looks_like_split, folders))
+    tops = [f"{split}/" if deep else "" for split in outputs.data.parts]
+    heads = [
+        [
+            f"{top}{folders[label]}/{stem}"
+            for label, stem in zip(part.labels, stems(part), strict=True)
+        ]
+        for top, part in zip(tops, outputs.parts, strict=True)
+    ]
+    endings = [_endings(part) for part in outputs.parts]
+    words = [*(technique.name for technique in outputs.techniques), "duplicate"]
+
+    def path(split: int, source: int, technique: int, copy: int) -> str:
+        name = heads[split][source]
+        if copy >= 0:
+            name = copy_name(name, words[technique], copy)
+        return name + (".png" if technique >= 0 else endings[split][source])
+
+    def paths(rows: Rows) -> list[str]:
+        columns = (outputs.split, outputs.source, outputs.technique, outputs.copy)
+        return list(map(path, *(column[rows].tolist() for column in columns)))
+
+    return paths
+
+
+def _endings(part: ImageSet) -> list[str]:
+    """How the files of the originals end, as they are written."""
+    if hasattr(part.images, "encoded"):
+        return [suffix(name) for name in part.names.tolist()]
+    return [".png"] * len(part)
+
+
+def write(
+    outputs: Outputs, namer: Namer, out: Path, jobs: int, progress: Callable[[int], None]
+) -> None:
+    """Write every image that is not there yet.
+
+    Reading, augmenting and writing overlap over `jobs` threads; what each holds is bounded.
+    """
+    fresh = not any(path.is_dir() for path in out.iterdir())
+    (out / PARTS).mkdir()
+    # Source by source: a picture is decoded once for all its copies.
+    order = np.lexsort((outputs.source, outputs.split))
+
+    def work(rows: Rows) -> int:
+        return _write_some(outputs, namer, str(out), rows, fresh)
+
+    for count in in_order(work, slices(order, _TASK), threads(outputs, jobs)):
+        progress(count)
+    (out / PARTS).rmdir()
+
+
+def _write_some(outputs: Outputs, namer: Namer, out: str, rows: Rows, fresh: bool) -> int:
+    """Write the images at `rows` that are not there; return how many rows that settles."""
+    paths = dict(zip(rows.tolist(), namer(rows), strict=True))
+    if not fresh:
+        paths = {row: path for row, path in paths.items() if not exists(f"{out}/{path}")}  # noqa: PTH110
+    for folder in {path.rpartition("/")[0] for path in paths.values()}:
+        Path(out, folder).mkdir(parents=True, exist_ok=True)
+    for row, data in encode(outputs, np.array(list(paths), np.intp)):
+        _put(f"{out}/{PARTS}/{row}", f"{out}/{paths[row]}", data)
+    return len(rows)
+
+
+def _put(part: str, path: str, data: bytes) -> None:
+    # Plain strings: with small images `Path` objects cost more than the encoding.
+    with open(part, "wb") as file:  # noqa: PTH123
+        file.write(data)
+    replace(part, path)  # noqa: PTH105

@@ -1,0 +1,113 @@
+"""The manifest: one row an image written, enough to make it again."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from equipoise import __version__
+from equipoise.engine import ENGINE_VERSION
+from equipoise.files import atomic
+from equipoise.keys import image_keys, words
+from equipoise.writers.outputs import Outputs, Rows, slices
+
+__all__ = [
+    "MANIFEST",
+    "SCHEMA",
+    "VERSION",
+    "Namer",
+    "clean",
+    "hexadecimal",
+    "output_ids",
+    "write_manifest",
+]
+
+MANIFEST = "manifest.parquet"
+VERSION = f"{__version__}+engine.{ENGINE_VERSION}"
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.int64()),
+        ("path", pa.string()),
+        ("split", pa.string()),
+        ("label", pa.int64()),
+        ("class", pa.string()),
+        ("source_id", pa.int64()),
+        ("technique", pa.string()),
+        ("parameters", pa.string()),
+        ("seed", pa.uint64()),
+        ("copy", pa.int32()),
+        ("epoch", pa.int32()),
+        ("source_digest", pa.string()),
+        ("version", pa.string()),
+    ]
+)
+
+_BLOCK = 1 << 16
+
+# Outputs' rows to their paths below the output folder.
+Namer = Callable[[Rows], list[str]]
+
+
+def write_manifest(outputs: Outputs, namer: Namer, path: Path) -> None:
+    """Write the manifest, block by block, so that memory stays bounded.
+
+    An original has technique 'original' and copy -1.
+    """
+    with atomic(path) as part, pq.ParquetWriter(part, SCHEMA, compression="zstd") as writer:
+        for rows in slices(np.arange(len(outputs)), _BLOCK):
+            writer.write_table(_block(outputs, namer, rows))
+
+
+def _block(outputs: Outputs, namer: Namer, rows: Rows) -> pa.Table:
+    count = len(rows)
+    labels = outputs.labels(rows)
+    technique = outputs.technique[rows]
+    names = [*(t.name for t in outputs.techniques), "original", "duplicate"]  # -2 and -1 at the end
+    parameters = [json.dumps(t.parameters, sort_keys=True) for t in outputs.techniques]
+    columns = {
+        "id": output_ids(outputs, rows),
+        "path": namer(rows),
+        "split": _words(list(outputs.data.parts), outputs.split[rows]),
+        "label": labels,
+        "class": _words([clean(name) for name in outputs.data.classes], labels),
+        "source_id": outputs.source_ids(rows),
+        "technique": _words(names, technique % len(names)),
+        "parameters": _words([*parameters, "{}", "{}"], technique % len(names)),
+        "seed": np.full(count, outputs.seed % 2**64, np.uint64),
+        "copy": outputs.copy[rows],
+        "epoch": np.zeros(count, np.int32),
+        "source_digest": hexadecimal(outputs.digests(rows)),
+        "version": _words([VERSION], np.zeros(count, int)),
+    }
+    return pa.table(columns, schema=SCHEMA)
+
+
+def hexadecimal(digests: NDArray[np.bytes_]) -> list[str]:
+    """Return digests as text; NumPy cuts the zeros off the end of bytes."""
+    return [digest.ljust(16, b"\0").hex() for digest in digests.tolist()]
+
+
+def clean(name: str) -> str:
+    """Return a name as text that UTF-8 can hold: a stray byte of a file system is escaped."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _words(values: list[str], numbers: NDArray) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(numbers), pa.array(values)).dictionary_decode()
+
+
+def output_ids(outputs: Outputs, rows: Rows) -> NDArray[np.int64]:
+    """Return an original's own id, and for a copy 63 bits drawn from its address."""
+    ids = outputs.source_ids(rows).copy()
+    keys = image_keys(outputs.seed, ids, np.maximum(outputs.copy[rows], 0))
+    specs = [json.dumps(t.spec, sort_keys=True) for t in outputs.techniques]
+    for number, spec in enumerate([*specs, "duplicate"]):
+        mine = outputs.technique[rows] == (number if number < len(specs) else -1)
+        pair = words(keys[mine], f"id of {spec}", 2).astype(np.int64)
+        ids[mine] = (pair[:, 0] << 32 | pair[:, 1]) & (2**63 - 1)
+    return ids

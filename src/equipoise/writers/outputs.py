@@ -1,0 +1,102 @@
+"""`Outputs`: the images of a data set to be written, originals and copies, one row each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.images import ImageSet, Splits
+from equipoise.planning import Plan
+from equipoise.techniques import Technique
+
+__all__ = ["DUPLICATE", "ORIGINAL", "Outputs", "Rows", "lay_out", "slices"]
+
+ORIGINAL, DUPLICATE = -2, -1  # where a technique's number would stand
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is to be written, in the order of the manifest.
+
+    Attributes
+    ----------
+    data : Splits
+    techniques : tuple of Technique
+    seed : int
+    split : (M,) int8
+        Position in `data.parts`.
+    source : (M,) int64
+        Row in that split.
+    technique : (M,) int16
+        Position in `techniques`, or `DUPLICATE`, or `ORIGINAL`.
+    copy : (M,) int32
+        Which copy of its source, from 0; -1 for an original.
+    """
+
+    data: Splits
+    techniques: tuple[Technique, ...]
+    seed: int
+    split: NDArray[np.int8]
+    source: NDArray[np.int64]
+    technique: NDArray[np.int16]
+    copy: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @property
+    def parts(self) -> tuple[ImageSet, ...]:
+        """Training, validation and test."""
+        return tuple(self.data.parts.values())
+
+    @property
+    def splits(self) -> bool:
+        """Whether the data set has any split besides training."""
+        return len(self.data.validation) + len(self.data.test) > 0
+
+    def labels(self, rows: Rows) -> NDArray[np.int64]:
+        """Return the label of each output."""
+        return self._gather(rows, [part.labels for part in self.parts])
+
+    def source_ids(self, rows: Rows) -> NDArray[np.int64]:
+        """Return the id of each output's source; an original is its own."""
+        return self._gather(rows, [part.ids for part in self.parts])
+
+    def digests(self, rows: Rows) -> NDArray[np.bytes_]:
+        """Return the digest of the pixels of each output's source."""
+        return self._gather(rows, [part.digests for part in self.parts])
+
+    def _gather(self, rows: Rows, columns: list[NDArray]) -> NDArray:
+        """Each row's value of a column that every split has."""
+        split, source = self.split[rows], self.source[rows]
+        found = np.empty(len(rows), columns[0].dtype)
+        for number, column in enumerate(columns):
+            mine = split == number
+            found[mine] = column[source[mine]]
+        return found
+
+
+def lay_out(data: Splits, plan: Plan, techniques: tuple[Technique, ...], seed: int) -> Outputs:
+    """Put the training images that stay, the copies, validation and test one after another."""
+    kept = np.flatnonzero(plan.kept(len(data.train)))
+    counts = (len(kept) + len(plan), len(data.validation), len(data.test))
+    others = [np.arange(n) for n in counts[1:]]
+    originals = np.full(len(kept), ORIGINAL), np.full(sum(counts[1:]), ORIGINAL)
+    none = [np.full(len(one), -1) for one in originals]
+    return Outputs(
+        data=data,
+        techniques=techniques,
+        seed=seed,
+        split=np.repeat(np.arange(3, dtype=np.int8), counts),
+        source=np.concatenate([kept, plan.source, *others]),
+        technique=np.concatenate([originals[0], plan.technique, originals[1]]).astype(np.int16),
+        copy=np.concatenate([none[0], plan.copy, none[1]]).astype(np.int32),
+    )
+
+
+def slices(rows: Rows, size: int) -> Iterator[Rows]:
+    """Cut rows into pieces of at most so many."""
+    return (rows[start : start + size] for start in range(0, len(rows), size))

@@ -1,0 +1,105 @@
+"""Data sets of a few large files: how images fall to them, and writing them one after another."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from equipoise.files import atomic
+from equipoise.writers.encoding import encode
+from equipoise.writers.manifest import Namer
+from equipoise.writers.outputs import Outputs, Rows, slices
+from equipoise.writers.working import in_order, threads
+
+__all__ = ["Shard", "cut_shards", "place_in", "write_shards"]
+
+_SHARD_BYTES = 256 << 20  # of pixels; encoded they take a part of it
+_GROUP_BYTES = 8 << 20  # of pixels that a thread encodes at a time
+_LONGEST_GROUP = 256
+_SAMPLE = 64
+
+# Takes rows and their files, in order.
+Sink = Callable[[Rows, list[bytes]], None]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of a data set: its path below the output folder and the outputs in it."""
+
+    path: str
+    rows: Rows
+
+
+def cut_shards(
+    outputs: Outputs, order: Rows, pattern: Callable[[str, int, int], str]
+) -> list[Shard]:
+    """Cut each split into shards of about equal size.
+
+    Parameters
+    ----------
+    outputs : Outputs
+    order : (M,) int
+        The outputs in the order in which shards take them.
+    pattern : callable
+        (split, number, count) to a shard's path.
+    """
+    most = max(1, _SHARD_BYTES // _typical_bytes(outputs))
+    shards = []
+    for number, split in enumerate(outputs.data.parts):
+        rows = order[outputs.split[order] == number]
+        if len(rows):
+            pieces = np.array_split(rows, -(-len(rows) // most))
+            shards += [
+                Shard(pattern(split, i, len(pieces)), piece) for i, piece in enumerate(pieces)
+            ]
+    return shards
+
+
+def _typical_bytes(outputs: Outputs) -> int:
+    """The size of an image in memory, on average over some spread over the training split."""
+    images = outputs.data.train.images
+    some = np.unique(np.linspace(0, len(images) - 1, _SAMPLE).astype(int)).tolist()
+    return max(1, sum(images[row].nbytes for row in some) // len(some))
+
+
+def place_in(shards: list[Shard], word: Callable[[str, int], str]) -> Namer:
+    """Return the function from outputs to ``PATH#WORD``; the word is of a path and position."""
+    shard, position = np.empty((2, sum(len(one.rows) for one in shards)), np.int64)
+    for number, one in enumerate(shards):
+        shard[one.rows] = number
+        position[one.rows] = np.arange(len(one.rows))
+
+    def places(rows: Rows) -> list[str]:
+        pairs = zip(shard[rows].tolist(), position[rows].tolist(), strict=True)
+        named = ((shards[number].path, place) for number, place in pairs)
+        return [f"{path}#{word(path, place)}" for path, place in named]
+
+    return places
+
+
+def write_shards(
+    outputs: Outputs,
+    shards: list[Shard],
+    out: Path,
+    jobs: int,
+    progress: Callable[[int], None],
+    sink: Callable[[Path], AbstractContextManager[Sink]],
+) -> None:
+    """Write every shard that is not there yet, each whole or not at all."""
+    size = max(1, min(_GROUP_BYTES // _typical_bytes(outputs), _LONGEST_GROUP))
+
+    def work(rows: Rows) -> tuple[Rows, list[bytes]]:
+        files = dict(encode(outputs, rows))
+        return rows, [files[row] for row in rows.tolist()]
+
+    for shard in shards:
+        path = out / shard.path
+        if path.exists():
+            progress(len(shard.rows))
+            continue
+        with atomic(path) as part, sink(part) as put:
+            for rows, files in in_order(work, slices(shard.rows, size), threads(outputs, jobs)):
+                put(rows, files)
+                progress(len(rows))

@@ -1,0 +1,292 @@
+"""`upsample`: the rebalanced data set on disk."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import numpy as np
+
+from equipoise.errors import InputError, WorkError, require, unknown
+from equipoise.files import claim, write_json
+from equipoise.images import Splits
+from equipoise.planning import Strategy, share_out, targets
+from equipoise.readers import load
+from equipoise.recipes import Recipe, get_recipe
+from equipoise.techniques import Technique, resolve
+from equipoise.writers import folder, npz, parquet, webdataset
+from equipoise.writers.encoding import encode
+from equipoise.writers.manifest import MANIFEST, VERSION, Namer, write_manifest
+from equipoise.writers.outputs import Outputs, lay_out, slices
+from equipoise.writers.restoring import listed, restore
+
+__all__ = ["FORMATS", "Summary", "upsample"]
+
+SUMMARY = "summary.json"
+_GO_ON = "What is finished is whole; give the same command again to go on."
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to write a data set.
+
+    Attributes
+    ----------
+    namer : callable
+        From outputs to the function that tells the path of each; raises `InputError` where the
+        format cannot hold them.
+    write : callable
+        ``(outputs, namer, out, jobs, progress)``: writes what is not there yet.
+    """
+
+    namer: Callable[[Outputs], Namer]
+    write: Callable[[Outputs, Namer, Path, int, Callable[[int], None]], None]
+
+
+FORMATS = {
+    "folder": Format(folder.namer, folder.write),
+    "npz": Format(npz.namer, npz.write),
+    "parquet": Format(parquet.namer, parquet.write),
+    "webdataset": Format(webdataset.namer, webdataset.write),
+}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What `upsample` made, or would make.
+
+    Attributes
+    ----------
+    out : str
+        The folder; empty after a dry run.
+    format : str
+    classes : tuple of str
+    before, after : dict
+        From split to class to number of images.
+    copies : int
+        Augmented images and duplicates among them.
+    images : int
+        All images written.
+    broken : int
+        Files of the source that could not be read and are left out.
+    notes : tuple of str
+    """
+
+    out: str
+    format: str
+    classes: tuple[str, ...]
+    before: dict[str, dict[str, int]]
+    after: dict[str, dict[str, int]]
+    copies: int
+    images: int
+    broken: int
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return asdict(self)
+
+
+def upsample(
+    data: Splits | str | Path | tuple,
+    out: str | Path | None,
+    *,
+    recipe: str | Path | Recipe | None = None,
+    strategy: Strategy = "auto",
+    techniques: Sequence[object] = ("crop", "flip", "noise"),
+    scope: str = "minority",
+    format: str = "folder",
+    seed: int = 0,
+    jobs: int | None = None,
+    dry_run: bool = False,
+    from_manifest: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Summary:
+    """Write the data set with its training classes brought up by augmented copies.
+
+    Splits are kept; validation and test are written as they are. Originals that are files stay
+    the files they are. The same call goes on where an interrupted one stopped, and the bytes
+    depend neither on that nor on the number of jobs.
+
+    Parameters
+    ----------
+    data : Splits, or anything that `load` reads
+        A source is loaded without cutting splits and without resizing.
+    out : path
+        An absent or empty folder, or that of an earlier run of the same call. A dry run needs
+        none.
+    recipe : name, path or Recipe, optional
+        Gives strategy, techniques and scope in place of the next three. One of balanced draws
+        becomes a balanced set.
+    strategy : str, float, dict or callable
+        imbalanced-learn's `sampling_strategy`; the keys of a dict are class names.
+    techniques : sequence
+        Names, one-key dicts ``{name: {parameter: value}}`` or callables. Empty: plain duplicates.
+    scope : {'minority', 'all'}
+        With 'all' every class gets the same share of augmented images, which replace originals
+        in the classes that get fewer copies.
+    format : {'folder', 'npz', 'parquet', 'webdataset'}
+        An image folder; one file of arrays under MedMNIST's keys; files that Hugging Face's
+        `load_dataset` opens; tar shards that `webdataset` streams.
+    seed : int
+    jobs : int, optional
+        Threads; by default one a core.
+    dry_run : bool
+        Only count; write nothing.
+    from_manifest : path, optional
+        Make the images that a manifest lists, whole or filtered, byte for byte as they were. It
+        stands in the place of recipe, strategy, techniques, scope and seed; name the format that
+        it was written with.
+    progress : callable, optional
+        Called with the number of images done and to do.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    InputError
+        Before anything is written: the source, an argument or the output folder does not fit.
+    WorkError
+        If writing fails, such as on a full disk. What is finished stays valid.
+    """
+    if format not in FORMATS:
+        raise unknown("format", format, FORMATS)
+    require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
+    require(dry_run or out is not None, "an output folder, or dry_run=True", out=out)
+    if recipe is not None:
+        strategy, techniques, scope = _measure(get_recipe(recipe))
+    chosen = tuple(resolve(technique) for technique in techniques)
+    splits = data if isinstance(data, Splits) else load(data, cut=False)
+    if from_manifest is None:
+        outputs = _planned(splits, strategy, chosen, scope, seed)
+        namer = FORMATS[format].namer(outputs)
+    else:
+        manifest = Path(from_manifest)
+        outputs, paths = restore(splits, manifest)
+        namer = listed(paths, manifest) if format == "folder" else FORMATS[format].namer(outputs)
+    summary = _summary(outputs, "" if dry_run else str(out), format)
+    if out is None or dry_run:
+        return summary
+    _check_apart(splits, Path(out))
+    _try_out(outputs)
+    with claim(Path(out), "upsampled data set", _fingerprint(outputs, namer, format)):
+        _write(outputs, namer, summary, jobs or _cores(), progress)
+    return summary
+
+
+def _planned(
+    splits: Splits, strategy: Strategy, techniques: tuple[Technique, ...], scope: str, seed: int
+) -> Outputs:
+    train = splits.train
+    new = targets(train.labels, strategy, splits.classes)
+    plan = share_out(train.labels, new, len(techniques), seed=seed, ids=train.ids, scope=scope)
+    return lay_out(splits, plan, techniques, seed)
+
+
+def _measure(recipe: Recipe) -> tuple[Strategy, tuple, str]:
+    """What a recipe asks for on disk."""
+    strategy = recipe.strategy
+    if strategy is None and recipe.draws == "balanced":
+        strategy = "auto"
+    if strategy is None:
+        raise InputError(
+            f"Recipe {recipe.name} adds no images, so there is nothing to write. Name one that "
+            "upsamples or balances, or give strategy and techniques."
+        )
+    return strategy, recipe.techniques, recipe.scope
+
+
+def _check_apart(data: Splits, out: Path) -> None:
+    """Refuse an output folder inside the source: it would be read as a part of it next time."""
+    source = Path(data.source)
+    if data.source and source.is_dir() and out.resolve().is_relative_to(source.resolve()):
+        raise InputError(f"{out} lies inside the data set {source}. Name a folder outside it.")
+
+
+def _try_out(outputs: Outputs) -> None:
+    """Make one copy by each technique: one that does not fit the images is told before work."""
+    numbers, first = np.unique(outputs.technique, return_index=True)
+    for _ in encode(outputs, first[numbers >= 0]):
+        pass
+
+
+def _fingerprint(outputs: Outputs, namer: Namer, format: str) -> dict[str, Any]:
+    """What decides the bytes, so that a run goes on only with its own beginning."""
+    rows = blake2b(digest_size=16)
+    for column in (outputs.split, outputs.source, outputs.technique, outputs.copy):
+        rows.update(column.tobytes())
+    for some in slices(np.arange(len(outputs)), 1 << 16):
+        rows.update("\n".join(namer(some)).encode())
+    return {
+        "data": outputs.data.digest,
+        "techniques": [technique.spec for technique in outputs.techniques],
+        "seed": outputs.seed,
+        "format": format,
+        "version": VERSION,
+        "plan": rows.hexdigest(),
+    }
+
+
+def _write(
+    outputs: Outputs,
+    namer: Namer,
+    summary: Summary,
+    jobs: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    out, done = Path(summary.out), 0
+
+    def step(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress:
+            progress(done, len(outputs))
+
+    try:
+        _sweep(out)
+        FORMATS[summary.format].write(outputs, namer, out, jobs, step)
+        write_manifest(outputs, namer, out / MANIFEST)
+        write_json(out / SUMMARY, summary.to_dict())
+    except OSError as error:
+        raise WorkError(f"{error.filename or out}: {error.strerror or error}. {_GO_ON}") from None
+    except InputError as error:  # an image further on that a technique does not fit
+        raise WorkError(f"{error} What is finished is whole.") from None
+
+
+def _sweep(out: Path) -> None:
+    """Remove what a killed run had begun and not finished."""
+    for path in (*out.glob(".*.part"), *out.glob("data/.*.part"), out / folder.PARTS):
+        if path.is_dir():
+            rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _summary(outputs: Outputs, out: str, format: str) -> Summary:
+    classes = outputs.data.classes
+    labels = outputs.labels(np.arange(len(outputs)))
+    before, after = {}, {}
+    for number, (name, part) in enumerate(outputs.data.parts.items()):
+        written = np.bincount(labels[outputs.split == number], minlength=len(classes))
+        before[name] = dict(zip(classes, part.counts.tolist(), strict=True))
+        after[name] = dict(zip(classes, written.tolist(), strict=True))
+    return Summary(
+        out=out,
+        format=format,
+        classes=classes,
+        before=before,
+        after=after,
+        copies=int((outputs.copy >= 0).sum()),
+        images=len(outputs),
+        broken=len(outputs.data.broken),
+        notes=outputs.data.notes,
+    )
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
