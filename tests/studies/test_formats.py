@@ -5,7 +5,7 @@ import math
 import pytest
 
 from equipoise.metrics import HIGHER_IS_BETTER
-from equipoise.reports.formats import (
+from equipoise.studies.formats import (
     LOWER_IS_BETTER,
     METRICS,
     change,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equipoise.reports.words import AGAINST_PLAIN, answer, runs_in_words
+from equipoise.studies.words import AGAINST_PLAIN, answer, runs_in_words
 
 UP, DOWN, EVEN = "higher", "lower", "no difference shown"
 NAMES = ("none", "weights", "balanced")

@@ -24,9 +24,9 @@ from equipoise.reports.curves import (
     worst_mistakes,
 )
 from equipoise.reports.folder import StudyFolder, named, predictions
-from equipoise.reports.formats import level, metric_name, percent
 from equipoise.reports.svg import inline
 from equipoise.reports.tables import class_names
+from equipoise.studies.formats import level, metric_name, percent
 
 __all__ = ["Gallery", "Panel", "Picture", "draw", "picture"]
 

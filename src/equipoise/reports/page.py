@@ -13,9 +13,10 @@ from markupsafe import Markup
 from equipoise import __version__
 from equipoise.errors import InputError, WorkError
 from equipoise.files import atomic
-from equipoise.reports import formats, shortcut, tables, words
+from equipoise.reports import shortcut, tables
 from equipoise.reports.figures import Gallery, draw, picture
 from equipoise.reports.folder import StudyFolder, named, open_folder
+from equipoise.studies import formats, words
 
 __all__ = ["audit_page", "report"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from equipoise.reports.folder import named
-from equipoise.reports.formats import change, number, percent
+from equipoise.studies.formats import change, number, percent
 
 __all__ = ["ProbeCell", "overview", "technique_table", "techniques_probed", "telling_classes"]
 

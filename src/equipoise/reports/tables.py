@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from equipoise.reports.folder import named
-from equipoise.reports.formats import (
+from equipoise.studies.formats import (
     LOWER_IS_BETTER,
     METRICS,
     Estimate,
@@ -19,7 +19,7 @@ from equipoise.reports.formats import (
     number,
     percent,
 )
-from equipoise.reports.words import AGAINST_PLAIN, Differences, class_figure, figure, judged
+from equipoise.studies.words import AGAINST_PLAIN, Differences, class_figure, figure, judged
 
 __all__ = [
     "Cell",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from equipoise.reports.formats import (
+from equipoise.studies.formats import (
     LOWER_IS_BETTER,
     Estimate,
     change,

@@ -1,0 +1,235 @@
+"""The honest comparison: recipes × seeds under one trainer, one budget, one set of splits."""
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from joblib import Parallel, cpu_count, delayed
+
+from equipoise.errors import require, unknown
+from equipoise.files import claim
+from equipoise.images import Splits
+from equipoise.metrics import HIGHER_IS_BETTER, OBJECTIVES
+from equipoise.planning import targets
+from equipoise.readers import load
+from equipoise.recipes import Recipe, load_recipes
+from equipoise.studies.examples import write_examples
+from equipoise.studies.facts import Plan, describe, extend, write_facts
+from equipoise.studies.shortcut import probe
+from equipoise.studies.summary import summarise
+from equipoise.studies.tables import DECISIONS
+from equipoise.studies.trials import (
+    Trial,
+    finished,
+    folder_of,
+    over,
+    progress_of,
+    run_trial,
+)
+from equipoise.techniques import Technique
+from equipoise.training import Equal, Trainer, get_trainer
+
+__all__ = ["DEFAULT_RECIPES", "Study", "compare", "open_study"]
+
+DEFAULT_RECIPES = ("none", "duplicate", "weights", "article", "balanced")
+
+# Called about once a second with epochs done, epochs in all, and runs done.
+Progress = Callable[[int, int, int], None]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study on disk.
+
+    Attributes
+    ----------
+    directory : Path
+    summary : dict
+        What summary.json holds.
+    """
+
+    directory: Path
+    summary: dict[str, Any]
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """A flat row a recipe and decision: each figure's mean, `_low` and `_high`."""
+        return [
+            {
+                "recipe": row["recipe"],
+                "decision": decision,
+                "runs": row["runs"],
+                "seconds": row["seconds"]["mean"],
+                **{
+                    metric + suffix: row[decision][metric][key]
+                    for metric in HIGHER_IS_BETTER
+                    for suffix, key in (("", "mean"), ("_low", "low"), ("_high", "high"))
+                },
+            }
+            for row in self.summary["table"]
+            for decision in DECISIONS
+        ]
+
+    @property
+    def differences(self) -> list[dict[str, Any]]:
+        """The paired differences to the first recipe, a row a recipe, decision and figure."""
+        return self.summary["differences"]
+
+
+def compare(
+    data: Splits | str | Path,
+    recipes: Sequence[str | Path | Recipe] = DEFAULT_RECIPES,
+    *,
+    seeds: int = 3,
+    out: str | Path | None = None,
+    trainer: str | Path | Trainer = "article",
+    epochs: int | None = None,
+    equal: Equal = "steps",
+    objective: str = "balanced_accuracy",
+    seed: int = 0,
+    jobs: int | None = None,
+    command: str = "",
+    progress: Progress | None = None,
+) -> Study:
+    """Compare measures against imbalance on one data set.
+
+    Every recipe is trained with the same trainer, the same seeds and splits and (unless
+    ``equal="epochs"``) the same number of steps. The test split is read once a run, after
+    training; decisions are tuned on validation.
+
+    Parameters
+    ----------
+    data : Splits, or anything `load` reads
+    recipes : sequence of recipe names, YAML files or `Recipe`
+        The first is the reference that the others are set against.
+    seeds : int
+        Runs a recipe, at least 1; their seeds are ``seed, seed + 1, …``.
+    out : path, optional
+        The study's folder. One that holds the same study is gone on with: finished runs stay, more
+        recipes or seeds extend it. By default a new temporary folder.
+    trainer : name, YAML file or Trainer
+    epochs : int, optional
+        Overrides the trainer's.
+    equal : {'steps', 'epochs'}
+        The same number of steps for every recipe, or the same number of passes over its own set.
+    objective : str
+        What the tuned decision maximises on validation; one of `metrics.OBJECTIVES`.
+    seed : int
+        Also cuts the splits, where `data` is not yet split.
+    jobs : int, optional
+        Runs side by side; all cores by default. The table does not depend on it.
+    command : str
+        Shown in the report as the way to make it again.
+    progress : callable, optional
+
+    Raises
+    ------
+    InputError
+        For a name, value or folder that is not right, before anything is written.
+    """
+    require(seeds >= 1, "seeds >= 1", seeds=seeds)
+    require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
+    if objective not in OBJECTIVES:
+        raise unknown("objective", objective, OBJECTIVES)
+    require(equal in ("steps", "epochs"), "equal 'steps' or 'epochs'", equal=equal)
+    plan = Plan(tuple(load_recipes(recipes)), tuple(range(seed, seed + seeds)))
+    chosen = get_trainer(trainer, epochs=epochs)
+    splits = data if isinstance(data, Splits) else load(data, seed=seed)
+    for recipe in plan.recipes:
+        # A strategy may name classes: whether they are there is known only now.
+        targets(splits.train.labels, recipe.strategy or "auto", splits.classes)
+    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
+    settings = {"equal": equal, "objective": objective}
+    fingerprint = {
+        "data_digest": splits.digest,
+        # What is at its default is left out, so that a field added later changes nothing.
+        "trainer": chosen.model_dump(mode="json", exclude_defaults=True),
+        **settings,
+    }
+    with claim(folder, "comparison", fingerprint):
+        plan = extend(folder, plan)
+        facts = describe(splits, chosen, command=command, seed=seed, **settings)
+        write_facts(folder, plan, facts, chosen)
+        techniques = _techniques(plan.recipes)
+        write_examples(folder / "examples", splits.train, techniques, seed)
+        with _watched(folder, plan.trials, chosen.epochs, progress):
+            _run(folder, plan.trials, splits, chosen, facts, jobs)
+        _probe(folder, plan.trials, splits, techniques, seed, jobs)
+        return Study(folder, summarise(folder))
+
+
+def open_study(folder: str | Path) -> Study:
+    """Return a study on disk, finished or running, its summary brought up to date."""
+    return Study(Path(folder), summarise(Path(folder)))
+
+
+def _techniques(recipes: Sequence[Recipe]) -> list[Technique]:
+    """Every technique that any recipe uses, once, in order."""
+    return list({t.name: t for recipe in recipes for t in recipe.resolved()}.values())
+
+
+def _run(
+    folder: Path,
+    trials: Sequence[Trial],
+    data: Splits,
+    trainer: Trainer,
+    facts: dict[str, Any],
+    jobs: int | None,
+) -> None:
+    missing = [trial for trial in trials if not over(folder_of(folder, trial))]
+    Parallel(n_jobs=min(jobs or cpu_count(), max(len(missing), 1)))(
+        delayed(run_trial)(
+            trial, data, trainer, facts["equal"], facts["objective"], folder_of(folder, trial)
+        )
+        for trial in missing
+    )
+
+
+def _probe(
+    folder: Path,
+    trials: Sequence[Trial],
+    data: Splits,
+    techniques: Sequence[Technique],
+    seed: int,
+    jobs: int | None,
+) -> None:
+    done = [folder_of(folder, trial) for trial in trials if finished(folder_of(folder, trial))]
+    Parallel(n_jobs=min(jobs or cpu_count(), max(len(done), 1)))(
+        delayed(probe)(path, data.validation, techniques, seed) for path in done
+    )
+
+
+@contextmanager
+def _watched(
+    folder: Path, trials: Sequence[Trial], epochs: int, progress: Progress | None
+) -> Iterator[None]:
+    """Report progress from the runs' folders, so that it is the same for any backend."""
+    if progress is None:
+        yield
+        return
+    stop = threading.Event()
+
+    def look() -> None:
+        ended = [over(folder_of(folder, trial)) for trial in trials]
+        done = [
+            epochs if end else progress_of(folder_of(folder, trial))
+            for trial, end in zip(trials, ended, strict=True)
+        ]
+        progress(sum(done), epochs * len(trials), sum(ended))
+
+    def watch() -> None:
+        while not stop.wait(1.0):
+            look()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        look()

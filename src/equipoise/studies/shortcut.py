@@ -1,0 +1,145 @@
+"""The shortcut probe: has a technique become the mark of a class?
+
+If only one class is ever seen with noise, a net may learn that noise means this class. The probe
+shows every net of a study clean validation images of every class and the same images after each
+technique, and counts what they are taken for. Some techniques make images harder for any net, so
+the rise is set against the rise in the baseline's nets: what is left over, the *excess*, is what
+the recipe taught.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
+
+from equipoise.engine import augment
+from equipoise.files import read_json, write_json
+from equipoise.images import ImageSet
+from equipoise.studies.statistics import estimate, paired
+from equipoise.techniques import Technique
+from equipoise.training import load_model
+
+__all__ = ["probe", "probed", "shortcut_matrix", "shortcut_words"]
+
+_FILE = "shortcut.json"
+# Smaller rises are not worth a sentence, however sure they are.
+_WORTH_SAYING = 0.03
+
+
+def probe(folder: Path, validation: ImageSet, techniques: Sequence[Technique], seed: int) -> None:
+    """Write the confusion matrices of one run's net on clean and augmented validation images.
+
+    What an earlier probe of the same folder found is kept; only what is missing is computed.
+    """
+    path = folder / _FILE
+    found = read_json(path) if path.is_file() else {}
+    missing = [t for t in techniques if t.name not in found]
+    if not missing and "clean" in found:
+        return
+    model = load_model(folder)
+    images, every = validation.array, np.arange(len(validation.classes))
+
+    def confusion(shown: NDArray[np.uint8]) -> list[list[int]]:
+        decided = model.predict(shown, decision="plain")
+        return confusion_matrix(validation.labels, decided, labels=every).tolist()
+
+    if "clean" not in found:
+        found["clean"] = confusion(images)
+    for technique in missing:
+        shown = augment(images, technique, seed=seed, ids=validation.ids, threads=1)
+        found[technique.name] = confusion(np.asarray(shown))
+    write_json(path, found)
+
+
+def probed(folder: Path) -> bool:
+    """Whether a run has been probed."""
+    return (folder / _FILE).is_file()
+
+
+def shortcut_matrix(
+    folders: Mapping[str, Sequence[Path]], reference: str, classes: Sequence[str]
+) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    """Return `summary["shortcut"]`: recipe, technique, class to shares and excess.
+
+    Parameters
+    ----------
+    folders : mapping of recipe name to the folders of its probed runs
+        The same runs (seed, draw) in the same order for every recipe.
+    reference : str
+        The recipe whose rise is the control.
+    classes : sequence of str
+    """
+    probes = {
+        name: [read_json(folder / _FILE) for folder in runs] for name, runs in folders.items()
+    }
+    control = {technique: _rises(probes[reference], technique) for technique in _common(probes)}
+    return {
+        name: {
+            technique: {
+                label: _entry(runs, technique, row, control[technique], classes)
+                for row, label in enumerate(classes)
+            }
+            for technique in control
+        }
+        for name, runs in probes.items()
+    }
+
+
+def _common(probes: Mapping[str, list[dict[str, Any]]]) -> list[str]:
+    every = [run for runs in probes.values() for run in runs]
+    return [name for name in every[0] if name != "clean" and all(name in run for run in every)]
+
+
+def _shares(run: dict[str, Any], technique: str) -> NDArray[np.float64]:
+    """Rows: true class; columns: share predicted as each."""
+    confusion = np.asarray(run[technique], np.float64)
+    return confusion / np.maximum(confusion.sum(1, keepdims=True), 1)
+
+
+def _rises(runs: list[dict[str, Any]], technique: str) -> NDArray[np.float64]:
+    """Rise of the share taken for another class, one row a run, one column a class."""
+    return np.array(
+        [np.diag(_shares(run, "clean")) - np.diag(_shares(run, technique)) for run in runs]
+    )
+
+
+def _entry(
+    runs: list[dict[str, Any]],
+    technique: str,
+    row: int,
+    control: NDArray[np.float64],
+    classes: Sequence[str],
+) -> dict[str, Any]:
+    clean = np.mean([_shares(run, "clean")[row] for run in runs], axis=0)
+    shown = np.mean([_shares(run, technique)[row] for run in runs], axis=0)
+    gained = shown - clean
+    gained[row] = -np.inf
+    excess = estimate(paired(_rises(runs, technique)[:, row], control[:, row]))
+    return {
+        "clean": float(1 - clean[row]),
+        "augmented": float(1 - shown[row]),
+        "toward": classes[int(gained.argmax())],
+        "excess": excess.mean,
+        "excess_low": excess.low,
+        "excess_high": excess.high,
+    }
+
+
+def shortcut_words(
+    matrix: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]], reference: str
+) -> list[str]:
+    """Say in plain sentences which technique has become the mark of which class, and the remedy."""
+    return [
+        f"In nets trained with '{recipe}', {technique} has become a mark of {entry['toward']}: "
+        f"after {technique}, {entry['augmented']:.0%} of the {label} images are taken for "
+        f"another class ({entry['clean']:.0%} when clean), {entry['excess'] * 100:.0f} points "
+        f"more than the rise in the nets of '{reference}'. "
+        f"Show the technique to every class alike: scope: all."
+        for recipe, techniques in matrix.items()
+        for technique, labels in techniques.items()
+        for label, entry in labels.items()
+        if recipe != reference and entry["excess_low"] > 0 and entry["excess"] >= _WORTH_SAYING
+    ]

@@ -1,0 +1,203 @@
+"""From finished runs to tables: means, intervals, paired differences, verdicts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.metrics import HIGHER_IS_BETTER, figures
+from equipoise.studies.bootstrap import image_weights, run_weights, weighted_figures
+from equipoise.studies.statistics import (
+    BOOTSTRAP_RUNS,
+    Estimate,
+    estimate,
+    holm,
+    p_value,
+    paired,
+    runs_needed,
+    verdict,
+)
+from equipoise.studies.trials import Outcome
+from equipoise.training import Decision
+
+__all__ = ["DECISIONS", "Scores", "differences", "score", "table"]
+
+DECISIONS = ("plain", "tuned")
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The test figures of a recipe's runs under one decision.
+
+    Attributes
+    ----------
+    runs : list of dict
+        `metrics.figures`, one a run.
+    resampled : dict of str to (B, R) floats
+        The same figures of every run under B resamples of the test images, the same resamples for
+        every recipe; empty with too few runs for a bootstrap.
+    """
+
+    runs: list[dict[str, Any]]
+    resampled: dict[str, NDArray[np.float64]]
+
+    def values(self, metric: str) -> list[float]:
+        """Return one figure of each run."""
+        return [run[metric] for run in self.runs]
+
+
+def score(outcomes: Sequence[Outcome], decision: str, positive: int, seed: int) -> Scores:
+    """Return the figures of one recipe's runs under the plain or the tuned decision."""
+    decided = [_decide(outcome, decision) for outcome in outcomes]
+    pairs = list(zip(outcomes, decided, strict=True))
+    runs = [
+        figures(o.logits, o.labels, positive=positive, predictions=labels) for o, labels in pairs
+    ]
+    if len(outcomes) < BOOTSTRAP_RUNS:
+        return Scores(runs, {})
+    weights = image_weights(len(outcomes[0].labels), _RESAMPLES, seed)
+    under = [weighted_figures(o.logits, o.labels, d, positive, weights) for o, d in pairs]
+    return Scores(runs, {name: np.stack([u[name] for u in under], axis=1) for name in under[0]})
+
+
+def _decide(outcome: Outcome, decision: str) -> NDArray[np.int64]:
+    if decision == "plain":
+        return outcome.logits.argmax(1)
+    return Decision.from_dict(outcome.metrics["decision"]).apply(outcome.logits)
+
+
+def _over_runs(resampled: NDArray[np.float64] | None, seed: int) -> NDArray[np.float64] | None:
+    """Mean over resampled runs, of figures that are each under resampled test images."""
+    if resampled is None:
+        return None
+    shares = run_weights(resampled.shape[1], len(resampled), seed)
+    return (resampled * shares).sum(1)
+
+
+def table(
+    outcomes: Mapping[str, Sequence[Outcome]],
+    scores: Mapping[tuple[str, str], Scores],
+    classes: Sequence[str],
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Return `summary["table"]`: a row a recipe, in order."""
+    return [
+        {
+            "recipe": name,
+            "runs": len(of),
+            "seconds": estimate([o.metrics["seconds"] for o in of]).to_dict(),
+            "steps": of[0].metrics["steps"],
+            "passes": of[0].metrics["passes"],
+            "distinct_images": _seen(of, "images", classes),
+            "distinct_sources": _seen(of, "sources", classes),
+            **{decision: _metrics(scores[name, decision], seed) for decision in DECISIONS},
+            "per_class": {d: _per_class(scores[name, d], classes) for d in DECISIONS},
+            "confusion": {d: _confusion(scores[name, d]) for d in DECISIONS},
+        }
+        for name, of in outcomes.items()
+    ]
+
+
+def _seen(of: Sequence[Outcome], kind: str, classes: Sequence[str]) -> dict[str, float]:
+    """How many different images (or sources of them) of each class a net saw, mean over runs."""
+    return {
+        label: float(np.mean([o.metrics["seen"][kind][label] for o in of])) for label in classes
+    }
+
+
+def _metrics(scores: Scores, seed: int) -> dict[str, dict[str, object]]:
+    return {
+        metric: estimate(
+            scores.values(metric), _over_runs(scores.resampled.get(metric), seed)
+        ).to_dict()
+        for metric in HIGHER_IS_BETTER
+    }
+
+
+def _per_class(scores: Scores, classes: Sequence[str]) -> dict[str, dict[str, object]]:
+    return {
+        label: {
+            metric: estimate([run[f"per_class_{metric}"][k] for run in scores.runs]).to_dict()
+            for metric in ("recall", "precision")
+        }
+        for k, label in enumerate(classes)
+    }
+
+
+def _confusion(scores: Scores) -> list[list[int]]:
+    return np.sum([run["confusion"] for run in scores.runs], axis=0).tolist()
+
+
+def differences(
+    outcomes: Mapping[str, Sequence[Outcome]],
+    scores: Mapping[tuple[str, str], Scores],
+    reference: str,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Return `summary["differences"]`: every figure of every recipe against the reference.
+
+    Plain against plain and tuned against tuned, and each tuned decision (the reference's own
+    included) against the reference's plain one. Runs are paired by seed and draw; runs that lack
+    their partner are left out.
+    """
+    comparisons = [
+        (name, label, (name, mine), (reference, theirs))
+        for name in outcomes
+        for label, mine, theirs in (
+            ("plain", "plain", "plain"),
+            ("tuned", "tuned", "tuned"),
+            ("tuned vs plain baseline", "tuned", "plain"),
+        )
+        if (name, mine) != (reference, theirs)
+    ]
+    rows = []
+    for name, label, mine, theirs in comparisons:
+        pairs = _partners(outcomes[name], outcomes[reference])
+        if not pairs:
+            continue
+        for metric in HIGHER_IS_BETTER:
+            difference = _difference(scores[mine], scores[theirs], metric, pairs, seed)
+            rows.append(
+                {
+                    "recipe": name,
+                    "decision": label,
+                    "metric": metric,
+                    **difference.to_dict(),
+                    "runs": len(pairs),
+                    "verdict": verdict(difference),
+                    "p": p_value(difference.values),
+                    "runs_needed": runs_needed(difference.values),
+                }
+            )
+    return _corrected(rows)
+
+
+def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add `p_holm`: the p-value corrected for the number of recipes that are set against one."""
+    families: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        families.setdefault((row["decision"], row["metric"]), []).append(row)
+    for family in families.values():
+        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
+            row["p_holm"] = p
+    return rows
+
+
+def _partners(mine: Sequence[Outcome], theirs: Sequence[Outcome]) -> list[tuple[int, int]]:
+    where = {(o.trial.seed, o.trial.draw): j for j, o in enumerate(theirs)}
+    keys = [(o.trial.seed, o.trial.draw) for o in mine]
+    return [(i, where[key]) for i, key in enumerate(keys) if key in where]
+
+
+def _difference(
+    mine: Scores, theirs: Scores, metric: str, pairs: list[tuple[int, int]], seed: int
+) -> Estimate:
+    left, right = (list(side) for side in zip(*pairs, strict=True))
+    values = paired(np.take(mine.values(metric), left), np.take(theirs.values(metric), right))
+    if metric not in mine.resampled or metric not in theirs.resampled:
+        return estimate(values)
+    resampled = mine.resampled[metric][:, left] - theirs.resampled[metric][:, right]
+    return estimate(values, _over_runs(resampled, seed))

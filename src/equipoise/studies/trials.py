@@ -1,0 +1,132 @@
+"""One run of a study: a recipe trained with one seed on one draw of the data, in its own folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from equipoise.errors import WorkError
+from equipoise.files import read_json, write_json, write_text
+from equipoise.images import Splits
+from equipoise.recipes import Recipe
+from equipoise.training import Equal, Progress, Trainer, fit, write_run
+
+__all__ = [
+    "Outcome",
+    "Trial",
+    "failure",
+    "finished",
+    "folder_of",
+    "over",
+    "progress_of",
+    "read_outcome",
+    "run_trial",
+]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one run is: everything about it that differs between the runs of a study."""
+
+    recipe: Recipe
+    seed: int
+    draw: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return f"{self.recipe.name}-seed{self.seed}-draw{self.draw}"
+
+    def __str__(self) -> str:
+        return f"{self.recipe.name} seed {self.seed} draw {self.draw}"
+
+
+def run_trial(
+    trial: Trial, data: Splits, trainer: Trainer, equal: Equal, objective: str, folder: Path
+) -> None:
+    """Train, and write the run to `folder`; a run that fails leaves the reason there instead."""
+    folder.mkdir(parents=True, exist_ok=True)
+    marker = folder / "progress"
+
+    def note(progress: Progress) -> None:
+        if progress.row is not None:
+            write_text(marker, str(progress.epoch))
+
+    try:
+        run = fit(
+            data,
+            trial.recipe,
+            trainer,
+            seed=trial.seed,
+            equal=equal,
+            objective=objective,
+            progress=note,
+        )
+    except WorkError as error:
+        write_json(folder / "failed.json", {"reason": str(error)})
+    else:
+        write_run(folder, run)
+    marker.unlink(missing_ok=True)
+
+
+def folder_of(study: Path, trial: Trial) -> Path:
+    """Return a run's folder within its study's."""
+    return study / "trials" / trial.name
+
+
+def finished(folder: Path) -> bool:
+    """Whether a run's folder is complete; its last file is written last."""
+    return (folder / "metrics.json").is_file()
+
+
+def failure(folder: Path) -> str | None:
+    """Return why a run failed, or None where it did not."""
+    path = folder / "failed.json"
+    return read_json(path)["reason"] if path.is_file() else None
+
+
+def over(folder: Path) -> bool:
+    """Whether a run has ended, one way or the other: it is not begun again."""
+    return finished(folder) or failure(folder) is not None
+
+
+def progress_of(folder: Path) -> int:
+    """Return how many epochs of an unfinished run are done."""
+    try:
+        return int((folder / "progress").read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run left: its metrics and its logits on the test split.
+
+    Attributes
+    ----------
+    trial : Trial
+    metrics : dict
+        The run's metrics.json.
+    logits : (N, K) float64
+    labels : (N,) int64
+    """
+
+    trial: Trial
+    metrics: dict[str, Any]
+    logits: NDArray[np.float64]
+    labels: NDArray[np.int64]
+
+
+def read_outcome(trial: Trial, folder: Path) -> Outcome:
+    """Read a finished run."""
+    table = pq.read_table(folder / "predictions.parquet", filters=[("split", "=", "test")])
+    columns = [name for name in table.column_names if name.startswith("logit_")]
+    return Outcome(
+        trial,
+        read_json(folder / "metrics.json"),
+        np.stack([table[name].to_numpy().astype(np.float64) for name in columns], axis=1),
+        table["label"].to_numpy().astype(np.int64),
+    )

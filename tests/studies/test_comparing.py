@@ -1,0 +1,172 @@
+import csv
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from equipoise.errors import InputError
+from equipoise.files import read_json
+from equipoise.metrics import HIGHER_IS_BETTER
+from equipoise.readers import load
+from equipoise.recipes import Recipe
+from equipoise.studies import compare, open_study
+from equipoise.training import Trainer
+
+QUICK = Trainer(name="quick", epochs=2, batch_size=32)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load("digits", seed=0)
+
+
+@pytest.fixture(scope="module")
+def study(digits, tmp_path_factory):
+    out = tmp_path_factory.mktemp("study") / "out"
+    return compare(digits, ["none", "article"], seeds=2, out=out, trainer=QUICK, jobs=1)
+
+
+def test_every_run_leaves_its_files(study):
+    for recipe in ("none", "article"):
+        for seed in (0, 1):
+            folder = study.directory / "trials" / f"{recipe}-seed{seed}-draw0"
+            names = {path.name for path in folder.iterdir()}
+            assert names == {
+                "batches.csv",
+                "history.json",
+                "metrics.json",
+                "model.pt",
+                "predictions.parquet",
+                "recipe.yaml",
+                "shortcut.json",
+                "trainer.yaml",
+            }
+    for name in ("summary.json", "results.csv", "trainer.yaml", "recipes/article.yaml"):
+        assert (study.directory / name).is_file()
+    for technique in ("clean", "crop", "flip", "noise"):
+        assert (study.directory / "examples" / f"{technique}.png").is_file()
+
+
+def test_results_have_a_row_a_recipe_seed_and_epoch(study):
+    with (study.directory / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    keys = {(r["recipe"], r["seed"], r["draw"], r["epoch"]) for r in rows}
+    assert len(rows) == len(keys) == 2 * 2 * 2
+    assert {"step", "passes", "training_loss", "validation_loss"} <= set(rows[0])
+    for split in ("training", "validation"):
+        for figure in ("accuracy", "recall", "precision", "balanced_accuracy"):
+            assert f"{split}_{figure}" in rows[0]
+    # The common budget: every recipe takes the same steps.
+    assert len({r["step"] for r in rows if r["epoch"] == "2"}) == 1
+
+
+def test_the_summary_says_what_it_stands_on(study, digits):
+    summary = study.summary
+    assert summary["finished"]
+    assert summary["data"]["digest"] == digits.digest
+    assert summary["positive_class"] == digits.classes[digits.rarest]
+    assert list(summary["recipes"]) == ["none", "article"]
+    assert len(study.table) == 4
+    row = summary["table"][0]["plain"]["balanced_accuracy"]
+    values = [
+        read_json(study.directory / f"trials/none-seed{s}-draw0/metrics.json")["test"]["plain"]
+        for s in (0, 1)
+    ]
+    assert row["values"] == [v["balanced_accuracy"] for v in values]
+    assert row["mean"] == pytest.approx(np.mean(row["values"]), abs=1e-12)
+    kinds = {(d["recipe"], d["decision"]) for d in study.differences}
+    assert kinds == {
+        ("article", "plain"),
+        ("article", "tuned"),
+        ("article", "tuned vs plain baseline"),
+        ("none", "tuned vs plain baseline"),
+    }
+    assert {d["metric"] for d in study.differences} == set(HIGHER_IS_BETTER)
+    json.dumps(summary, allow_nan=False)
+
+
+def test_the_table_does_not_depend_on_the_number_of_processes(study, digits, tmp_path):
+    other = compare(
+        digits, ["none", "article"], seeds=2, out=tmp_path / "out", trainer=QUICK, jobs=2
+    )
+    for mine, theirs in zip(study.table, other.table, strict=True):
+        assert {**mine, "seconds": 0} == {**theirs, "seconds": 0}
+    assert other.summary["shortcut"] == study.summary["shortcut"]
+
+
+def test_a_killed_study_goes_on_from_its_finished_runs(study, digits, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(study.directory, out)
+    kept = out / "trials/none-seed0-draw0/model.pt"
+    before = kept.stat().st_mtime_ns
+    # As a kill in the middle of a run leaves it: files, but not the last one.
+    (out / "trials/article-seed1-draw0/metrics.json").unlink()
+    running = open_study(out)
+    assert not running.summary["finished"]
+    assert running.summary["missing"] == ["article seed 1 draw 0"]
+    again = compare(digits, ["none", "article"], seeds=2, out=out, trainer=QUICK, jobs=1)
+    assert kept.stat().st_mtime_ns == before
+    for mine, theirs in zip(study.table, again.table, strict=True):
+        assert {**mine, "seconds": 0} == {**theirs, "seconds": 0}
+
+
+def test_more_recipes_and_seeds_extend_a_study(study, digits, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(study.directory, out)
+    more = compare(digits, ["duplicate"], seeds=3, out=out, trainer=QUICK, jobs=2)
+    assert list(more.summary["recipes"]) == ["none", "article", "duplicate"]
+    assert more.summary["seeds"] == [0, 1, 2]
+    assert [row["runs"] for row in more.summary["table"]] == [3, 3, 3]
+
+
+def test_what_does_not_fit_a_study_is_refused(study, digits, tmp_path):
+    out = study.directory
+    with pytest.raises(InputError, match="another trainer"):
+        compare(digits, ["none"], out=out, trainer=QUICK, epochs=3)
+    with pytest.raises(InputError, match="another recipe 'article'"):
+        compare(digits, [Recipe(name="article", loss="weighted")], out=out, trainer=QUICK)
+    fewer = replace(digits, train=digits.train.select(np.arange(len(digits.train)) > 0))
+    with pytest.raises(InputError, match="another data digest"):
+        compare(fewer, ["none"], out=out, trainer=QUICK)
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match="not empty and not ours"):
+        compare(digits, ["none"], out=tmp_path, trainer=QUICK)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"seeds": 0}, "seeds >= 1"),
+        ({"epochs": 0}, "epochs"),
+        ({"jobs": 0}, "jobs >= 1"),
+        ({"objective": "luck"}, "no objective 'luck'"),
+        ({"equal": "time"}, "equal"),
+        ({"recipes": ["nnone"]}, "Did you mean 'none'"),
+        ({"recipes": [Recipe(name="x", strategy={"9": 500})]}, "9"),
+    ],
+)
+def test_mistakes_are_found_before_anything_is_written(digits, tmp_path, options, words):
+    out = tmp_path / "out"
+    with pytest.raises(InputError, match=words):
+        compare(digits, **{"recipes": ["none"], "trainer": QUICK, "out": out, **options})
+    assert not out.exists()
+
+
+def test_a_failed_run_is_marked_and_the_study_goes_on(digits, tmp_path):
+    wild = Trainer(name="wild", epochs=2, batch_size=32, learning_rate=10.0)
+    broken = replace(
+        digits,
+        train=replace(digits.train, images=digits.train.array),
+    )
+    study = compare(broken, ["none"], seeds=1, out=tmp_path / "out", trainer=wild, jobs=1)
+    assert study.summary["finished"]
+
+
+def test_one_run_gives_figures_and_no_verdict(digits, tmp_path):
+    study = compare(
+        digits, ["none", "weights"], seeds=1, out=tmp_path / "out", trainer=QUICK, jobs=1
+    )
+    assert {d["verdict"] for d in study.differences} == {"one run: no verdict"}
+    assert study.summary["table"][0]["plain"]["accuracy"]["low"] is None

@@ -1,0 +1,56 @@
+import pytest
+
+from equipoise.files import write_json
+from equipoise.studies.shortcut import shortcut_matrix, shortcut_words
+
+
+def _folders(tmp_path, name, runs):
+    """Folders as `probe` leaves them: confusion matrices of cats and dogs, clean and noised."""
+    folders = []
+    for number, (clean, noise) in enumerate(runs):
+        folder = tmp_path / f"{name}-{number}"
+        write_json(folder / "shortcut.json", {"clean": clean, "noise": noise})
+        folders.append(folder)
+    return folders
+
+
+def test_the_excess_is_the_rise_beyond_the_baselines(tmp_path):
+    same = [[[90, 10], [20, 80]], [[80, 20], [20, 80]]]
+    taught = [[[90, 10], [20, 80]], [[50, 50], [10, 90]]]
+    matrix = shortcut_matrix(
+        {
+            "none": _folders(tmp_path, "none", [same, same]),
+            "article": _folders(tmp_path, "article", [taught, taught]),
+        },
+        "none",
+        ["cat", "dog"],
+    )
+    cat = matrix["article"]["noise"]["cat"]
+    # Clean cats are taken for dogs by 10 %, noised ones by 50 %: a rise of 40 points, of which
+    # noise alone explains the 10 of the baseline.
+    assert cat["clean"] == pytest.approx(0.1)
+    assert cat["augmented"] == pytest.approx(0.5)
+    assert cat["toward"] == "dog"
+    assert cat["excess"] == pytest.approx(0.3)
+    assert matrix["none"]["noise"]["cat"]["excess"] == pytest.approx(0.0)
+    assert matrix["article"]["noise"]["dog"]["excess"] == pytest.approx(-0.1)
+
+
+def test_words_only_where_the_excess_is_shown(tmp_path):
+    same = [[[90, 10], [20, 80]], [[80, 20], [20, 80]]]
+    strong = [[[90, 10], [20, 80]], [[50, 50], [20, 80]]]
+    weak = [[[90, 10], [20, 80]], [[82, 18], [20, 80]]]
+    matrix = shortcut_matrix(
+        {
+            "none": _folders(tmp_path, "none", [same, same]),
+            "sure": _folders(tmp_path, "sure", [strong, strong]),
+            "wavering": _folders(tmp_path, "wavering", [strong, weak]),
+        },
+        "none",
+        ["cat", "dog"],
+    )
+    words = shortcut_words(matrix, "none")
+    assert len(words) == 1
+    assert "'sure'" in words[0]
+    assert "mark of dog" in words[0]
+    assert "scope: all" in words[0]
