@@ -1,0 +1,102 @@
+"""The command line: parse, call, print.
+
+Everything heavy is imported inside the commands, so that `equipoise --help` answers at once.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from equipoise import __version__
+from equipoise.cli import catalogues, data, models, show, studies
+from equipoise.errors import InputError, WorkError
+
+__all__ = ["app", "main", "run"]
+
+_WAY = """Which measure against class imbalance works on your images?
+
+  [bold]equipoise demo --out demo[/bold]
+      see it work on embedded images
+  [bold]equipoise audit photos/[/bold]
+      what is in a data set, and what is wrong with it
+  [bold]equipoise compare photos/ --out study[/bold]
+      which measure helps, and how sure that is
+  [bold]equipoise upsample photos/ --out balanced[/bold]
+      the balanced data set on disk
+  [bold]equipoise train photos/ --recipe balanced --out model[/bold]
+      one model
+  [bold]equipoise predict model picture.jpg[/bold]
+      what it says of new pictures
+
+[bold]equipoise COMMAND --help[/bold] explains each."""
+
+app = typer.Typer(
+    name="equipoise",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (
+    studies.demo,
+    data.audit,
+    data.upsample,
+    studies.compare,
+    models.train,
+    models.predict,
+    studies.report,
+    catalogues.recipes,
+    catalogues.techniques,
+):
+    app.command()(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"equipoise {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def way(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Find out which measure against class imbalance works on your image data set."""
+    if context.invoked_subcommand is None:
+        from rich import print as print_markup
+
+        print_markup(_WAY)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; every ending is one line, never a traceback.
+
+    0: done; 1: failed during the work; 2: a mistake found before it; 130: interrupted.
+    """
+    try:
+        return app(arguments, standalone_mode=False) or 0
+    except TyperException as error:
+        return _fail(error.format_message(), 2)
+    except InputError as error:
+        return _fail(str(error), 2)
+    except WorkError as error:
+        return _fail(str(error), 1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}.", 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("Interrupted. The same command goes on from what is finished.", 130)
+
+
+def _fail(message: str, code: int) -> int:
+    show.note("equipoise: " + " ".join(message.split()))
+    return code

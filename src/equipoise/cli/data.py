@@ -1,0 +1,177 @@
+"""`audit` and `upsample`: commands about the data set itself."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from equipoise.cli import show
+from equipoise.cli.options import (
+    Classes,
+    Data,
+    DataDir,
+    Jobs,
+    Json,
+    Quiet,
+    Seed,
+    Size,
+    Take,
+    names_of,
+)
+from equipoise.cli.selecting import whole
+from equipoise.errors import InputError, WorkError
+
+if TYPE_CHECKING:
+    from equipoise.auditing import Audit
+    from equipoise.writers import Summary
+
+__all__ = ["audit", "print_audit", "upsample"]
+
+
+def audit(
+    data: Data,
+    out: Annotated[Path | None, typer.Option(help="Also write audit.html and .json here.")] = None,
+    strict: Annotated[bool, typer.Option(help="Exit with 1 if images leak across splits.")] = False,
+    classes: Classes = None,
+    take: Take = None,
+    data_dir: DataDir = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """What is in a data set: classes, ratio, sizes, broken files, duplicates, leaks.
+
+    Nothing is cut: the splits are those that the data set has.
+    """
+    from equipoise.auditing import audit as look
+    from equipoise.files import write_json
+
+    splits = whole(data, classes, take, None, data_dir, seed, quiet or as_json)
+    found = look(splits)
+    if out is not None:
+        from equipoise.reports import audit_page
+
+        write_json(out / "audit.json", found.to_dict())
+        audit_page(found.to_dict(), out / "audit.html", source=splits.source, notes=splits.notes)
+    if as_json:
+        show.print_json(found.to_dict())
+    elif not quiet:
+        print_audit(found)
+        if out is not None:
+            show.say(f"Written: {out / 'audit.html'}, {out / 'audit.json'}")
+        show.say(f"Next: equipoise compare {data} --out study")
+    if strict and found.leaks:
+        raise WorkError(
+            f"{data}: {len(found.leaks)} pictures stand in more than one split. "
+            "Remove each from all but one."
+        )
+
+
+def print_audit(found: "Audit") -> None:
+    """Print an audit's table and its remarks."""
+    fields = found.to_dict()
+    heads = ("class", "training", "validation", "test")
+    rows = [(c["name"], c["training"], c["validation"], c["test"]) for c in fields["classes"]]
+    show.grid(heads, rows)
+    show.say(
+        "",
+        f"{fields['images']} images, imbalance ratio {fields['imbalance_ratio']:.1f}, "
+        f"sizes {_counted(fields['sizes'])}, modes {_counted(fields['modes'])}",
+    )
+    for key, words in (
+        ("broken", "files cannot be read and are left out"),
+        ("duplicates", "pictures stand there more than once"),
+        ("leaks", "pictures stand in more than one split"),
+        ("label_conflicts", "pictures stand under more than one class"),
+    ):
+        if fields[key]:
+            show.say(f"{len(fields[key])} {words}, such as {_such_as(fields[key][0])}")
+    show.say("")
+
+
+def _counted(counts: dict[str, int]) -> str:
+    most = sorted(counts, key=lambda key: -counts[key])
+    more = f" and {len(most) - 3} more" if len(most) > 3 else ""
+    return ", ".join(most[:3]) + more
+
+
+def _such_as(item: Any) -> str:
+    if isinstance(item, dict) and "reason" in item:
+        return f"{item['name']} ({item['reason']})"
+    names = item.get("images", item) if isinstance(item, dict) else item
+    return " = ".join(map(str, names))
+
+
+def upsample(
+    data: Data,
+    out: Annotated[Path | None, typer.Option(help="Folder: new, empty, or to go on with.")] = None,
+    techniques: Annotated[
+        str, typer.Option(help="What makes the copies; see [bold]equipoise techniques[/bold].")
+    ] = "crop,flip,noise",
+    strategy: Annotated[
+        str,
+        typer.Option(help="imbalanced-learn's sampling_strategy: auto, 0.5, dog=4800,fox=300, …"),
+    ] = "auto",
+    scope: Annotated[
+        str, typer.Option(help="Augment the [bold]minority[/bold] alone, or all classes alike.")
+    ] = "minority",
+    recipe: Annotated[
+        str | None, typer.Option(help="Take strategy, techniques and scope from this recipe.")
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", help="folder or npz.")] = "folder",
+    dry_run: Annotated[bool, typer.Option(help="Print the counts and write nothing.")] = False,
+    classes: Classes = None,
+    take: Take = None,
+    size: Size = None,
+    data_dir: DataDir = None,
+    jobs: Jobs = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The balanced data set on disk: originals first, augmented copies of the rare classes.
+
+    The splits are those that the data set has; only training is upsampled. Killed or interrupted,
+    the same command goes on where it was and ends with the same bytes.
+    """
+    from equipoise.planning import parse_strategy
+    from equipoise.recipes import get_recipe
+    from equipoise.writers import upsample as write
+
+    if out is None and not dry_run:
+        raise InputError("Where to is missing: give --out DIR, or --dry-run for the counts alone.")
+    chosen = get_recipe(recipe) if recipe else None
+    parsed = parse_strategy(strategy)
+    splits = whole(data, classes, take, size, data_dir, seed, quiet or as_json)
+    with show.bar("writing", quiet or as_json) as move:
+        summary = write(
+            splits,
+            out,
+            recipe=chosen,
+            strategy=parsed,
+            techniques=names_of(techniques) or (),
+            scope=scope,
+            format=format_,
+            seed=seed,
+            jobs=jobs,
+            dry_run=dry_run,
+            progress=lambda done, total: move(done, total, "images"),
+        )
+    if as_json:
+        show.print_json(summary.to_dict())
+    elif not quiet:
+        _print_upsampled(summary, out, dry_run)
+
+
+def _print_upsampled(summary: "Summary", out: Path | None, dry_run: bool) -> None:
+    rows = [
+        (split, name, before, summary.after[split][name])
+        for split, counts in summary.before.items()
+        for name, before in counts.items()
+    ]
+    show.grid(("split", "class", "before", "after"), rows)
+    if dry_run:
+        show.say("", "Nothing is written.")
+    else:
+        show.say("", f"Written: {summary.images} images, {summary.copies} of them copies, in {out}")
+        show.say(f"Next: equipoise audit {out}")

@@ -1,0 +1,119 @@
+"""`train` and `predict`: one model."""
+
+import csv
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from equipoise.cli import show
+from equipoise.cli.options import (
+    Classes,
+    Data,
+    DataDir,
+    Epochs,
+    Equal,
+    Json,
+    NetName,
+    Objective,
+    Out,
+    Quiet,
+    Seed,
+    Size,
+    Take,
+    TestFraction,
+    TrainerSpec,
+    ValidationFraction,
+)
+from equipoise.cli.selecting import cut_splits
+
+if TYPE_CHECKING:
+    from equipoise.training import Progress
+
+__all__ = ["predict", "train"]
+
+
+def train(
+    data: Data,
+    out: Out,
+    recipe: Annotated[str, typer.Option(help="A recipe's name or YAML file.")] = "article",
+    classes: Classes = None,
+    take: Take = None,
+    size: Size = None,
+    data_dir: DataDir = None,
+    test_fraction: TestFraction = 0.2,
+    validation_fraction: ValidationFraction = 0.15,
+    trainer: TrainerSpec = "article",
+    net: NetName = None,
+    epochs: Epochs = None,
+    equal: Equal = "steps",
+    objective: Objective = "balanced_accuracy",
+    seed: Seed = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train one model by one recipe; its history, metrics and weights go to OUT."""
+    from equipoise.recipes import get_recipe
+    from equipoise.training import get_trainer
+    from equipoise.training import train as run_training
+
+    # Names are looked up before the data set is read: it may be large.
+    chosen = get_recipe(recipe)
+    how = get_trainer(trainer, epochs=epochs, net=net)
+    fractions = (test_fraction, validation_fraction)
+    splits = cut_splits(data, classes, take, size, data_dir, fractions, seed, quiet or as_json)
+    with show.bar("training", quiet or as_json) as move:
+        result = run_training(
+            splits,
+            chosen,
+            trainer=how,
+            seed=seed,
+            out=out,
+            equal=equal,
+            objective=objective,
+            progress=lambda p: move(p.step, p.steps, _running(p)),
+        )
+    if as_json:
+        show.print_json(result.metrics)
+    elif not quiet:
+        _print_run(result.metrics, out)
+
+
+def _running(progress: "Progress") -> str:
+    figures = f"epoch {progress.epoch}, training loss {progress.loss:.3f}"
+    if progress.row is None:
+        return figures
+    validation = progress.row["validation_balanced_accuracy"]
+    return f"{figures}, validation balanced accuracy {validation:.3f}"
+
+
+def _print_run(metrics: dict[str, Any], out: Path) -> None:
+    names = ("balanced_accuracy", "accuracy", "recall", "precision", "roc_auc", "ece")
+    plain, tuned = metrics["test"]["plain"], metrics["test"]["tuned"]
+    rows = [(name, f"{plain[name]:.3f}", f"{tuned[name]:.3f}") for name in names]
+    show.grid(("on the test split", "plain decision", "tuned decision"), rows)
+    show.say("", f"Model: {out / 'model.pt'}", f"Next: equipoise predict {out} IMAGES…")
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that train wrote.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGES…", help="Files or folders.")],
+    decision: Annotated[
+        str, typer.Option(help="[bold]tuned[/bold] on validation, or plain.")
+    ] = "tuned",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Classify images: CSV of path, class and probability on stdout."""
+    from equipoise.training import load_model, predict_files
+
+    rows, broken = predict_files(load_model(model), images, decision=decision)
+    if as_json:
+        show.print_json(rows)
+    else:
+        writer = csv.DictWriter(sys.stdout, ("path", "class", "probability"), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    for item in () if quiet else broken:
+        show.note(f"left out: {item.name}: {item.reason}")

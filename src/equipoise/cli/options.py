@@ -1,0 +1,92 @@
+"""The options that several commands share, each declared once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from equipoise.errors import InputError
+
+__all__ = [
+    "Classes",
+    "Data",
+    "DataDir",
+    "Epochs",
+    "Equal",
+    "Jobs",
+    "Json",
+    "NetName",
+    "Objective",
+    "Out",
+    "Quiet",
+    "Seed",
+    "Size",
+    "Take",
+    "TestFraction",
+    "TrainerSpec",
+    "ValidationFraction",
+    "counts_of",
+    "names_of",
+]
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A folder or archive (.zip, .tar, .tar.gz) of class folders, .npz, .csv, "
+        "[bold]cifar10[/bold] or [bold]digits[/bold].",
+    ),
+]
+Out = Annotated[
+    Path, typer.Option("--out", help="Output folder: new, empty, or one to go on with.")
+]
+Classes = Annotated[str | None, typer.Option(help="Keep these classes, in this order: cat,dog.")]
+Take = Annotated[
+    str | None,
+    typer.Option(help="Keep the first so many training images a class: cat=4800,dog=1200."),
+]
+Size = Annotated[int | None, typer.Option(help="Bring every image to SIZE×SIZE pixels.")]
+DataDir = Annotated[Path | None, typer.Option(help="Where the CIFAR-10 archive lies.")]
+TestFraction = Annotated[float, typer.Option(help="Share cut for testing where no test split is.")]
+ValidationFraction = Annotated[
+    float, typer.Option(help="Share of training cut for validation where no such split is.")
+]
+TrainerSpec = Annotated[str, typer.Option("--trainer", help="A trainer's name or YAML file.")]
+NetName = Annotated[str | None, typer.Option("--net", help="Another net than the trainer's.")]
+Epochs = Annotated[int | None, typer.Option(help="Overrides the trainer's epochs.")]
+Equal = Annotated[
+    str, typer.Option(help="What is equal for every recipe: [bold]steps[/bold] or epochs.")
+]
+Objective = Annotated[
+    str,
+    typer.Option(
+        help="What the tuned decision maximises on validation: balanced_accuracy, g_mean, "
+        "macro_f1 or accuracy."
+    ),
+]
+Jobs = Annotated[int | None, typer.Option(help="Runs side by side; all cores by default.")]
+Seed = Annotated[int, typer.Option(help="Everything random follows from it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")]
+
+
+def names_of(text: str | None) -> list[str] | None:
+    """Return the names of a comma-separated option."""
+    if text is None:
+        return None
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def counts_of(option: str, text: str | None) -> dict[str, int] | None:
+    """Return `name=count` pairs of an option, or say how they are written."""
+    if text is None:
+        return None
+    counts: dict[str, int] = {}
+    for part in names_of(text) or []:
+        name, mark, number = part.rpartition("=")
+        if not mark or not number.strip().isdigit() or name in counts:
+            raise InputError(
+                f"{option} is written cat=4800,dog=1200 (each class once), but got {text!r}."
+            )
+        counts[name.strip()] = int(number)
+    return counts

@@ -1,0 +1,133 @@
+"""What commands print: tables on stdout, progress and remarks on stderr."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+__all__ = ["bar", "comparison", "grid", "note", "print_json", "remarks", "say"]
+
+Cells = Sequence[object]
+
+
+def say(*lines: str) -> None:
+    """Print lines of plain text on stdout; names in them are never taken for markup."""
+    console = Console(highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(line, markup=False)
+
+
+def note(line: str) -> None:
+    """Print a remark on stderr."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON on stdout."""
+    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def grid(heads: Sequence[str], rows: Sequence[Cells], title: str | None = None) -> None:
+    """Print a table; columns after the first are aligned right."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for index, head in enumerate(heads):
+        table.add_column(head, justify="left" if index == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row))
+    # Where stdout is a file or a pipe there is no width to keep to.
+    width = None if sys.stdout.isatty() else 160
+    Console(highlight=False, width=width).print(table)
+
+
+@contextmanager
+def bar(title: str, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
+    """Give a function of (done, in all, remark) that moves a progress bar on stderr.
+
+    Nothing is drawn where stderr is no terminal.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, total, remark: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[remark]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=None, remark="")
+        yield lambda done, total, remark: progress.update(
+            task, completed=done, total=total, remark=escape(remark)
+        )
+
+
+def comparison(summary: Mapping[str, Any]) -> None:
+    """Print a study's table: both decisions, and the verdict on the tuned one."""
+    reference = next(iter(summary["recipes"]), "")
+    verdicts = {
+        (row["recipe"], row["decision"]): row
+        for row in summary["differences"]
+        if row["metric"] == "balanced_accuracy"
+    }
+    rows = [
+        (
+            row["recipe"],
+            _percent(row["plain"]["balanced_accuracy"]),
+            _percent(row["tuned"]["balanced_accuracy"]),
+            _percent(row["tuned"]["recall"]),
+            _percent(row["tuned"]["precision"]),
+            _percent(row["tuned"]["roc_auc"]),
+            _difference(verdicts.get((row["recipe"], "tuned")), row["recipe"] == reference),
+            f"{row['seconds']['mean']:.0f} s",
+        )
+        for row in summary["table"]
+    ]
+    heads = (
+        "recipe",
+        "balanced accuracy, plain",
+        "tuned",
+        "recall, tuned",
+        "precision, tuned",
+        "ROC-AUC",
+        f"tuned, against {reference}",
+        "seconds",
+    )
+    grid(heads, rows)
+
+
+def _percent(estimate: Mapping[str, Any]) -> str:
+    mean, low, high = (estimate[key] for key in ("mean", "low", "high"))
+    if mean is None:
+        return "–"
+    half = "" if low is None else f" ± {(high - low) * 50:.1f}"
+    return f"{mean * 100:.1f}{half}"
+
+
+def _difference(row: Mapping[str, Any] | None, is_reference: bool) -> str:
+    if is_reference:
+        return "reference"
+    if row is None:
+        return "–"
+    return f"{row['mean'] * 100:+.1f}  {row['verdict']}"
+
+
+def remarks(summary: Mapping[str, Any]) -> None:
+    """Print what a study says in words: failures, what is missing, shortcuts, the answer."""
+    failed = [f"Failed: {name}: {reason}" for name, reason in summary["failed"].items()]
+    missing = [f"Unfinished: {', '.join(summary['missing'])}"] if summary["missing"] else []
+    say("", *failed, *missing, *summary["shortcut_words"], "", summary["answer"], "")

@@ -1,0 +1,159 @@
+"""`demo`, `compare` and `report`: studies and their pages."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from equipoise.cli import show
+from equipoise.cli.data import print_audit
+from equipoise.cli.options import (
+    Classes,
+    Data,
+    DataDir,
+    Epochs,
+    Equal,
+    Jobs,
+    Json,
+    NetName,
+    Objective,
+    Out,
+    Quiet,
+    Seed,
+    Size,
+    Take,
+    TestFraction,
+    TrainerSpec,
+    ValidationFraction,
+    names_of,
+)
+from equipoise.cli.selecting import cut_splits
+
+if TYPE_CHECKING:
+    from equipoise.images import Splits
+    from equipoise.studies import Study
+
+__all__ = ["compare", "demo", "report"]
+
+_RECIPES = "none,duplicate,weights,article,balanced"
+# Of the demo: the digits are few, so a pass is a handful of steps.
+_DEMO_EPOCHS = 30
+
+
+def demo(
+    out: Out = Path("demo"),
+    jobs: Jobs = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The main job on embedded images: audit, comparison, report, in about a minute.
+
+    The images are scikit-learn's handwritten digits, made imbalanced.
+    """
+    from equipoise.auditing import audit as look
+    from equipoise.readers import load
+
+    splits = load("digits", seed=seed)
+    if not (quiet or as_json):
+        print_audit(look(splits))
+    _compare(splits, out, as_json, quiet, epochs=_DEMO_EPOCHS, seed=seed, jobs=jobs)
+
+
+def compare(
+    data: Data,
+    out: Out,
+    recipes: Annotated[
+        str, typer.Option(help="Names or YAML files; the first is the reference.")
+    ] = _RECIPES,
+    seeds: Annotated[int, typer.Option(help="Runs a recipe.")] = 3,
+    classes: Classes = None,
+    take: Take = None,
+    size: Size = None,
+    data_dir: DataDir = None,
+    test_fraction: TestFraction = 0.2,
+    validation_fraction: ValidationFraction = 0.15,
+    trainer: TrainerSpec = "article",
+    net: NetName = None,
+    epochs: Epochs = None,
+    equal: Equal = "steps",
+    objective: Objective = "balanced_accuracy",
+    jobs: Jobs = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Which measure helps on this data set, and how sure that is; with a report.
+
+    Killed or interrupted, the same command goes on from the finished runs; with more recipes or
+    seeds it extends them. The article's task:
+
+    equipoise compare cifar10 --classes cat,dog --take cat=4800,dog=1200 --out study
+    """
+    from equipoise.recipes import load_recipes
+    from equipoise.training import get_trainer
+
+    # Names are looked up before the data set is read: it may be large.
+    chosen = load_recipes(names_of(recipes) or [])
+    how = get_trainer(trainer, epochs=epochs, net=net)
+    fractions = (test_fraction, validation_fraction)
+    splits = cut_splits(data, classes, take, size, data_dir, fractions, seed, quiet or as_json)
+    _compare(
+        splits,
+        out,
+        as_json,
+        quiet,
+        recipes=chosen,
+        seeds=seeds,
+        trainer=how,
+        equal=equal,
+        objective=objective,
+        jobs=jobs,
+        seed=seed,
+    )
+
+
+def _compare(splits: "Splits", out: Path, as_json: bool, quiet: bool, **how: Any) -> None:
+    from equipoise.reports import report as write_report
+    from equipoise.studies import compare as run_study
+
+    with show.bar("training", quiet or as_json) as move:
+        study = run_study(
+            splits,
+            out=out,
+            command=shlex.join(["equipoise", *sys.argv[1:]]),
+            progress=lambda done, total, runs: move(done, total, f"epochs, {runs} runs finished"),
+            **how,
+        )
+    _finish(study, write_report(study), as_json, quiet)
+
+
+def _finish(study: "Study", page: Path, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        show.print_json(study.summary)
+    elif not quiet:
+        show.comparison(study.summary)
+        show.remarks(study.summary)
+        show.say(f"Report: {page}")
+        show.say("Next: equipoise train DATA --recipe NAME --out model")
+
+
+def report(
+    study: Annotated[Path, typer.Argument(metavar="DIR", help="A study, finished or running.")],
+    out: Annotated[Path | None, typer.Option(help="Where to; DIR/report.html by default.")] = None,
+    plots: Annotated[Path | None, typer.Option(help="Also write each plot here.")] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a study's page again, from the runs that are finished by now."""
+    from equipoise.reports import report as write_report
+    from equipoise.studies import open_study
+
+    opened = open_study(study)
+    page = write_report(opened, out, plots=plots)
+    _finish(opened, page, as_json, quiet)
+    if open_it:
+        typer.launch(str(page))
