@@ -1,0 +1,158 @@
+"""How much of the article's improvement is upsampling, and how much is repair of its trainer?
+
+The article's trainer has three faults that this package's trainer lacks. Each is switched on here
+alone, and all three together ("as written"), with and without upsampling, at the article's own
+budget of ten passes over each recipe's own set:
+
+- softmax: the net ends in softmax, and the cross-entropy applies softmax again;
+- frozen: the net is put in training mode once, so that from epoch 2 on it trains with the
+  batch-norm statistics of epoch 1;
+- unshuffled: every epoch visits the images in the order in which they are stored, all cats first.
+
+    python benchmarks/article_faults.py ARCHIVE --out runs/faults --seeds 3 --jobs 2
+
+writes a file a run, goes on where it was when it is started again, and prints a table.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+
+import equipoise as eq
+from equipoise.files import read_json, write_json
+from equipoise.recipes import get_recipe
+from equipoise.studies.statistics import estimate
+from equipoise.training import fit, get_trainer, presenting
+from equipoise.training.nets.article import article
+
+FAULTS: dict[str, tuple[str, ...]] = {
+    "as written": ("softmax", "frozen", "unshuffled"),
+    "softmax only": ("softmax",),
+    "frozen only": ("frozen",),
+    "unshuffled only": ("unshuffled",),
+    "repaired": (),
+}
+RECIPES = ("none", "article")
+
+
+class FaultyNet(nn.Module):
+    """The article's net with its softmax, its training mode that is never set again, or both."""
+
+    def __init__(self, net: nn.Module, faults: Sequence[str]) -> None:
+        super().__init__()
+        self.net = net
+        self.softmax = "softmax" in faults
+        self.freezes = "frozen" in faults
+        self.epochs = 0
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits = self.net(images)
+        return logits.softmax(1) if self.softmax else logits
+
+    def train(self, mode: bool = True) -> "FaultyNet":
+        self.epochs += mode
+        return super().train(mode and not (self.freezes and self.epochs > 1))
+
+
+class StoredOrder:
+    """Stands in for the trainer's draws: the rows as they are stored, pass after pass."""
+
+    def __init__(self, labels: ArrayLike, *, balanced: bool, seed: int) -> None:
+        self.rows = len(np.asarray(labels))
+
+    def __call__(self, start: int, stop: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        passes, rows = np.divmod(np.arange(start, stop), self.rows)
+        return rows, passes
+
+
+def run(data: eq.Splits, recipe: str, variant: str, seed: int, path: Path) -> None:
+    faults = FAULTS[variant]
+    shuffled = presenting.Draws
+    if "unshuffled" in faults:
+        presenting.Draws = StoredOrder  # type: ignore[misc, assignment]
+    try:
+        done = fit(
+            data,
+            get_recipe(recipe),
+            get_trainer("article"),
+            seed=seed,
+            equal="epochs",
+            net=lambda *shape: FaultyNet(article(*shape), faults),
+        )
+    finally:
+        presenting.Draws = shuffled  # type: ignore[misc]
+    wanted = ("balanced_accuracy", "recall", "roc_auc")
+    write_json(
+        path,
+        {
+            "recipe": recipe,
+            "variant": variant,
+            "seed": seed,
+            "seconds": done.metrics["seconds"],
+            **{f"plain_{key}": done.metrics["test"]["plain"][key] for key in wanted},
+            "tuned_balanced_accuracy": done.metrics["test"]["tuned"]["balanced_accuracy"],
+            "validation_recall": [row["validation_recall"] for row in done.rows],
+        },
+    )
+
+
+def cell(runs: list[dict[str, Any]], key: str) -> str:
+    values = estimate([run[key] for run in runs])
+    half = (values.high - values.low) / 2
+    return f"{values.mean * 100:.1f} ± {half * 100:.1f}"
+
+
+def print_table(folder: Path) -> None:
+    runs = [read_json(path) for path in sorted(folder.glob("*.json"))]
+    print("| trainer | recipe | runs | balanced accuracy | recall | tuned | ROC-AUC | wandering |")
+    print("|---|---|---|---|---|---|---|---|")
+    for variant in FAULTS:
+        for recipe in RECIPES:
+            mine = [r for r in runs if (r["variant"], r["recipe"]) == (variant, recipe)]
+            if not mine:
+                continue
+            # How far validation recall moves from one epoch to the next, after the third.
+            moves = np.mean([np.abs(np.diff(r["validation_recall"][3:])).mean() for r in mine])
+            cells = [
+                cell(mine, key)
+                for key in (
+                    "plain_balanced_accuracy",
+                    "plain_recall",
+                    "tuned_balanced_accuracy",
+                    "plain_roc_auc",
+                )
+            ]
+            row = [variant, recipe, str(len(mine)), *cells, f"{moves * 100:.0f}"]
+            print("| " + " | ".join(row) + " |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("archive", help="CIFAR-10 as an archive of class folders")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    data = eq.load(options.archive, classes=["cat", "dog"], take={"cat": 4800, "dog": 1200})
+    wanted = {
+        options.out / f"{recipe}-{variant.replace(' ', '-')}-{seed}.json": (recipe, variant, seed)
+        for recipe in RECIPES
+        for seed in range(options.seeds)
+        for variant in FAULTS
+    }
+    Parallel(n_jobs=options.jobs)(
+        delayed(run)(data, *which, path) for path, which in wanted.items() if not path.exists()
+    )
+    print_table(options.out)
+
+
+if __name__ == "__main__":
+    main()
