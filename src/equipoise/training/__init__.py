@@ -1,0 +1,73 @@
+"""Training: trainers, nets, losses, draws, the loop, decisions, and trained models."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+# Where each public name lives. Nothing is imported before it is asked for (PEP 562): a loader's
+# spawned workers need no metrics, and reading a trainer needs no torch.
+_HOME = {
+    "Augmented": "loaders",
+    "Batches": "loaders",
+    "Budget": "budgets",
+    "Decision": "decisions",
+    "Equal": "budgets",
+    "LOSSES": "losses",
+    "Model": "model",
+    "NETS": "nets",
+    "Predictions": "runs",
+    "Progress": "loop",
+    "Run": "runs",
+    "SCHEDULES": "optimisers",
+    "Trainer": "trainers",
+    "batches": "loaders",
+    "budget": "budgets",
+    "build_net": "nets",
+    "check": "jobs",
+    "class_weights": "losses",
+    "fit": "fitting",
+    "get_loss": "losses",
+    "get_trainer": "trainers",
+    "load_model": "model",
+    "predict_files": "predicting",
+    "read_run": "runs",
+    "train": "fitting",
+    "tune": "decisions",
+    "write_run": "runs",
+}
+
+__all__ = [*_HOME]
+
+if TYPE_CHECKING:
+    from equipoise.training.budgets import Budget as Budget
+    from equipoise.training.budgets import Equal as Equal
+    from equipoise.training.budgets import budget as budget
+    from equipoise.training.decisions import Decision as Decision
+    from equipoise.training.decisions import tune as tune
+    from equipoise.training.fitting import fit as fit
+    from equipoise.training.fitting import train as train
+    from equipoise.training.jobs import check as check
+    from equipoise.training.loaders import Augmented as Augmented
+    from equipoise.training.loaders import Batches as Batches
+    from equipoise.training.loaders import batches as batches
+    from equipoise.training.loop import Progress as Progress
+    from equipoise.training.losses import LOSSES as LOSSES
+    from equipoise.training.losses import class_weights as class_weights
+    from equipoise.training.losses import get_loss as get_loss
+    from equipoise.training.model import Model as Model
+    from equipoise.training.model import load_model as load_model
+    from equipoise.training.nets import NETS as NETS
+    from equipoise.training.nets import build_net as build_net
+    from equipoise.training.optimisers import SCHEDULES as SCHEDULES
+    from equipoise.training.predicting import predict_files as predict_files
+    from equipoise.training.runs import Predictions as Predictions
+    from equipoise.training.runs import Run as Run
+    from equipoise.training.runs import read_run as read_run
+    from equipoise.training.runs import write_run as write_run
+    from equipoise.training.trainers import Trainer as Trainer
+    from equipoise.training.trainers import get_trainer as get_trainer
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'equipoise.training' has no attribute {name!r}")
+    return getattr(import_module(f"equipoise.training.{_HOME[name]}"), name)

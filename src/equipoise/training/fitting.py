@@ -1,0 +1,230 @@
+"""`fit` and `train`: from data, a recipe and a trainer to a finished run."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from equipoise.files import claim
+from equipoise.images import ImageSet, Splits
+from equipoise.metrics import figures
+from equipoise.recipes import Recipe, get_recipe
+from equipoise.training.checkpoints import CHECKPOINT, fingerprint, restore, save
+from equipoise.training.decisions import tune
+from equipoise.training.jobs import Job, Logs, check, prepare
+from equipoise.training.loop import Report, goes_on, one_thread, run_epoch
+from equipoise.training.model import Model, evaluate
+from equipoise.training.nets import Net
+from equipoise.training.runs import Predictions, Run, read_run, write_run
+from equipoise.training.trainers import DEFAULT, Trainer, get_trainer
+
+__all__ = ["fit", "train"]
+
+
+def fit(
+    data: Splits,
+    recipe: Recipe,
+    trainer: Trainer,
+    *,
+    seed: int,
+    equal: str = "steps",
+    objective: str = "balanced_accuracy",
+    net: Net | None = None,
+    folder: Path | None = None,
+    progress: Report | None = None,
+) -> Run:
+    """Train one net and measure it; the test split is read once, at the end.
+
+    Everything random is a function of `seed`, and torch computes on one thread: the same call
+    gives the same numbers on the same kind of machine, however many cores it has.
+
+    Parameters
+    ----------
+    data : Splits
+        Of one size; no split empty.
+    recipe, trainer : Recipe, Trainer
+    seed : int
+    equal : {'steps', 'epochs'}
+        See `equipoise.training.budget`.
+    objective : str
+        What the decision is tuned for on validation.
+    net : callable, optional
+        A function (channels, classes, (height, width)) -> module instead of the trainer's net.
+    folder : Path, optional
+        Where the state is kept after each epoch. A run that was killed goes on from there and ends
+        with the same weights, bit for bit on the same kind of CPU.
+    progress : callable, optional
+        Called with a `Progress` after every step and every epoch.
+
+    Raises
+    ------
+    InputError
+        If data or options do not fit, before any work.
+    WorkError
+        If training diverges, or the state cannot be written.
+    """
+    check(data, recipe, trainer, equal=equal, objective=objective)
+    # A net's own randomness, such as dropout, draws from torch's generator: ours while we train.
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed % 2**63)
+        job = prepare(data, recipe, trainer, seed=seed, equal=equal, objective=objective, net=net)
+        _run(job, data, folder, progress)
+        return _finish(job, data)
+
+
+def _run(job: Job, data: Splits, folder: Path | None, progress: Report | None) -> None:
+    """Run all epochs, or those that are left after the checkpoint in `folder`."""
+    if folder is None:
+        while run_epoch(job, progress):
+            pass
+        return
+    path, mark = folder / CHECKPOINT, fingerprint(data, job)
+    more = goes_on(job) if restore(job, path, mark) else True
+    while more:
+        more = run_epoch(job, progress)
+        save(job, path, mark)
+
+
+def _finish(job: Job, data: Splits) -> Run:
+    net = job.model.net.eval()
+    if job.best.weights is not None:
+        net.load_state_dict(job.best.weights)
+    predictions = {
+        "validation": _predictions(job.model, data.validation),
+        "test": _predictions(job.model, data.test),
+    }
+    validation = predictions["validation"]
+    decision = tune(validation.logits, validation.labels, job.objective)
+    model = replace(job.model, decision=decision)
+    return Run(
+        recipe=job.recipe,
+        trainer=job.trainer,
+        seed=job.seed,
+        equal=job.equal,
+        rows=job.logs.rows,
+        history=_history(job.logs),
+        metrics=_metrics(job, model, predictions),
+        predictions=predictions,
+        model=model,
+    )
+
+
+def _predictions(model: Model, part: ImageSet) -> Predictions:
+    return Predictions(evaluate(model, part.array), part.labels, part.ids, part.names)
+
+
+def _history(logs: Logs) -> dict[str, list[float]]:
+    history = {
+        "training_loss_per_batch": logs.training_losses,
+        "validation_loss_per_batch": logs.validation_losses,
+    }
+    for split in ("training", "validation"):
+        for figure in ("accuracy", "recall", "precision"):
+            values = [row[f"{split}_{figure}"] for row in logs.rows]
+            history[f"{split}_{figure}_per_epoch"] = values
+    return history
+
+
+def _metrics(job: Job, model: Model, predictions: dict[str, Predictions]) -> dict[str, Any]:
+    last = job.logs.rows[-1]
+    seen = job.seen.counts()
+    return {
+        "classes": list(model.classes),
+        "positive_class": None if model.positive is None else model.classes[model.positive],
+        **{split: _both(model, predictions[split]) for split in ("validation", "test")},
+        "decision": model.decision.to_dict(),
+        "epochs": last["epoch"],
+        "kept_epoch": last["epoch"] if job.best.weights is None else job.best.epoch,
+        "steps": last["step"],
+        "passes": last["passes"],
+        "seconds": job.elapsed,
+        "presented": len(job.presented),
+        "seen": {kind: dict(zip(model.classes, seen[kind], strict=True)) for kind in seen},
+    }
+
+
+def _both(model: Model, part: Predictions) -> dict[str, dict[str, Any]]:
+    """The figures of the plain decision and of the tuned one."""
+    tuned = model.decision.apply(part.logits)
+    return {
+        "plain": figures(part.logits, part.labels, positive=model.positive),
+        "tuned": figures(part.logits, part.labels, positive=model.positive, predictions=tuned),
+    }
+
+
+def train(
+    data: Splits,
+    recipe: str | Path | Recipe = "article",
+    *,
+    trainer: str | Path | Trainer = DEFAULT,
+    epochs: int | None = None,
+    net: str | Net | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    equal: str = "steps",
+    objective: str = "balanced_accuracy",
+    progress: Report | None = None,
+) -> Run:
+    """Train one net with one recipe.
+
+    Parameters
+    ----------
+    data : Splits
+        As `equipoise.load` returns it.
+    recipe : str, path or Recipe
+        A name, a YAML file, or a recipe.
+    trainer : str, path or Trainer
+        Likewise.
+    epochs : int, optional
+        In the trainer's place.
+    net : str or callable, optional
+        In the place of the trainer's net: a name in `equipoise.training.NETS`, or a function
+        (channels, classes, (height, width)) -> module.
+    seed : int
+    out : path, optional
+        Folder for the run's files: `batches.csv`, `history.json`, `predictions.parquet`,
+        `model.pt`, `recipe.yaml`, `trainer.yaml`, `metrics.json`. Given again, a run that was
+        killed goes on and a finished one is read.
+    equal, objective, progress
+        See `equipoise.training.fit`.
+
+    Raises
+    ------
+    InputError
+        If anything given does not fit, before any work.
+    WorkError
+        If training diverges or a file cannot be written.
+    """
+    chosen = get_recipe(recipe)
+    named = net if isinstance(net, str) else None
+    how = get_trainer(trainer, epochs=epochs, net=named)
+    own = None if isinstance(net, str) else net
+
+    def run() -> Run:
+        return fit(
+            data, chosen, how, seed=seed, equal=equal, objective=objective, net=own,
+            folder=None if out is None else Path(out), progress=progress,
+        )  # fmt: skip
+
+    if out is None:
+        return run()
+    check(data, chosen, how, equal=equal, objective=objective)
+    with claim(Path(out), "training run", _fingerprint(data, chosen, how, seed, equal)) as resumed:
+        if resumed and (Path(out) / "metrics.json").exists():
+            return read_run(Path(out), net=own)
+        result = run()
+        write_run(Path(out), result)
+        return result
+
+
+def _fingerprint(
+    data: Splits, recipe: Recipe, trainer: Trainer, seed: int, equal: str
+) -> dict[str, Any]:
+    return {
+        "data": data.digest,
+        "recipe": recipe.model_dump(mode="json"),
+        "trainer": trainer.model_dump(mode="json"),
+        "seed": seed,
+        "equal": equal,
+    }

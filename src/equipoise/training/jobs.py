@@ -1,0 +1,169 @@
+"""A run under way: what it is made of, and how it starts."""
+
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from equipoise.errors import require, unknown
+from equipoise.images import ImageSet, Splits
+from equipoise.metrics import OBJECTIVES
+from equipoise.recipes import Recipe
+from equipoise.training.budgets import Budget, budget
+from equipoise.training.decisions import plain
+from equipoise.training.losses import Loss, get_loss
+from equipoise.training.model import Model, channel_statistics
+from equipoise.training.nets import Net, build_net, check_size
+from equipoise.training.optimisers import get_optimiser
+from equipoise.training.presenting import Batch, Presented, check_recipe, present
+from equipoise.training.seen import Seen
+from equipoise.training.trainers import Trainer
+
+__all__ = ["Best", "Job", "Logs", "check", "prepare"]
+
+# Training figures are those of so many images at most.
+_SAMPLE = 2000
+
+
+@dataclass
+class Logs:
+    """What a run has noted so far: losses a batch, and a row of figures an epoch."""
+
+    training_losses: list[float] = field(default_factory=list)
+    validation_losses: list[float] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Best:
+    """The epoch that did best on validation so far, and its weights where they are to be kept."""
+
+    epoch: int = 0
+    score: float = -np.inf
+    weights: dict[str, torch.Tensor] | None = None
+
+
+@dataclass
+class Job:
+    """A run under way.
+
+    Attributes
+    ----------
+    net : nn.Module
+        The net that is trained.
+    average : AveragedModel, optional
+        The moving average of its weights.
+    model : Model
+        With the net that is evaluated and kept: the average where there is one.
+    sample : Batch
+        The training images that training figures are of.
+    epoch : int
+        Epochs done.
+    seconds : float
+        Spent before `started`, by a process that was interrupted.
+    """
+
+    recipe: Recipe
+    trainer: Trainer
+    seed: int
+    equal: str
+    objective: str
+    validation: ImageSet
+    budget: Budget
+    presented: Presented
+    net: nn.Module
+    average: AveragedModel | None
+    model: Model
+    optimiser: torch.optim.Optimizer
+    loss: Loss
+    sample: Batch
+    seen: Seen
+    started: float
+    epoch: int = 0
+    seconds: float = 0.0
+    logs: Logs = field(default_factory=Logs)
+    best: Best = field(default_factory=Best)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of work so far."""
+        return self.seconds + perf_counter() - self.started
+
+
+def check(data: Splits, recipe: Recipe, trainer: Trainer, *, equal: str, objective: str) -> None:
+    """Raise `InputError` where a run would, without its work."""
+    if objective not in OBJECTIVES:
+        raise unknown("objective", objective, OBJECTIVES)
+    require(len(data.classes) >= 2, "at least two classes", classes=list(data.classes))
+    for name, part in data.parts.items():
+        require(len(part) > 0, f"images in the {name} split", images=0)
+        shape, wanted = part.array.shape[1:], data.train.array.shape[1:]
+        require(shape == wanted, f"{name} images of the training images' shape", shape=shape)
+    empty = [data.classes[label] for label in np.flatnonzero(data.train.counts == 0)]
+    require(not empty, "training images of every class", without=empty)
+    check_size(wanted[:2])
+    train = data.train
+    budget(train.labels, trainer, equal=equal)
+    check_recipe(train.array, train.labels, train.ids, recipe, classes=data.classes)
+
+
+def prepare(
+    data: Splits,
+    recipe: Recipe,
+    trainer: Trainer,
+    *,
+    seed: int,
+    equal: str,
+    objective: str,
+    net: Net | None,
+) -> Job:
+    """Return a run before its first step."""
+    started = perf_counter()
+    train, classes = data.train, data.classes
+    mean, std = channel_statistics(train.array)
+    size = (train.array.shape[1], train.array.shape[2])
+    module = build_net(net or trainer.net, len(mean), len(classes), size, seed)
+    average = _average(module, trainer)
+    presented = present(
+        train.array, train.labels, train.ids, recipe, seed=seed, classes=classes, threads=1
+    )
+    model = Model(
+        net=module if average is None else average.module,
+        net_name=trainer.net if net is None else "custom",
+        classes=classes,
+        size=size,
+        mean=mean,
+        std=std,
+        decision=plain(len(classes)),
+        positive=data.rarest if len(classes) == 2 else None,
+        flip=trainer.test_time_flip,
+    )
+    return Job(
+        recipe=recipe,
+        trainer=trainer,
+        seed=seed,
+        equal=equal,
+        objective=objective,
+        validation=data.validation,
+        budget=budget(train.labels, trainer, equal=equal, presented=len(presented)),
+        presented=presented,
+        net=module,
+        average=average,
+        model=model,
+        optimiser=get_optimiser(trainer, module),
+        loss=get_loss(recipe.loss, train.labels, len(classes), trainer.label_smoothing),
+        sample=presented.batch(0, min(_SAMPLE, len(presented))),
+        seen=Seen(len(classes)),
+        started=started,
+    )
+
+
+def _average(net: nn.Module, trainer: Trainer) -> AveragedModel | None:
+    if trainer.ema is None:
+        return None
+    # Batch norm's statistics are averaged like the weights.
+    return AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(trainer.ema), use_buffers=True)

@@ -1,0 +1,234 @@
+"""For a training loop of one's own: `batches` and `Augmented`."""
+
+from collections.abc import Iterator, Sequence, Sized
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from equipoise import engine
+from equipoise.errors import InputError, require
+from equipoise.recipes import Recipe, get_recipe
+from equipoise.training.ahead import ahead
+from equipoise.training.draws import Draws
+from equipoise.training.presenting import draw_up, present
+
+__all__ = ["Augmented", "Batches", "batches"]
+
+
+class Batches:
+    """Batches of a training set as a recipe presents it; see `batches`."""
+
+    def __init__(
+        self,
+        images: NDArray[np.uint8],
+        labels: ArrayLike,
+        recipe: Recipe,
+        batch_size: int,
+        seed: int,
+        ids: ArrayLike,
+        classes: tuple[str, ...] | None,
+    ) -> None:
+        self.batch_size = batch_size
+        self.epoch = 0
+        self._presented = present(images, labels, ids, recipe, seed=seed, classes=classes)
+
+    def __len__(self) -> int:
+        return -(-len(self._presented) // self.batch_size)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next pass be that of `epoch`, counted from 0."""
+        require(epoch >= 0, "epoch >= 0", epoch=epoch)
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        images = len(self._presented)
+        start = self.epoch * images
+        self.epoch += 1
+        spans = (
+            (start + first, start + min(first + self.batch_size, images))
+            for first in range(0, images, self.batch_size)
+        )
+        for batch in ahead(lambda span: self._presented.batch(*span), spans):
+            # The permuted view is channels-last as it stands.
+            yield torch.from_numpy(batch.images).permute(0, 3, 1, 2), torch.from_numpy(batch.labels)
+
+
+def batches(
+    images: NDArray[np.uint8],
+    labels: ArrayLike,
+    recipe: str | Path | Recipe = "article",
+    batch_size: int = 64,
+    seed: int = 0,
+    *,
+    ids: ArrayLike | None = None,
+    classes: Sequence[str] | None = None,
+) -> Batches:
+    """Return an iterable of training batches as `recipe` presents the images.
+
+    One iteration is one epoch: as many images as the recipe's set has, in the order of its draws,
+    the last batch smaller where they do not divide. Every iteration is the next epoch, with a new
+    order and new fresh augmentation; `set_epoch` chooses it. The next batches are made on another
+    thread meanwhile.
+
+    Parameters
+    ----------
+    images : (N, H, W, C) uint8 array
+        The training images; in memory or memory-mapped.
+    labels : (N,) integers
+    recipe : str, path or Recipe
+        The recipe's loss is yours to use: `equipoise.training.get_loss`.
+    batch_size : int
+    seed : int
+    ids : (N,) integers, optional
+        Stable ids of the images; the row numbers by default.
+    classes : sequence of str, optional
+        Names of the labels, for a strategy that names classes.
+
+    Yields
+    ------
+    images : (B, C, H, W) uint8 tensor in channels-last layout
+    labels : (B,) int64 tensor
+    """
+    images, labels = np.asarray(images), np.asarray(labels)
+    require(
+        images.ndim == 4 and images.dtype == np.uint8,
+        "images an N×H×W×C array of type uint8",
+        images=f"{images.dtype} of shape {images.shape}",
+    )
+    require(
+        labels.shape == (len(images),) and labels.dtype.kind in "iu",
+        "labels one integer an image",
+        images=len(images),
+        labels=f"{labels.dtype} of shape {labels.shape}",
+    )
+    require(batch_size >= 1, "batch_size >= 1", batch_size=batch_size)
+    ids = np.arange(len(labels)) if ids is None else ids
+    names = None if classes is None else tuple(classes)
+    return Batches(images, labels, get_recipe(recipe), batch_size, seed, ids, names)
+
+
+class Augmented(Dataset[tuple[Tensor, int]]):
+    """A map-style dataset of the images of another as a recipe presents them.
+
+    With natural draws item i is row i of the recipe's set: the originals first and in order, then
+    the copies; shuffling is the loader's. With balanced draws item i is the i-th draw of the
+    epoch, so that each class comes equally often however the loader orders them. An item is a
+    function of (seed, index, epoch): any number of workers, forked or spawned, gives the same
+    images. Call `set_epoch` before each epoch for new fresh augmentation and new draws; it reaches
+    persistent workers too.
+
+    Parameters
+    ----------
+    dataset : sized, indexable
+        Of (PIL image | H×W×C or H×W uint8 array | C×H×W uint8 tensor, label).
+    recipe : str, path or Recipe
+    seed : int
+    labels : (N,) integers, optional
+        By default the dataset's `targets` or `labels`, else read from its items, one by one.
+    classes : sequence of str, optional
+        Names of the labels, for a strategy that names classes; the dataset's `classes` by default.
+
+    Items
+    -----
+    image : C×H×W uint8 tensor
+    label : int
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        recipe: str | Path | Recipe = "article",
+        *,
+        seed: int = 0,
+        labels: ArrayLike | None = None,
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        chosen = get_recipe(recipe)
+        found = np.asarray(_labels_of(dataset) if labels is None else labels)
+        require(
+            found.shape == (len(dataset),) and found.dtype.kind in "iu",
+            "labels one integer an item",
+            items=len(dataset),
+            labels=f"{found.dtype} of shape {found.shape}",
+        )
+        names = getattr(dataset, "classes", None) if classes is None else classes
+        self.dataset = dataset
+        self.seed = seed
+        self.roster = draw_up(
+            found, np.arange(len(found)), chosen, seed=seed, classes=tuple(names) if names else None
+        )
+        balanced = chosen.draws == "balanced"
+        self._draws = Draws(self.roster.labels, balanced=True, seed=seed) if balanced else None
+        # In shared memory, so that workers that live on see the next epoch.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that items are of, counted from 0."""
+        return int(self._epoch)
+
+    @property
+    def targets(self) -> list[int]:
+        """The label of each row of the recipe's set."""
+        return self.roster.labels.tolist()
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let items be those of `epoch`, counted from 0."""
+        require(epoch >= 0, "epoch >= 0", epoch=epoch)
+        self._epoch.fill_(epoch)
+
+    def __len__(self) -> int:
+        return len(self.roster)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        row, number = self._draw(index % len(self))
+        roster, one = self.roster, slice(row, row + 1)
+        image, label = self.dataset[int(roster.source[row])]
+        pixels = _pixels(image)[None]
+        if roster.fresh:
+            pixels = engine.fresh(
+                pixels, roster.techniques, seed=self.seed, ids=roster.ids[one],
+                copy=roster.copy[one], epoch=number, touch=roster.touched[one], threads=1,
+            )  # fmt: skip
+        else:
+            pixels = engine.augment_each(
+                pixels, roster.techniques, roster.technique[one], seed=self.seed,
+                ids=roster.ids[one], copy=roster.copy[one], threads=1,
+            )  # fmt: skip
+        return torch.from_numpy(pixels[0]).permute(2, 0, 1).contiguous(), int(label)
+
+    def _draw(self, index: int) -> tuple[int, int]:
+        """The row of an item, and how often its image had been drawn before."""
+        if self._draws is None:
+            return index, self.epoch
+        position = self.epoch * len(self) + index
+        rows, passes = self._draws(position, position + 1)
+        return int(rows[0]), int(passes[0])
+
+
+def _labels_of(dataset: Any) -> Any:
+    for name in ("targets", "labels"):
+        found = getattr(dataset, name, None)
+        if isinstance(found, Sized) and len(found) == len(dataset):
+            return found
+    return [int(dataset[i][1]) for i in range(len(dataset))]
+
+
+def _pixels(image: Any) -> NDArray[np.uint8]:
+    """An item's image as a contiguous (H, W, C) uint8 array of its own."""
+    array = image.permute(1, 2, 0).numpy() if isinstance(image, Tensor) else np.asarray(image)
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.dtype != np.uint8 or array.ndim != 3:
+        raise InputError(
+            "The dataset must give PIL images, H×W×C uint8 arrays or C×H×W uint8 tensors, but got "
+            f"{array.dtype} of shape {array.shape}. Augment before any conversion to float."
+        )
+    return np.ascontiguousarray(array)

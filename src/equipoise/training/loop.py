@@ -1,0 +1,174 @@
+"""The training loop."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+
+from equipoise.errors import WorkError
+from equipoise.metrics import figures
+from equipoise.training.ahead import ahead
+from equipoise.training.flips import flipped
+from equipoise.training.jobs import Best, Job
+from equipoise.training.model import evaluate
+from equipoise.training.optimisers import set_learning_rate
+from equipoise.training.presenting import Batch
+
+__all__ = ["Progress", "Report", "goes_on", "one_thread", "run_epoch"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run tells while it goes on.
+
+    Attributes
+    ----------
+    epoch, epochs, step, steps : int
+        Done so far, and in all; `epoch` counts from 1 and is the running one.
+    loss : float
+        Mean training loss of the epoch so far.
+    row : dict, optional
+        The epoch's figures, once it has ended.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    row: dict[str, Any] | None = None
+
+
+Report = Callable[[Progress], None]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread, so that results do not depend on the number of cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def run_epoch(job: Job, report: Report | None = None) -> bool:
+    """Train for one interval of the budget and evaluate at its end.
+
+    Returns whether there is another epoch.
+    """
+    job.net.train()
+    budget, losses = job.budget, job.logs.training_losses
+    first = job.epoch * budget.steps_per_epoch
+    steps = range(first, first + budget.steps_per_epoch)
+    told = Progress(job.epoch + 1, budget.epochs, first, budget.steps, math.nan)
+    total = 0.0
+    for step, batch in zip(steps, ahead(lambda step: _batch(job, step), steps), strict=True):
+        losses.append(_step(job, batch, step))
+        total += losses[-1]
+        told = replace(told, step=step + 1, loss=total / (step + 1 - first))
+        if report:
+            report(told)
+    job.seen.settle()
+    job.logs.rows.append(_row(job, told))
+    job.epoch += 1
+    _note_best(job)
+    if report:
+        report(replace(told, row=job.logs.rows[-1]))
+    return goes_on(job)
+
+
+def goes_on(job: Job) -> bool:
+    """Return whether there is another epoch: not after the last, nor when patience has run out."""
+    patience = job.trainer.patience or job.budget.epochs
+    return job.epoch < job.budget.epochs and job.epoch - job.best.epoch < patience
+
+
+def _batch(job: Job, step: int) -> Batch:
+    """Make a step's batch; runs on the other thread."""
+    batch = job.presented.batch(*job.budget.span(step))
+    roster = job.presented.roster
+    mirror = flipped(
+        job.trainer.flip,
+        roster.ids[batch.rows],
+        roster.copy[batch.rows],
+        batch.passes,
+        seed=job.seed,
+    )
+    batch.images[mirror] = batch.images[mirror, :, ::-1]
+    job.seen.add(batch.images, batch.labels, roster.source[batch.rows])
+    return batch
+
+
+def _step(job: Job, batch: Batch, step: int) -> float:
+    """Take one step of the optimiser and return its loss."""
+    set_learning_rate(job.optimiser, job.trainer, step, job.budget.steps)
+    images, labels = torch.from_numpy(batch.images), torch.from_numpy(batch.labels)
+    loss = job.loss(job.net(job.model.normalise(images)), labels)
+    job.optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    if job.trainer.clip is not None:
+        torch.nn.utils.clip_grad_norm_(job.net.parameters(), job.trainer.clip)
+    job.optimiser.step()
+    if job.average is not None:
+        job.average.update_parameters(job.net)
+    value = loss.item()
+    _check_finite(value, job, step + 1)
+    return value
+
+
+def _check_finite(value: float, job: Job, step: int) -> None:
+    if not math.isfinite(value):
+        raise WorkError(
+            f"Recipe {job.recipe.name}: the loss became {value} at step {step} of "
+            f"{job.budget.steps}. A lower learning_rate in the trainer may help."
+        )
+
+
+def _row(job: Job, told: Progress) -> dict[str, Any]:
+    """Evaluate, and return the epoch's row of results."""
+    model, validation = job.model, job.validation
+    training = evaluate(model, job.sample.images)
+    validated = evaluate(model, validation.array)
+    losses = _batch_losses(validated, validation.labels, job.trainer.batch_size)
+    _check_finite(float(np.sum(losses) + training.sum()), job, told.step)
+    job.logs.validation_losses.extend(losses)
+    return {
+        "epoch": told.epoch,
+        "step": told.step,
+        "passes": told.epoch * job.budget.images_per_epoch / len(job.presented),
+        "seconds": job.elapsed,
+        "training_loss": told.loss,
+        "validation_loss": float(np.mean(losses)),
+        **_scalars("training", figures(training, job.sample.labels, positive=model.positive)),
+        **_scalars("validation", figures(validated, validation.labels, positive=model.positive)),
+    }
+
+
+def _scalars(prefix: str, values: dict[str, Any]) -> dict[str, float]:
+    return {f"{prefix}_{key}": v for key, v in values.items() if isinstance(v, float)}
+
+
+def _batch_losses(
+    logits: NDArray[np.float32], labels: NDArray[np.int64], batch_size: int
+) -> list[float]:
+    """Mean cross-entropy of each batch: unweighted, so that recipes' curves can be compared."""
+    each = -log_softmax(logits.astype(np.float64), axis=1)[np.arange(len(labels)), labels]
+    starts = range(0, len(each), batch_size)
+    return [float(each[start : start + batch_size].mean()) for start in starts]
+
+
+def _note_best(job: Job) -> None:
+    score = job.logs.rows[-1][f"validation_{job.objective}"]
+    if score > job.best.score:
+        weights = None
+        if job.trainer.keep == "best":
+            weights = {name: t.clone() for name, t in job.model.net.state_dict().items()}
+        job.best = Best(job.epoch, score, weights)

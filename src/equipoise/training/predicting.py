@@ -1,0 +1,99 @@
+"""Classifying image files that stand in folders."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from equipoise.errors import InputError, require
+from equipoise.images import Broken
+from equipoise.readers.decoding import UndecodableError, decode
+from equipoise.readers.folder import read_regular
+from equipoise.readers.layout import is_image_name
+from equipoise.training.decisions import plain
+from equipoise.training.model import Model
+
+__all__ = ["image_files", "predict_files"]
+
+# Files decoded before they are classified together; bounds the memory.
+_TOGETHER = 256
+
+
+def image_files(paths: Sequence[str | Path]) -> list[Path]:
+    """Return the files given, and the image files below the folders given, in sorted order.
+
+    Raises
+    ------
+    InputError
+        If a path does not exist, or a folder holds no image.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            below = sorted(p for p in path.rglob("*") if p.is_file() and is_image_name(str(p)))
+            if not below:
+                raise InputError(f"{path} holds no image file.")
+            files.extend(below)
+        elif path.exists():
+            files.append(path)
+        else:
+            raise InputError(f"{path} does not exist. Name image files or folders of them.")
+    return files
+
+
+def predict_files(
+    model: Model, paths: Sequence[str | Path], *, decision: str = "tuned"
+) -> tuple[list[dict[str, Any]], list[Broken]]:
+    """Classify image files.
+
+    Parameters
+    ----------
+    model : Model
+    paths : sequence of paths
+        Image files, and folders to look through.
+    decision : {'tuned', 'plain'}
+        The decision that was tuned on validation, or the largest logit.
+
+    Returns
+    -------
+    rows : list of dict
+        `path`, the decided `class`, and the net's `probability` for it.
+    broken : list of Broken
+        Files that cannot be read or shown, left out of the rows.
+    """
+    require(decision in ("tuned", "plain"), "decision 'tuned' or 'plain'", decision=decision)
+    chosen = model.decision if decision == "tuned" else plain(len(model.classes))
+    rows: list[dict[str, Any]] = []
+    broken: list[Broken] = []
+    for files, pictures in _decoded(image_files(paths)):
+        broken.extend(p for p in pictures if isinstance(p, Broken))
+        whole = [(f, p) for f, p in zip(files, pictures, strict=True) if isinstance(p, np.ndarray)]
+        if not whole:
+            continue
+        logits = model.logits([pixels for _, pixels in whole])
+        probabilities = softmax(logits.astype(np.float64), axis=1)
+        rows.extend(
+            {"path": str(file), "class": model.classes[k], "probability": round(float(row[k]), 6)}
+            for (file, _), k, row in zip(whole, chosen.apply(logits), probabilities, strict=True)
+        )
+    return rows, broken
+
+
+def _decoded(
+    files: Sequence[Path],
+) -> Iterator[tuple[Sequence[Path], list[NDArray[np.uint8] | Broken]]]:
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(files), _TOGETHER):
+            part = files[start : start + _TOGETHER]
+            yield part, list(pool.map(_pixels, part))
+
+
+def _pixels(path: Path) -> NDArray[np.uint8] | Broken:
+    try:
+        return decode(read_regular(str(path))).pixels
+    except (OSError, UndecodableError) as error:
+        return Broken(str(path), str(error))

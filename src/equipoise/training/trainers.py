@@ -1,0 +1,151 @@
+"""`Trainer`: how a net is trained, as data, and the named trainers.
+
+A trainer is one and the same for every recipe of a comparison, so that no comparison confuses the
+net or its optimiser with the measure against imbalance.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from equipoise.errors import InputError, require, unknown
+from equipoise.recipes import validation_line
+
+__all__ = ["DEFAULT", "NAMED", "Trainer", "get_trainer"]
+
+
+class Trainer(BaseModel):
+    """How a net is trained.
+
+    Attributes
+    ----------
+    name : str
+    net : str
+        Name of a net in `equipoise.training.NETS`.
+    optimiser : {'adam', 'adamw', 'sgd'}
+        Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015; Loshchilov and
+        Hutter, "Decoupled weight decay regularization", ICLR 2019; SGD with Nesterov momentum.
+    learning_rate : float
+        The highest one.
+    momentum : float
+        Of SGD.
+    weight_decay : float
+    schedule : str
+        Name of a schedule in `equipoise.training.SCHEDULES`.
+    batch_size : int
+    epochs : int
+        The budget, and how often the net is evaluated. See `equipoise.training.budget`.
+    label_smoothing : float
+        Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016.
+    ema : float, optional
+        Decay a step of the moving average of the weights that is evaluated and kept.
+    clip : float, optional
+        Largest norm of the gradient.
+    flip : {'none', 'random', 'alternating'}
+        Mirrors images of every class, whatever the recipe does. Alternating: in every other pass,
+        a random half of the images in the first (Jordan, "94% on CIFAR-10 in 3.29 seconds on a
+        single GPU", 2024).
+    test_time_flip : bool
+        Logits are the mean over an image and its mirror image.
+    keep : {'last', 'best'}
+        The weights of the last epoch, or of the one that did best on validation.
+    patience : int, optional
+        Stops after so many epochs without a better one on validation.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    net: str = "article"
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 1e-3
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    schedule: Literal["constant", "linear", "cosine", "one_cycle", "step"] = "constant"
+    batch_size: Annotated[int, Field(ge=2, le=65536)] = 64
+    epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    clip: Annotated[float, Field(gt=0)] | None = None
+    flip: Literal["none", "random", "alternating"] = "none"
+    test_time_flip: bool = False
+    keep: Literal["last", "best"] = "last"
+    patience: Annotated[int, Field(ge=1)] | None = None
+
+    def to_yaml(self) -> str:
+        """Return the trainer as YAML that `get_trainer` reads."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+# Cao et al., "Learning imbalanced datasets with label-distribution-aware margin loss", 2019,
+# less its padded crops, which are a recipe's matter here; its momentum is Nesterov's here.
+_LONGTAIL = Trainer(
+    name="longtail",
+    net="resnet32",
+    optimiser="sgd",
+    learning_rate=0.1,
+    weight_decay=2e-4,
+    schedule="step",
+    batch_size=128,
+    epochs=200,
+    flip="random",
+)
+
+NAMED: dict[str, Trainer] = {
+    trainer.name: trainer for trainer in (Trainer(name="article"), _LONGTAIL)
+}
+
+DEFAULT = "article"
+
+
+def get_trainer(
+    spec: str | Path | Trainer = DEFAULT, *, epochs: int | None = None, net: str | None = None
+) -> Trainer:
+    """Return a trainer by its name or from its YAML file, with `epochs` or `net` put in its place.
+
+    Raises
+    ------
+    InputError
+        If there is no such trainer, net or field, or a value is out of its range.
+    """
+    if isinstance(spec, Trainer):
+        trainer = spec
+    elif str(spec) in NAMED:
+        trainer = NAMED[str(spec)]
+    elif Path(spec).suffix in (".yaml", ".yml"):
+        trainer = _read(Path(spec))
+    else:
+        raise unknown("trainer", str(spec), NAMED)
+    if epochs is not None:
+        require(1 <= epochs <= 100_000, "1 <= epochs <= 100000", epochs=epochs)
+        trainer = trainer.model_copy(update={"epochs": epochs})
+    if net is not None:
+        trainer = trainer.model_copy(update={"net": net})
+    _check_net(trainer.net)
+    return trainer
+
+
+def _check_net(name: str) -> None:
+    from equipoise.training.nets import NETS
+
+    if name not in NETS:
+        raise unknown("net", name, NETS)
+
+
+def _read(path: Path) -> Trainer:
+    try:
+        fields = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(fields, dict):
+        raise InputError(f"{path} must hold a trainer's fields, such as 'epochs: 10'.")
+    # A file with both, such as a search's best.yaml, holds each under its own key.
+    fields = fields.get("trainer", fields)
+    try:
+        return Trainer(**{"name": path.stem, **fields})
+    except ValidationError as error:
+        raise InputError(f"{path}: {validation_line(error, Trainer)}") from None
