@@ -40,11 +40,16 @@ def test_words_only_where_the_excess_is_shown(tmp_path):
     same = [[[90, 10], [20, 80]], [[80, 20], [20, 80]]]
     strong = [[[90, 10], [20, 80]], [[50, 50], [20, 80]]]
     weak = [[[90, 10], [20, 80]], [[82, 18], [20, 80]]]
+    # Better with noise than without, only less so than the baseline: no mark of anything.
+    spared = [[[70, 30], [20, 80]], [[71, 29], [20, 80]]]
+    helped = [[[90, 10], [40, 60]], [[90, 10], [20, 80]]]
     matrix = shortcut_matrix(
         {
             "none": _folders(tmp_path, "none", [same, same]),
             "sure": _folders(tmp_path, "sure", [strong, strong]),
             "wavering": _folders(tmp_path, "wavering", [strong, weak]),
+            "spared": _folders(tmp_path, "spared", [spared, spared]),
+            "helped": _folders(tmp_path, "helped", [helped, helped]),
         },
         "none",
         ["cat", "dog"],

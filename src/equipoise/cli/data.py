@@ -118,7 +118,12 @@ def upsample(
     recipe: Annotated[
         str | None, typer.Option(help="Take strategy, techniques and scope from this recipe.")
     ] = None,
-    format_: Annotated[str, typer.Option("--format", help="folder or npz.")] = "folder",
+    from_manifest: Annotated[
+        Path | None, typer.Option(help="Make again the images that this manifest.parquet lists.")
+    ] = None,
+    format_: Annotated[
+        str, typer.Option("--format", help="folder, npz, parquet or webdataset.")
+    ] = "folder",
     dry_run: Annotated[bool, typer.Option(help="Print the counts and write nothing.")] = False,
     classes: Classes = None,
     take: Take = None,
@@ -155,6 +160,7 @@ def upsample(
             seed=seed,
             jobs=jobs,
             dry_run=dry_run,
+            from_manifest=from_manifest,
             progress=lambda done, total: move(done, total, "images"),
         )
     if as_json:

@@ -10,11 +10,10 @@ from typing import Any
 
 from joblib import Parallel, cpu_count, delayed
 
-from equipoise.errors import require, unknown
+from equipoise.errors import require
 from equipoise.files import claim
 from equipoise.images import Splits
-from equipoise.metrics import HIGHER_IS_BETTER, OBJECTIVES
-from equipoise.planning import targets
+from equipoise.metrics import HIGHER_IS_BETTER
 from equipoise.readers import load
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.examples import write_examples
@@ -31,7 +30,7 @@ from equipoise.studies.trials import (
     run_trial,
 )
 from equipoise.techniques import Technique
-from equipoise.training import Equal, Trainer, get_trainer
+from equipoise.training import Equal, Trainer, check, get_trainer
 
 __all__ = ["DEFAULT_RECIPES", "Study", "compare", "open_study"]
 
@@ -133,15 +132,11 @@ def compare(
     """
     require(seeds >= 1, "seeds >= 1", seeds=seeds)
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
-    if objective not in OBJECTIVES:
-        raise unknown("objective", objective, OBJECTIVES)
-    require(equal in ("steps", "epochs"), "equal 'steps' or 'epochs'", equal=equal)
     plan = Plan(tuple(load_recipes(recipes)), tuple(range(seed, seed + seeds)))
     chosen = get_trainer(trainer, epochs=epochs)
     splits = data if isinstance(data, Splits) else load(data, seed=seed)
     for recipe in plan.recipes:
-        # A strategy may name classes: whether they are there is known only now.
-        targets(splits.train.labels, recipe.strategy or "auto", splits.classes)
+        check(splits, recipe, chosen, equal=equal, objective=objective)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
     settings = {"equal": equal, "objective": objective}
     fingerprint = {

@@ -141,5 +141,11 @@ def shortcut_words(
         for recipe, techniques in matrix.items()
         for technique, labels in techniques.items()
         for label, entry in labels.items()
-        if recipe != reference and entry["excess_low"] > 0 and entry["excess"] >= _WORTH_SAYING
+        if recipe != reference and _is_mark(entry)
     ]
+
+
+def _is_mark(entry: Mapping[str, Any]) -> bool:
+    """Whether a rise is there, is larger than the control's, and surely so."""
+    rise = entry["augmented"] - entry["clean"]
+    return entry["excess_low"] > 0 and min(rise, entry["excess"]) >= _WORTH_SAYING

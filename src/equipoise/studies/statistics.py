@@ -138,8 +138,8 @@ def runs_needed(differences: Sequence[float], power: float = 0.8) -> int | None:
     effect = abs(values.mean()) / spread
     runs = np.arange(2, 10_001)
     critical = stats.t.ppf((1 + CONFIDENCE) / 2, runs - 1)
-    reached = stats.nct.sf(critical, runs - 1, effect * np.sqrt(runs)) >= power
-    return int(runs[reached.argmax()]) if reached.any() else None
+    reached = runs[stats.nct.sf(critical, runs - 1, effect * np.sqrt(runs)) >= power]
+    return int(reached[0]) if len(reached) else None
 
 
 def mean_ranks(values: ArrayLike, higher_is_better: bool) -> list[float]:

@@ -63,6 +63,7 @@ def run_trial(
             seed=trial.seed,
             equal=equal,
             objective=objective,
+            folder=folder,
             progress=note,
         )
     except WorkError as error:

@@ -125,7 +125,7 @@ def _search(
     since = np.searchsorted(places, needed)
     moves = np.zeros((len(places) + 1, k, k), np.int64)
     np.add.at(moves, (since, labels, rival), -1)
-    np.add.at(moves, (since, labels, label), 1)
+    np.add.at(moves, (since, labels, np.full_like(labels, label)), 1)
     start = np.bincount(labels * k + rival, minlength=k * k).reshape(k, k)
     scores = OBJECTIVES[objective](start + moves[:-1].cumsum(0))
     top = scores.max()

@@ -223,8 +223,9 @@ def _fingerprint(
 ) -> dict[str, Any]:
     return {
         "data": data.digest,
-        "recipe": recipe.model_dump(mode="json"),
-        "trainer": trainer.model_dump(mode="json"),
+        # What is at its default is left out, so that a field added later changes nothing.
+        "recipe": recipe.model_dump(mode="json", exclude_defaults=True),
+        "trainer": trainer.model_dump(mode="json", exclude_defaults=True),
         "seed": seed,
         "equal": equal,
     }
