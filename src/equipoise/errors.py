@@ -7,7 +7,7 @@ A message gives the rule, what was got, and what to do, on one line:
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "WorkError", "printable", "require", "unknown"]
+__all__ = ["InputError", "WorkError", "printable", "reason", "require", "unknown"]
 
 
 class InputError(ValueError):
@@ -39,3 +39,9 @@ def printable(text: object, limit: int = 120) -> str:
     """Return a name from someone's data fit for one line: what does not print is escaped."""
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
     return shown if len(shown) <= limit else f"{shown[: limit // 2]}…{shown[-limit // 2 :]}"
+
+
+def reason(error: BaseException) -> str:
+    """Return what a library's error says, fit for the middle of a line."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return printable(" ".join(words.split())).rstrip(".")

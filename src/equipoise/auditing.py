@@ -1,0 +1,160 @@
+"""`audit`: what a data set holds, and what is wrong with it, before anything is trained."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from equipoise.errors import InputError, printable
+from equipoise.images import Broken, Splits
+
+__all__ = ["Audit", "ClassCount", "Same", "audit"]
+
+
+@dataclass(frozen=True)
+class ClassCount:
+    """How many images of a class each split holds."""
+
+    name: str
+    label: int
+    training: int
+    validation: int
+    test: int
+
+
+@dataclass(frozen=True)
+class Same:
+    """Images that are one picture, pixel for pixel: their names, splits and classes."""
+
+    images: tuple[str, ...]
+    splits: tuple[str, ...]
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Attributes
+    ----------
+    images : int
+        Readable images, in all splits.
+    classes : tuple of ClassCount
+    imbalance_ratio : float
+        Images of the largest to images of the smallest class of the training split.
+    sizes, modes : mapping
+        How many images had each size (width×height) and mode in the source.
+    broken : tuple of Broken
+        Files that were left out.
+    duplicates : tuple of Same
+        Every picture that is there more than once.
+    leaks : tuple of Same
+        Those of them that are in more than one split.
+    label_conflicts : tuple of Same
+        Those of them that are in more than one class.
+    straddling_groups : tuple of str
+        Groups with images in more than one split.
+    """
+
+    images: int
+    classes: tuple[ClassCount, ...]
+    imbalance_ratio: float
+    sizes: Mapping[str, int]
+    modes: Mapping[str, int]
+    broken: tuple[Broken, ...]
+    duplicates: tuple[Same, ...]
+    leaks: tuple[Same, ...]
+    label_conflicts: tuple[Same, ...]
+    straddling_groups: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the audit as JSON has it: mappings, lists, text and numbers."""
+        return {
+            name: [_plain(one) for one in value] if isinstance(value, tuple) else _plain(value)
+            for name, value in vars(self).items()
+        }
+
+
+def audit(data: Splits) -> Audit:
+    """Count classes, sizes and broken files, and find exact duplicates, leaks and conflicts.
+
+    Parameters
+    ----------
+    data : Splits
+        What `load` returned. With ``cut=False`` it is the data set as it is; otherwise the splits
+        that were cut are audited too.
+
+    Returns
+    -------
+    Audit
+    """
+    if not isinstance(data, Splits):
+        raise InputError(
+            f"audit takes what load returns, but got {type(data).__name__}: "
+            "audit(load(source, cut=False))."
+        )
+    training, validation, test = (part.counts.tolist() for part in data.parts.values())
+    if empty := [name for name, count in zip(data.classes, training, strict=True) if not count]:
+        raise InputError(f"Class {printable(empty[0])!r} has no training image, so no ratio.")
+    duplicates = _duplicates(data)
+    return Audit(
+        images=sum(len(part) for part in data.parts.values()),
+        classes=tuple(
+            ClassCount(name, label, training[label], validation[label], test[label])
+            for label, name in enumerate(data.classes)
+        ),
+        imbalance_ratio=max(training) / min(training),
+        sizes=data.sizes,
+        modes=data.modes,
+        broken=data.broken,
+        duplicates=duplicates,
+        leaks=tuple(same for same in duplicates if len(set(same.splits)) > 1),
+        label_conflicts=tuple(same for same in duplicates if len(set(same.classes)) > 1),
+        straddling_groups=_straddling(data),
+    )
+
+
+def _duplicates(data: Splits) -> tuple[Same, ...]:
+    """Return the pictures that are there more than once, in the order of their first images."""
+    parts = [part for part in data.parts.values() if len(part)]
+    names = np.concatenate([part.names for part in parts])
+    labels = np.concatenate([part.labels for part in parts])
+    where = np.repeat(
+        [name for name, part in data.parts.items() if len(part)], [len(part) for part in parts]
+    )
+    digests = np.concatenate([part.digests for part in parts])
+    _, picture, count = np.unique(digests, return_inverse=True, return_counts=True)
+    rows = np.flatnonzero(count[picture] > 1)
+    groups: dict[int, list[int]] = {}
+    for row in rows.tolist():
+        groups.setdefault(int(picture[row]), []).append(row)
+    return tuple(
+        Same(
+            images=tuple(names[same].tolist()),
+            splits=tuple(where[same].tolist()),
+            classes=tuple(data.classes[label] for label in labels[same]),
+        )
+        for same in groups.values()
+    )
+
+
+def _straddling(data: Splits) -> tuple[str, ...]:
+    groups = [set(part.groups.tolist()) for part in data.parts.values() if part.groups is not None]
+    seen: set[str] = set()
+    twice: set[str] = set()
+    for members in groups:
+        twice |= seen & members
+        seen |= members
+    return tuple(sorted(twice))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (Same, Broken, ClassCount)):
+        return {
+            name: list(field) if isinstance(field, tuple) else field
+            for name, field in asdict(value).items()
+        }
+    return value

@@ -1,0 +1,239 @@
+"""Archives of class folders, read in place: .zip, .tar, .tar.gz and .tgz.
+
+Nothing is unpacked to disk, so no path in an archive can lead anywhere; what tries is refused by
+name all the same. A member of a .zip or .tar is read by its place in the file, from any thread. A
+.tar.gz can only be read from its start, so its images are held in memory, as encoded as they are.
+"""
+
+import gzip
+import os
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from equipoise.errors import InputError, reason
+from equipoise.images import Broken
+from equipoise.readers import cifar
+from equipoise.readers.decoding import MOST_BYTES
+from equipoise.readers.layout import hidden, is_image_name, lay_out
+from equipoise.readers.table import Table
+
+__all__ = ["read_tar", "read_tar_gz", "read_zip"]
+
+_MOST_HELD = 2**32  # bytes of encoded images of a .tar.gz
+_LONGEST_NAME = 1024
+_MOST_HEADER = 2**20  # bytes of a tar's header for a long name
+_LONG_HEADERS = (
+    *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
+    *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
+)
+
+ZipPlace = tuple[int, int, int, int, int]  # of the header; packed and full size; method; checksum
+TarPlace = tuple[int, int]  # of the data; its size
+
+
+def read_zip(path: Path, wanted: Collection[str] | None = None) -> Table:
+    """List a .zip of class folders."""
+    found: dict[str, ZipPlace] = {}
+    refused: dict[str, Broken] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
+        raise _damaged(path, error) from None
+    for member in members:
+        name = _tidy(member.filename.replace("\\", "/"))
+        if member.is_dir() or _hidden(name):
+            continue
+        refusal = _unsafe(member.filename.replace("\\", "/")) or _zip_refusal(member)
+        if refusal:
+            refused[name] = Broken(name, refusal)
+        else:
+            found[name] = (
+                member.header_offset,
+                member.compress_size,
+                member.file_size,
+                member.compress_type,
+                member.CRC,
+            )
+    return lay_out(found, partial(_zip_fetch, str(path)), str(path), refused.values())
+
+
+def read_tar(path: Path, wanted: Collection[str] | None = None) -> Table:
+    """List a .tar of class folders."""
+    found: dict[str, TarPlace] = {}
+    refused: dict[str, Broken] = {}
+    try:
+        with tarfile.open(path, "r:", tarinfo=_StrictInfo) as archive:
+            for name, member in _members(archive, refused):
+                found[name] = (member.offset_data, member.size)
+    except (tarfile.TarError, ValueError) as error:
+        raise _damaged(path, error) from None
+    return lay_out(found, partial(_tar_fetch, str(path)), str(path), refused.values())
+
+
+def read_tar_gz(path: Path, wanted: Collection[str] | None = None) -> Table:
+    """Read a .tar.gz of class folders, or the CIFAR-10 archive, in one pass from its start.
+
+    Of classes that are not wanted only the names are kept.
+    """
+    found: dict[str, bytes] = {}
+    refused: dict[str, Broken] = {}
+    held = 0
+    try:
+        with (
+            gzip.open(path) as stream,
+            tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictInfo) as archive,
+        ):
+            for name, member in _members(archive, refused):
+                if not found and cifar.is_batch_name(name):
+                    return cifar.read_stream(path)
+                if not is_image_name(name) or not _may_be_wanted(name, wanted):
+                    found[name] = b""
+                    continue
+                found[name] = cast(BinaryIO, archive.extractfile(member)).read()
+                if (held := held + member.size) > _MOST_HELD:
+                    raise _too_much(path)
+            while stream.read(2**20):  # to its end, where the checksum is
+                pass
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise _damaged(path, error) from None
+    return lay_out(found, bytes, str(path), refused.values())
+
+
+class _StrictInfo(tarfile.TarInfo):
+    """Headers of a tar, distrusted.
+
+    A damaged or missing one is an error, where tarfile alone takes it for the end; a long name is
+    read into memory, so its length is bounded.
+    """
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> "_StrictInfo":
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.HeaderError as error:
+            if type(error).__name__ == "EOFHeaderError":  # the mark that ends every archive
+                raise
+            raise tarfile.ReadError(f"{error} at byte {tarfile_.offset:,}") from None
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_StrictInfo":
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in _LONG_HEADERS and found.size > _MOST_HEADER:
+            raise tarfile.ReadError(f"a header of {found.size:,} bytes")
+        return found
+
+
+def _members(
+    archive: tarfile.TarFile, refused: dict[str, Broken]
+) -> Iterator[tuple[str, tarfile.TarInfo]]:
+    """Yield the regular files of a tar, putting down what is refused."""
+    while (member := archive.next()) is not None:
+        archive.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
+        name = _tidy(member.name)
+        if member.isdir() or _hidden(name):
+            continue
+        refusal = _unsafe(member.name) or _tar_refusal(member)
+        if refusal:
+            refused[name] = Broken(name, refusal)
+        else:
+            refused.pop(name, None)
+            yield name, member
+
+
+def _tar_refusal(member: tarfile.TarInfo) -> str:
+    if member.issym() or member.islnk():
+        return "link in an archive"
+    if not member.isreg() or member.issparse():
+        return "neither a file nor a folder"
+    return _too_large(member.size)
+
+
+def _zip_refusal(member: zipfile.ZipInfo) -> str:
+    kind = member.external_attr >> 16 & 0o170000
+    if kind == 0o120000:
+        return "link in an archive"
+    if kind not in (0, 0o100000):
+        return "neither a file nor a folder"
+    if member.flag_bits & 0x1:
+        return "encrypted"
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "compressed in an uncommon way; pack it with deflate"
+    return _too_large(member.file_size)
+
+
+def _too_large(size: int) -> str:
+    return f"{size:,} bytes are more than the limit of {MOST_BYTES:,}" if size > MOST_BYTES else ""
+
+
+def _unsafe(name: str) -> str:
+    parts = name.split("/")
+    if name.startswith("/") or ".." in parts or (len(name) > 1 and name[1] == ":"):
+        return "path that leaves the archive"
+    return "path of more than 1,024 characters" if len(name) > _LONGEST_NAME else ""
+
+
+def _tidy(name: str) -> str:
+    """Return a member's path without empty and ``.`` parts."""
+    return "/".join(part for part in name.split("/") if part not in ("", "."))
+
+
+def _hidden(name: str) -> bool:
+    return any(hidden(part) for part in name.split("/") if part != "..")
+
+
+def _may_be_wanted(name: str, wanted: Collection[str] | None) -> bool:
+    return wanted is None or any(part in wanted for part in name.split("/")[:-1])
+
+
+def _damaged(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path}: damaged, or not what its name says ({reason(error)}).")
+
+
+def _too_much(path: Path) -> InputError:
+    return InputError(
+        f"{path}: holds more than {_MOST_HELD >> 30} GiB of images, and a .gz must be held in "
+        "memory as it can only be read from its start. Use gunzip: a .tar is read in place."
+    )
+
+
+@lru_cache(maxsize=8)
+def _opened(path: str) -> BinaryIO:
+    """Keep an archive open; a pickled reader opens it anew in its own process."""
+    return open(path, "rb")  # noqa: PTH123
+
+
+def _at(path: str, offset: int, size: int) -> bytes:
+    data = os.pread(_opened(path).fileno(), size, offset)
+    if len(data) < size:
+        raise OSError("the archive is cut short")
+    return data
+
+
+def _tar_fetch(path: str, place: TarPlace) -> bytes:
+    return _at(path, *place)
+
+
+def _zip_fetch(path: str, place: ZipPlace) -> bytes:
+    header, packed, size, method, checksum = place
+    local = _at(path, header, 30)
+    if local[:4] != b"PK\3\4":
+        raise OSError("damaged archive member")
+    name_length, extra_length = struct.unpack_from("<HH", local, 26)
+    data = _at(path, header + 30 + name_length + extra_length, packed)
+    if method == zipfile.ZIP_DEFLATED:
+        try:
+            data = zlib.decompressobj(-15).decompress(data, size + 1)
+        except zlib.error as error:
+            raise OSError(f"damaged archive member ({error})") from None
+    if len(data) != size or zlib.crc32(data) != checksum:
+        raise OSError("damaged archive member (wrong size or checksum)")
+    return data

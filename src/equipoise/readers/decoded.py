@@ -1,0 +1,211 @@
+"""Decoding a whole table on all cores, in bounded memory."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.errors import reason
+from equipoise.images import Broken, Images
+from equipoise.readers.decoding import Picture, UndecodableError, decode, digest
+from equipoise.readers.lazy import LazyImages
+from equipoise.readers.sizing import LARGEST_KEPT, resize, to_channels
+from equipoise.readers.table import Files, Table
+
+__all__ = ["Decoded", "decode_table"]
+
+_CHUNK = 64  # images a task: the pool's overhead vanishes and the cores end together
+_HELD = 2**30  # bytes; whole images beyond this stay in their files until asked for
+
+Pixels = NDArray[np.uint8]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The images of a table that could be read.
+
+    Attributes
+    ----------
+    rows : (M,) int
+        Their rows in the table, ascending.
+    images : (M, H, W, C) uint8, or a sequence of (H, W, C) uint8
+    digests : (M,) bytes of length 16
+        Of the pixels before any resizing.
+    sizes, modes : mapping
+    broken : tuple of Broken
+    notes : tuple of str
+    """
+
+    rows: NDArray[np.intp]
+    images: Images
+    digests: NDArray[np.bytes_]
+    sizes: Mapping[str, int]
+    modes: Mapping[str, int]
+    broken: tuple[Broken, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass
+class _Seen:
+    """What one decoded image leaves behind; `pixels` is None where they are not held."""
+
+    pixels: Pixels | None
+    shape: tuple[int, ...]
+    mode: str
+    digest: bytes
+
+
+def decode_table(table: Table, *, size: int | None, whole: bool) -> Decoded:
+    """Decode every image of a table once.
+
+    Parameters
+    ----------
+    table : Table
+    size : int, optional
+        Side to bring the images to. By default a set of one size up to 64×64 is kept as it is and
+        others are brought to 64×64.
+    whole : bool
+        Resize nothing unless `size` is given, keep transparency and each image's own channels;
+        images of files then are `LazyImages`, which decode on demand where they differ in shape or
+        are too many to hold.
+    """
+    whole = whole and size is None
+    keep = _Holder(_HELD) if whole else _reducer(size)
+
+    def look(row: int) -> _Seen | Broken:
+        try:
+            picture = _picture(table, row)
+        except (UndecodableError, OSError) as error:
+            return Broken(str(table.names[row]), reason(error))
+        pixels = picture.pixels
+        return _Seen(keep(pixels), pixels.shape, picture.mode, digest(pixels))
+
+    results = _parallel(look, len(table.names))
+    rows = np.array([i for i, one in enumerate(results) if isinstance(one, _Seen)], np.intp)
+    seen = [one for one in results if isinstance(one, _Seen)]
+    digests = np.array([one.digest for one in seen], "S16")
+    notes = () if whole else _sizing_notes(seen, size)
+    return Decoded(
+        rows=rows,
+        images=_whole(table, rows, seen, digests) if whole else _uniform(seen, size),
+        digests=digests,
+        sizes=_counted(f"{one.shape[1]}×{one.shape[0]}" for one in seen),
+        modes=_counted(one.mode for one in seen),
+        broken=tuple(one for one in results if isinstance(one, Broken)),
+        notes=notes,
+    )
+
+
+def _picture(table: Table, row: int) -> Picture:
+    pixels = table.pixels
+    if isinstance(pixels, Files):
+        return decode(pixels.fetch(pixels.handles[row]))
+    image = pixels[row]
+    return Picture(image, {1: "L", 3: "RGB", 4: "RGBA"}[image.shape[-1]])
+
+
+def _parallel(work: Callable[[int], T], count: int) -> list[T]:
+    """Return `work` of 0 … count - 1, in order, by a thread a core."""
+
+    def chunk(start: int) -> list[T]:
+        return [work(i) for i in range(start, min(start + _CHUNK, count))]
+
+    with ThreadPoolExecutor(_cores()) as pool:
+        return [one for part in pool.map(chunk, range(0, count, _CHUNK)) for one in part]
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _reducer(size: int | None) -> Callable[[Pixels], Pixels]:
+    """Return what is kept of a picture at once, so that large ones never pile up."""
+
+    def keep(pixels: Pixels) -> Pixels:
+        if size is not None:
+            pixels = resize(pixels, size)
+        elif max(pixels.shape[:2]) > LARGEST_KEPT:
+            pixels = resize(pixels, LARGEST_KEPT)
+        return to_channels(pixels, 3) if pixels.shape[-1] == 4 else pixels
+
+    return keep
+
+
+class _Holder:
+    """Keeps whole pictures while all have one shape and fit the budget, and after that none."""
+
+    def __init__(self, budget: int) -> None:
+        self.left = budget
+        self.shape: tuple[int, ...] | None = None
+        self.lock = Lock()
+
+    def __call__(self, pixels: Pixels) -> Pixels | None:
+        with self.lock:
+            self.shape = self.shape or pixels.shape
+            self.left = self.left - pixels.nbytes if pixels.shape == self.shape else -1
+            return pixels if self.left >= 0 else None
+
+
+def _whole(
+    table: Table, rows: NDArray[np.intp], seen: list[_Seen], digests: NDArray[np.bytes_]
+) -> Images:
+    if isinstance(table.pixels, np.ndarray):
+        return table.pixels[rows]
+    pixels = [one.pixels for one in seen if one.pixels is not None]
+    uniform = seen and len(pixels) == len(seen) and len({one.shape for one in seen}) == 1
+    held = np.stack(pixels) if uniform else None
+    if isinstance(table.pixels, Files):  # of one shape or not: writers copy the files themselves
+        return LazyImages(table.pixels.pick(rows), table.names[rows], digests, held)
+    return [table.pixels[i] for i in rows] if held is None else held
+
+
+def _uniform(seen: list[_Seen], size: int | None) -> Pixels:
+    """Return the kept pictures as one array, emptying them on the way to save memory."""
+    channels = 1 if all(one.shape[2] == 1 for one in seen) else 3
+    shape = _common_shape(seen, size)
+    images = np.empty((len(seen), *shape, channels), np.uint8)
+    for place, one in zip(images, seen, strict=True):
+        assert one.pixels is not None
+        pixels = one.pixels if one.pixels.shape[:2] == shape else resize(one.pixels, shape[0])
+        place[:] = to_channels(pixels, channels)
+        one.pixels = None
+    return images
+
+
+def _common_shape(seen: list[_Seen], size: int | None) -> tuple[int, int]:
+    if size is not None:
+        return size, size
+    shapes = {one.shape[:2] for one in seen}
+    if len(shapes) == 1 and max(next(iter(shapes))) <= LARGEST_KEPT:
+        height, width = shapes.pop()
+        return height, width
+    return LARGEST_KEPT, LARGEST_KEPT
+
+
+def _sizing_notes(seen: list[_Seen], size: int | None) -> tuple[str, ...]:
+    notes = []
+    shape = _common_shape(seen, size)
+    if changed := sum(one.shape[:2] != shape for one in seen):
+        notes.append(
+            f"{changed:,} of {len(seen):,} images were brought to {shape[1]}×{shape[0]} (shorter "
+            "side by area, then centre crop); --size sets another size"
+        )
+    channels = Counter(one.shape[2] for one in seen)
+    if alpha := channels[4]:
+        notes.append(f"{alpha:,} images have transparency, which was laid on white")
+    if channels[1] and len(channels) > 1:
+        notes.append(f"{channels[1]:,} grey images among colour were brought to colour")
+    return tuple(notes)
+
+
+def _counted(words: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(words).most_common())

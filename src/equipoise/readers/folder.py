@@ -1,0 +1,94 @@
+"""A folder of class folders: ``[train/|val/|test/]class/…/image``."""
+
+import os
+import stat
+from collections.abc import Collection
+from functools import partial
+from pathlib import Path
+
+from equipoise.errors import InputError, reason
+from equipoise.images import Broken
+from equipoise.readers.decoding import MOST_BYTES
+from equipoise.readers.layout import hidden, is_image_name, lay_out
+from equipoise.readers.table import Table
+
+__all__ = ["read_folder", "read_inside", "read_regular"]
+
+
+def read_folder(path: Path, wanted: Collection[str] | None = None) -> Table:
+    """List a folder of class folders; nothing is opened yet.
+
+    Hidden files are left out, links that lead out of the folder and links to folders are refused.
+    """
+    root = Path(os.path.realpath(path))
+    found: dict[str, str] = {}
+    refused: list[Broken] = []
+    open_folders = [""]
+    while open_folders:
+        inner = open_folders.pop()
+        for entry in _entries(root / inner):
+            name = f"{inner}/{entry.name}" if inner else entry.name
+            if hidden(entry.name):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                open_folders.append(name)
+            elif entry.is_file(follow_symlinks=False):
+                found[name] = name
+            else:
+                _odd(root, name, entry, found, refused)
+    return lay_out(found, partial(_fetch, str(root)), str(path), refused)
+
+
+def read_inside(root: str, name: str) -> bytes:
+    """Return the bytes of a file under `root`; one that links lead out of it is an OSError."""
+    real = os.path.realpath(f"{root}/{name}")
+    if os.path.commonpath((real, root)) != root:
+        raise OSError("symbolic link that leaves the folder")
+    return read_regular(real)
+
+
+def read_regular(path: str) -> bytes:
+    """Return the bytes of a regular file of bounded size; a link or device is an OSError."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
+        state = os.fstat(file.fileno())
+        if not stat.S_ISREG(state.st_mode):
+            raise OSError("not a regular file")
+        if state.st_size > MOST_BYTES:
+            raise OSError(f"{state.st_size:,} bytes are more than the limit of {MOST_BYTES:,}")
+        return file.read(MOST_BYTES)
+
+
+def _fetch(root: str, name: str) -> bytes:
+    return read_regular(f"{root}/{name}")
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise InputError(f"{folder}: {reason(error)}.") from None
+
+
+def _odd(
+    root: Path,
+    name: str,
+    entry: os.DirEntry[str],
+    found: dict[str, str],
+    refused: list[Broken],
+) -> None:
+    """Sort a link, pipe or device: links to files inside the folder are followed."""
+    if not entry.is_symlink():
+        if is_image_name(name):
+            refused.append(Broken(name, "not a regular file"))
+        return
+    target = Path(os.path.realpath(entry.path))
+    if not target.is_relative_to(root):
+        refused.append(Broken(name, "symbolic link that leaves the folder"))
+    elif target.is_dir():
+        refused.append(Broken(name, "symbolic link to a folder"))
+    elif target.is_file():
+        found[name] = target.relative_to(root).as_posix()
+    else:
+        refused.append(Broken(name, "symbolic link to nothing"))

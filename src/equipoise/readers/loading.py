@@ -1,0 +1,210 @@
+"""`load`: read a data set, choose from it, and cut the splits it lacks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from os import PathLike
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.errors import InputError, printable, require, unknown
+from equipoise.images import Broken, ImageSet, Splits
+from equipoise.readers.decoded import Decoded, decode_table
+from equipoise.readers.opening import Source, open_table, source_name
+from equipoise.readers.splitting import cut as cut_off
+from equipoise.readers.splitting import units
+from equipoise.readers.table import Table
+
+__all__ = ["load"]
+
+_LARGEST = 4096  # pixels a side
+
+
+def load(
+    source: Source,
+    *,
+    classes: Sequence[str] | None = None,
+    take: Mapping[str, int] | None = None,
+    size: int | None = None,
+    seed: int = 0,
+    test_fraction: float = 0.2,
+    validation_fraction: float = 0.15,
+    cut: bool = True,
+    data_dir: str | PathLike[str] | None = None,
+) -> Splits:
+    """Read a data set and cut the splits that it lacks.
+
+    Parameters
+    ----------
+    source : path, str or (images, labels)
+        A folder or archive of class folders, .npz, .csv, the CIFAR-10 python archive, 'cifar10',
+        'digits', or two arrays.
+    classes : sequence of str, optional
+        The classes to keep, in this order: a class's label is its position.
+    take : mapping of str to int, optional
+        How many images of a class to keep in training: the first so many. Done after the test
+        split is cut and before the validation split is.
+    size : int, optional
+        Side to bring the images to, in pixels, 2 to 4096. By default sets of one size up to 64×64
+        keep it and others are brought to 64×64.
+    seed : int
+        Chooses the splits that are cut.
+    test_fraction, validation_fraction : float
+        Shares to cut where the source has no such split, between 0 and 1: the test split of all,
+        then the validation split of what is left for training. Exact duplicates stay together, as
+        do groups.
+    cut : bool
+        False cuts nothing and, without `size`, resizes nothing: missing splits are empty, and
+        images of mixed sizes decode on demand.
+    data_dir : path, optional
+        Where the archive or folder of 'cifar10' lies.
+
+    Raises
+    ------
+    InputError
+        For anything wrong with the source or the options, in one line.
+    """
+    _check_options(size, test_fraction, validation_fraction)
+    table = _select(open_table(source, classes, data_dir), classes)
+    _check_take(table, take or {})
+    decoded = decode_table(table, size=size, whole=not cut)
+    _check_classes(table, decoded, printable(source_name(source)))
+    data = _image_set(table, decoded)
+    part = table.splits[decoded.rows]
+    if cut:
+        part = _cut(data, part, "test", test_fraction, seed)
+    part = _take(data, part, take or {})
+    if cut:
+        part = _cut(data, part, "validation", validation_fraction, seed)
+    return Splits(
+        train=data.select(part == "train"),
+        validation=data.select(part == "validation"),
+        test=data.select(part == "test"),
+        source=source_name(source),
+        broken=(*table.broken, *decoded.broken),
+        sizes=decoded.sizes,
+        modes=decoded.modes,
+        notes=(*table.notes, *decoded.notes),
+    )
+
+
+def _check_options(size: int | None, test_fraction: float, validation_fraction: float) -> None:
+    if size is not None:
+        whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
+        require(whole and 2 <= size <= _LARGEST, f"2 <= size <= {_LARGEST}", size=size)
+    require(0 < test_fraction < 1, "0 < test_fraction < 1", test_fraction=test_fraction)
+    require(
+        0 < validation_fraction < 1,
+        "0 < validation_fraction < 1",
+        validation_fraction=validation_fraction,
+    )
+
+
+def _select(table: Table, classes: Sequence[str] | None) -> Table:
+    """Keep the wanted classes, in the order wanted."""
+    if isinstance(classes, str):
+        raise InputError(f"classes must be a list of names, but got the text {classes!r}.")
+    kept = table.classes if classes is None else tuple(classes)
+    for name in kept:
+        _check_class(name, table.classes)
+    if twice := sorted({name for name in kept if kept.count(name) > 1}):
+        raise InputError(f"Each class can be given once, but got {printable(twice[0])!r} twice.")
+    if len(kept) < 2:
+        only = f"only {printable(kept[0])!r}" if kept else "none"
+        raise InputError(f"At least two classes are needed, but there is {only}.")
+    if classes is None:
+        return table
+    place = np.full(len(table.classes), -1)
+    place[[table.classes.index(name) for name in kept]] = np.arange(len(kept))
+    labels = place[table.labels]
+    rows = np.flatnonzero(labels >= 0)
+    return replace(table.pick(rows), labels=labels[rows].astype(np.int64), classes=kept)
+
+
+def _check_class(name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise unknown("class", printable(name), [printable(one) for one in known])
+
+
+def _check_take(table: Table, take: Mapping[str, int]) -> None:
+    """Refuse what no reading can make right, before anything is decoded."""
+    for name, count in take.items():
+        _check_class(name, table.classes)
+        whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
+        require(whole and count > 0, "take >= 1", remedy=f"Class: {printable(name)}.", take=count)
+        label = table.classes.index(name)
+        _check_enough(name, count, (table.splits == "train") & (table.labels == label))
+
+
+def _check_enough(name: str, count: int, there: NDArray[np.bool_]) -> None:
+    if count > there.sum():
+        raise InputError(
+            f"--take {printable(name)}={count}: the training split has only {there.sum():,}."
+        )
+
+
+def _check_classes(table: Table, decoded: Decoded, source: str) -> None:
+    """Refuse a class without an image in training, naming a file that should have been one."""
+    train = decoded.rows[table.splits[decoded.rows] == "train"]
+    counts = np.bincount(table.labels[train], minlength=len(table.classes))
+    if counts.all():
+        return
+    lost = decoded.broken or table.broken
+    if not len(decoded.rows) and lost:
+        raise InputError(f"{source}: none of the images can be read; {_line(lost[0])}")
+    label = int(np.argmin(counts))
+    unread = np.setdiff1d(np.flatnonzero(table.labels == label), decoded.rows)
+    names = set(table.names[unread].tolist())
+    first = next((f"; {_line(one)}" for one in decoded.broken if one.name in names), ".")
+    raise InputError(
+        f"{source}: class {printable(table.classes[label])!r} has no readable image in training"
+        f"{first}"
+    )
+
+
+def _line(broken: Broken) -> str:
+    return f"{printable(broken.name)}: {broken.reason}."
+
+
+def _image_set(table: Table, decoded: Decoded) -> ImageSet:
+    rows = decoded.rows
+    return ImageSet(
+        images=decoded.images,
+        labels=table.labels[rows],
+        classes=table.classes,
+        ids=table.ids[rows],
+        names=table.names[rows],
+        digests=decoded.digests,
+        groups=None if table.groups is None else table.groups[rows],
+    )
+
+
+def _cut(
+    data: ImageSet, part: NDArray[np.str_], name: str, fraction: float, seed: int
+) -> NDArray[np.str_]:
+    """Return each image's split with the split `name` cut from training, unless there is one."""
+    if (part == name).any():
+        return part
+    rows = np.flatnonzero(part == "train")
+    chosen = cut_off(
+        data.labels[rows],
+        units(data.digests[rows], None if data.groups is None else data.groups[rows]),
+        fraction,
+        seed=seed,
+        name=name,
+        classes=data.classes,
+        grouped=data.groups is not None,
+    )
+    part = part.astype("U10")
+    part[rows[chosen]] = name
+    return part
+
+
+def _take(data: ImageSet, part: NDArray[np.str_], take: Mapping[str, int]) -> NDArray[np.str_]:
+    """Return each image's split with training cut down to the first so many of a class."""
+    part = part.copy()
+    for name, count in take.items():
+        there = (part == "train") & (data.labels == data.classes.index(name))
+        _check_enough(name, count, there)
+        part[np.flatnonzero(there)[count:]] = ""
+    return part

@@ -1,0 +1,114 @@
+"""NumPy archives: MedMNIST's keys (`train_images`, `train_labels`, …), or `images` and `labels`.
+
+Numbers are the class names, unless a key `classes` names them. Nothing is ever unpickled.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.errors import InputError, reason
+from equipoise.readers.arrays import as_images, as_labels, check_fits, positions
+from equipoise.readers.table import Table, sorted_classes
+
+__all__ = ["read_npz"]
+
+_MOST_HEADER = 2**16  # bytes
+_SPLITS = {"train_": "train", "val_": "validation", "test_": "test", "": "train"}
+
+
+def read_npz(path: Path, wanted: Collection[str] | None = None) -> Table:
+    """Read an .npz; its rows are numbered through training, validation and test."""
+    try:
+        with ZipFile(path) as archive:
+            keys = {Path(name).stem: name for name in archive.namelist() if name.endswith(".npy")}
+            prefixes = [p for p in _SPLITS if f"{p}images" in keys and f"{p}labels" in keys]
+            if "train_" in prefixes:
+                prefixes = [prefix for prefix in prefixes if prefix]
+            elif "" not in prefixes:
+                raise _no_keys(path, list(keys))
+            arrays = {
+                f"{prefix}{key}": _array(archive, keys[f"{prefix}{key}"], path)
+                for prefix in prefixes
+                for key in ("images", "labels")
+            }
+            named = _array(archive, keys["classes"], path) if "classes" in keys else None
+    except InputError:
+        raise
+    except Exception as error:  # a broken file may raise anything in the parsers beneath
+        raise InputError(f"{path}: damaged, or no .npz ({reason(error)}).") from None
+    return _table(path, prefixes, arrays, named)
+
+
+def _array(archive: ZipFile, member: str, path: Path) -> NDArray[Any]:
+    """Read one array, checking its header before memory is set aside for it."""
+    where = f"{path}: {Path(member).stem}"
+    with archive.open(member) as file:
+        start = file.read(12)
+    if start[6:7] != b"\1" and int.from_bytes(start[8:], "little") > _MOST_HEADER:
+        raise InputError(f"{where}: its header is too long for an array's.")
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        first = version == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise InputError(f"{where} holds Python objects, which could run code; save plain arrays.")
+    size = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if size > archive.getinfo(member).file_size:
+        raise InputError(f"{where}: its header promises more than the file holds.")
+    check_fits(size, where)
+    with archive.open(member) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _table(
+    path: Path,
+    prefixes: list[str],
+    arrays: dict[str, NDArray[Any]],
+    named: NDArray[Any] | None,
+) -> Table:
+    images, labels, names, splits = [], [], [], []
+    for prefix in prefixes:
+        part = as_images(arrays.pop(f"{prefix}images"), f"{path}: {prefix}images")
+        key = f"{prefix}labels"
+        images.append(part)
+        labels.append(as_labels(arrays.pop(key), len(part), f"{path}: {key}"))
+        names += [f"{prefix}images/{row:05d}" for row in range(len(part))]
+        splits += [_SPLITS[prefix]] * len(part)
+    label = np.concatenate(labels)
+    classes = sorted_classes(label.tolist())
+    return Table(
+        names=np.array(names),
+        labels=positions(label, classes),
+        classes=classes if named is None else _named(classes, named, path),
+        splits=np.array(splits),
+        ids=np.arange(len(names), dtype=np.int64),
+        pixels=_joined(images, path),
+    )
+
+
+def _joined(images: list[Any], path: Path) -> NDArray[np.uint8]:
+    if len({part.shape[1:] for part in images}) > 1:
+        shapes = ", ".join(str(part.shape) for part in images)
+        raise InputError(f"{path}: the images of all splits must have one shape, but got {shapes}.")
+    return images[0] if len(images) == 1 else np.concatenate(images)
+
+
+def _named(classes: tuple[str, ...], named: NDArray[Any], path: Path) -> tuple[str, ...]:
+    """Return the names that a key `classes` gives to the numbers 0, 1, …"""
+    wrong = named.ndim != 1 or named.dtype.kind != "U" or len(set(named.tolist())) != len(named)
+    if wrong or any(not name.isdigit() or int(name) >= len(named) for name in classes):
+        raise InputError(f"{path}: classes must name each of the labels 0, 1, … once, as text.")
+    return tuple(str(named[int(name)]) for name in classes)
+
+
+def _no_keys(path: Path, keys: list[str]) -> InputError:
+    return InputError(
+        f"{path}: expected the keys images and labels, or train_images and train_labels (and "
+        f"val_…, test_…), but there is: {', '.join(sorted(keys)) or 'nothing'}."
+    )

@@ -1,0 +1,78 @@
+"""The registry of formats: which reader takes a source."""
+
+from collections.abc import Collection
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from equipoise.errors import InputError, printable, reason
+from equipoise.readers.archives import read_tar, read_tar_gz, read_zip
+from equipoise.readers.arrays import read_arrays
+from equipoise.readers.cifar import find_cifar10, is_batches, read_batches
+from equipoise.readers.csv import read_csv
+from equipoise.readers.digits import read_digits
+from equipoise.readers.folder import read_folder
+from equipoise.readers.npz import read_npz
+from equipoise.readers.table import Reader, Table
+
+__all__ = ["READERS", "Source", "open_table", "source_name"]
+
+Source = str | PathLike[str] | tuple[Any, Any]
+
+# One line a format.
+READERS: dict[str, Reader] = {
+    ".zip": read_zip,
+    ".tar": read_tar,
+    ".tar.gz": read_tar_gz,
+    ".tgz": read_tar_gz,
+    ".npz": read_npz,
+    ".csv": read_csv,
+}
+
+
+def open_table(
+    source: Source, wanted: Collection[str] | None, data_dir: str | PathLike[str] | None
+) -> Table:
+    """Return the table of any source: a path, a name, or a pair of arrays."""
+    if isinstance(source, (tuple, list)):
+        if len(source) != 2:
+            raise InputError(f"Arrays must be a pair (images, labels), but got {len(source)}.")
+        return read_arrays(*source)
+    if not isinstance(source, (str, PathLike)):
+        kind = type(source).__name__
+        raise InputError(f"A path, 'cifar10', 'digits' or (images, labels) needed, not a {kind}.")
+    if source == "digits":
+        return read_digits()
+    path = find_cifar10(data_dir) if source == "cifar10" else Path(fspath(source))
+    reader = _reader(path)
+    try:
+        return reader(path, wanted)
+    except InputError as error:  # paths and names in it may hold anything
+        raise InputError(printable(error, limit=2000)) from None
+    except OSError as error:
+        raise InputError(f"{printable(path)}: {reason(error)}.") from None
+    except MemoryError:
+        raise InputError(f"{printable(path)}: does not fit this machine's memory.") from None
+
+
+def source_name(source: Source) -> str:
+    """Return how messages and files call a source."""
+    return fspath(source) if isinstance(source, (str, PathLike)) else "arrays"
+
+
+def _reader(path: Path) -> Reader:
+    shown = printable(path)
+    try:
+        if path.is_dir():
+            return read_batches if is_batches(path) else read_folder
+        path.stat()
+    except FileNotFoundError:
+        raise InputError(f"{shown}: no such file or folder.") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{shown}: {reason(error)}.") from None
+    for suffix, reader in READERS.items():
+        if path.name.lower().endswith(suffix):
+            return reader
+    raise InputError(
+        f"{shown}: unknown format; expected a folder, {', '.join(READERS)}, 'cifar10' or 'digits'."
+    )

@@ -1,0 +1,106 @@
+"""`Table`, what every reader returns, and `Encoded`, images that are decoded on demand."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise.images import Broken
+
+__all__ = ["Files", "Reader", "Table", "path_ids", "sorted_classes"]
+
+
+@dataclass(frozen=True)
+class Files:
+    """Encoded image files, wherever they lie.
+
+    Attributes
+    ----------
+    fetch : callable
+        Handle to bytes. Called from many threads; pickled where work goes to other processes.
+        Raises OSError where the file cannot be read.
+    handles : sequence
+        One a file: a path, a place in an archive, or the bytes themselves.
+    """
+
+    fetch: Callable[[Any], bytes]
+    handles: Sequence[Any]
+
+    def __len__(self) -> int:
+        return len(self.handles)
+
+    def pick(self, rows: NDArray[np.intp]) -> "Files":
+        """Return the files at `rows`, in that order."""
+        return Files(self.fetch, [self.handles[i] for i in rows])
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a reader found: one row an image, files not decoded yet.
+
+    Attributes
+    ----------
+    names : (N,) str
+        Relative paths, or names of rows.
+    labels : (N,) int64
+        Positions in `classes`.
+    classes : tuple of str
+        Every class of the source, in its own order, also those without a row here.
+    splits : (N,) str
+        'train', 'validation' or 'test'; a source that knows no splits is all 'train'.
+    ids : (N,) int64
+    pixels : Files, (N, H, W, C) uint8, or a list of (H, W, C) uint8
+    groups : (N,) str, optional
+    broken, notes
+        As in `equipoise.images.Splits`.
+    """
+
+    names: NDArray[np.str_]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    splits: NDArray[np.str_]
+    ids: NDArray[np.int64]
+    pixels: Files | NDArray[np.uint8] | list[NDArray[np.uint8]]
+    groups: NDArray[np.str_] | None = None
+    broken: tuple[Broken, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def pick(self, rows: NDArray[np.intp]) -> "Table":
+        """Return the table of these rows, in that order."""
+        pixels = self.pixels
+        if isinstance(pixels, Files):
+            pixels = pixels.pick(rows)
+        else:
+            pixels = [pixels[i] for i in rows] if isinstance(pixels, list) else pixels[rows]
+        return replace(
+            self,
+            names=self.names[rows],
+            labels=self.labels[rows],
+            splits=self.splits[rows],
+            ids=self.ids[rows],
+            pixels=pixels,
+            groups=None if self.groups is None else self.groups[rows],
+        )
+
+
+# A reader is one function of the path and the classes wanted (None: all). It may leave out rows of
+# other classes to save work, but lists every class it saw.
+Reader = Callable[[Path, Collection[str] | None], Table]
+
+
+def path_ids(names: Iterable[str]) -> NDArray[np.int64]:
+    """Return the id of each relative path: 63 bits of its BLAKE2b hash."""
+    state = (blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8) for name in names)
+    return np.array([int.from_bytes(s.digest(), "big") >> 1 for s in state], np.int64)
+
+
+def sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the class names in order: as text, or by value where all are whole numbers."""
+    names = set(names)
+    if all(name.isascii() and name.isdigit() for name in names):
+        return tuple(sorted(names, key=lambda name: (int(name), name)))
+    return tuple(sorted(names))

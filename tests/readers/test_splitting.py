@@ -1,0 +1,98 @@
+"""Cutting splits: stratified, whole groups, the same for the same seed."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from equipoise.errors import InputError
+from equipoise.readers.splitting import cut, units
+
+
+def cut_plain(labels, fraction=0.2, seed=0, unit=None, grouped=False, name="test"):
+    labels = np.asarray(labels)
+    unit = np.arange(len(labels)) if unit is None else unit
+    classes = tuple(f"c{k}" for k in range(labels.max() + 1))
+    return cut(labels, unit, fraction, seed=seed, name=name, classes=classes, grouped=grouped)
+
+
+@given(
+    counts=st.lists(st.integers(20, 200), min_size=2, max_size=6),
+    fraction=st.floats(0.1, 0.9),
+    seed=st.integers(0, 2**64 - 1),
+)
+@settings(max_examples=60, deadline=None)
+def test_every_class_gives_its_share(counts, fraction, seed):
+    labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+    chosen = cut_plain(labels, fraction, seed)
+    assert abs(chosen.sum() - fraction * len(labels)) <= 0.5 + 1e-9
+    held = np.bincount(labels[chosen])
+    np.testing.assert_allclose(held, fraction * np.array(counts), atol=1.01)
+    np.testing.assert_array_equal(chosen, cut_plain(labels, fraction, seed))
+
+
+def test_seeds_and_splits_choose_differently():
+    labels = np.repeat([0, 1], 200)
+    first = cut_plain(labels)
+    assert (first != cut_plain(labels, seed=1)).any()
+    assert (first != cut_plain(labels, name="validation")).any()
+
+
+def test_seeds_of_any_size():
+    labels = np.repeat([0, 1], 20)
+    for seed in (2**32, 2**64, 2**70 + 1):
+        assert cut_plain(labels, seed=seed).sum() == 8
+
+
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=20, max_size=80),
+    fraction=st.floats(0.1, 0.5),
+    seed=st.integers(0, 9),
+)
+@settings(max_examples=40, deadline=None)
+def test_groups_stay_whole(sizes, fraction, seed):
+    rng = np.random.default_rng(seed)
+    unit = np.repeat(np.arange(len(sizes)), sizes)
+    labels = np.repeat(np.arange(len(sizes)) % 2, sizes) ^ (rng.random(len(unit)) < 0.1)
+    chosen = cut_plain(labels.astype(int), fraction, seed, unit, grouped=True)
+    assert not set(unit[chosen]) & set(unit[~chosen])
+    assert 0 < chosen.sum() < len(unit)
+    assert abs(chosen.mean() - fraction) < 0.1 + max(sizes) / sum(sizes)
+
+
+def test_duplicates_are_one_unit():
+    digests = np.array([b"a", b"b", b"a", b"c", b"b"], "S16")
+    unit = units(digests, None)
+    assert unit[0] == unit[2] != unit[1] == unit[4] != unit[3]
+
+
+def test_duplicates_join_their_groups():
+    digests = np.array([b"a", b"b", b"c", b"b", b"d", b"e"], "S16")
+    groups = np.array(["x", "x", "y", "y", "z", "z"])
+    unit = units(digests, groups)
+    assert len(set(unit[:4])) == 1
+    assert unit[4] == unit[5] != unit[0]
+
+
+def test_shares_are_near_even_for_large_groups():
+    unit = np.repeat(np.arange(40), 25)
+    labels = np.repeat(np.arange(40) % 4 == 0, 25).astype(int)
+    for fraction in (0.15, 0.2, 0.3):
+        chosen = cut_plain(labels, fraction, unit=unit, grouped=True)
+        assert abs(chosen.mean() - fraction) < 0.06
+        assert abs(labels[chosen].mean() - 0.25) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("labels", "unit", "grouped"),
+    [
+        ([0] * 50 + [1], None, False),
+        ([0] * 300 + [1] * 2, None, False),
+        ([0] * 50 + [1] * 9, np.r_[np.arange(50), [50] * 9], True),
+        ([0] * 50 + [1] * 9, np.r_[np.arange(50), [50] * 9], False),
+    ],
+)
+def test_class_too_small(labels, unit, grouped):
+    words = "Every class must be in training and test, but class 'c1' has only .* image"
+    with pytest.raises(InputError, match=words):
+        cut_plain(labels, 0.1, unit=unit, grouped=grouped)
