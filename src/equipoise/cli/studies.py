@@ -39,7 +39,7 @@ __all__ = ["compare", "demo", "report"]
 
 _RECIPES = "none,duplicate,weights,article,balanced"
 # Of the demo: the digits are few, so a pass is a handful of steps.
-_DEMO_EPOCHS = 30
+_DEMO_EPOCHS = 15
 
 
 def demo(

@@ -1,0 +1,91 @@
+"""The commands as a person gives them, one after another, on a folder of pictures."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+
+from equipoise import __version__
+from equipoise.cli import run
+
+
+def _runs(capsys, *arguments):
+    code = run([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    return captured.out
+
+
+def test_from_nothing_to_a_balanced_set_and_a_model(photos, tmp_path, capsys):
+    found = json.loads(_runs(capsys, "audit", photos, "--json", "--out", tmp_path / "audit"))
+    assert [c["training"] for c in found["classes"]] == [40, 20]
+    assert found["imbalance_ratio"] == 2.0
+    assert (tmp_path / "audit" / "audit.html").is_file()
+
+    study = tmp_path / "study"
+    options = ["--recipes", "none,balanced", "--seeds", 2, "--epochs", 1, "--jobs", 1]
+    text = _runs(capsys, "compare", photos, "--out", study, *options)
+    assert "no difference shown" in text or "higher" in text or "lower" in text
+    assert f"Report: {study / 'report.html'}" in text
+    page = (study / "report.html").read_text()
+    assert "balanced" in page
+
+    text = _runs(capsys, "upsample", photos, "--out", tmp_path / "balanced")
+    assert "80 images, 20 of them copies" in text
+    found = json.loads(_runs(capsys, "audit", tmp_path / "balanced", "--json", "--strict"))
+    assert [c["training"] for c in found["classes"]] == [40, 40]
+
+    model = tmp_path / "model"
+    text = _runs(capsys, "train", photos, "--out", model, "--recipe", "balanced", "--epochs", 2)
+    assert f"Next: equipoise predict {model}" in text
+
+    text = _runs(capsys, "predict", model, photos / "dog", photos / "cat" / "0.png")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == 21
+    assert {row["class"] for row in rows} <= {"cat", "dog"}
+    assert all(0 <= float(row["probability"]) <= 1 for row in rows)
+
+
+def test_a_finished_study_is_reported_again(photos, tmp_path, capsys):
+    options = ["--recipes", "none", "--seeds", 1, "--epochs", 1, "--jobs", 1, "--json"]
+    first = json.loads(_runs(capsys, "compare", photos, "--out", tmp_path / "study", *options))
+    (tmp_path / "study" / "report.html").unlink()
+    again = json.loads(_runs(capsys, "compare", photos, "--out", tmp_path / "study", *options))
+    assert again["table"] == first["table"]
+    assert (tmp_path / "study" / "report.html").is_file()
+    page = tmp_path / "page.html"
+    assert json.loads(_runs(capsys, "report", tmp_path / "study", "--out", page, "--json"))
+    assert page.is_file()
+
+
+def test_predict_names_what_it_leaves_out(photos, tmp_path, capsys):
+    model = tmp_path / "model"
+    _runs(capsys, "train", photos, "--out", model, "--recipe", "none", "--epochs", 1, "--quiet")
+    (photos / "dog" / "broken.png").write_text("no picture")
+    assert run(["predict", str(model), str(photos / "dog"), "--json"]) == 0
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)) == 20
+    assert "broken.png" in captured.err
+
+
+def test_strict_names_a_leak(photos, tmp_path, capsys):
+    for split in ("train", "test"):
+        shutil.copytree(photos, tmp_path / "split" / split)
+    assert run(["audit", str(tmp_path / "split"), "--strict"]) == 1
+    assert "60 pictures stand in more than one split" in capsys.readouterr().err
+
+
+def test_what_there_is(capsys):
+    assert "article-blur" in _runs(capsys, "recipes")
+    assert "balanced" in json.loads(_runs(capsys, "recipes", "--json"))
+    assert "white" in _runs(capsys, "techniques")
+    assert json.loads(_runs(capsys, "techniques", "--json"))["crop"]["parameters"]
+    assert "equipoise demo" in _runs(capsys)
+
+
+def test_as_a_module():
+    command = [sys.executable, "-m", "equipoise", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"equipoise {__version__}\n"
