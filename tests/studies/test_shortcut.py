@@ -43,6 +43,8 @@ def test_words_only_where_the_excess_is_shown(tmp_path):
     # Better with noise than without, only less so than the baseline: no mark of anything.
     spared = [[[70, 30], [20, 80]], [[71, 29], [20, 80]]]
     helped = [[[90, 10], [40, 60]], [[90, 10], [20, 80]]]
+    # Better when clean and as bad with noise: the rise is larger, the mark is none.
+    better = [[[100, 0], [20, 80]], [[80, 20], [20, 80]]]
     matrix = shortcut_matrix(
         {
             "none": _folders(tmp_path, "none", [same, same]),
@@ -50,6 +52,7 @@ def test_words_only_where_the_excess_is_shown(tmp_path):
             "wavering": _folders(tmp_path, "wavering", [strong, weak]),
             "spared": _folders(tmp_path, "spared", [spared, spared]),
             "helped": _folders(tmp_path, "helped", [helped, helped]),
+            "better": _folders(tmp_path, "better", [better, better]),
         },
         "none",
         ["cat", "dog"],
