@@ -1,6 +1,7 @@
 import pytest
 
 from equipoise.files import write_json
+from equipoise.recipes import Recipe
 from equipoise.studies.shortcut import shortcut_matrix, shortcut_words
 
 
@@ -57,8 +58,11 @@ def test_words_only_where_the_excess_is_shown(tmp_path):
         "none",
         ["cat", "dog"],
     )
-    words = shortcut_words(matrix, "none")
+    recipes = {name: Recipe(name=name) for name in matrix}
+    words = shortcut_words(matrix, "none", recipes)
     assert len(words) == 1
     assert "'sure'" in words[0]
     assert "mark of dog" in words[0]
     assert "scope: all" in words[0]
+    every = shortcut_words(matrix, "none", recipes | {"sure": Recipe(name="sure", scope="all")})
+    assert "scope: all" not in every[0]

@@ -20,6 +20,7 @@ from sklearn.metrics import confusion_matrix
 from equipoise.engine import augment
 from equipoise.files import read_json, write_json
 from equipoise.images import ImageSet
+from equipoise.recipes import Recipe
 from equipoise.studies.statistics import estimate, paired
 from equipoise.techniques import Technique
 from equipoise.training import load_model
@@ -28,7 +29,7 @@ __all__ = ["probe", "probed", "shortcut_matrix", "shortcut_words"]
 
 _FILE = "shortcut.json"
 # Smaller rises are not worth a sentence, however sure they are.
-_WORTH_SAYING = 0.03
+_WORTH_SAYING = 0.05
 
 
 def probe(folder: Path, validation: ImageSet, techniques: Sequence[Technique], seed: int) -> None:
@@ -131,7 +132,9 @@ def _entry(
 
 
 def shortcut_words(
-    matrix: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]], reference: str
+    matrix: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]],
+    reference: str,
+    recipes: Mapping[str, Recipe],
 ) -> list[str]:
     """Say in plain sentences which technique has become the mark of which class, and the remedy."""
     return [
@@ -139,12 +142,18 @@ def shortcut_words(
         f"after {technique}, {entry['augmented']:.0%} of the {label} images are taken for "
         f"another class ({entry['clean']:.0%} when clean; {entry['control']:.0%} in the nets of "
         f"'{reference}'). "
-        f"Show the technique to every class alike: scope: all."
+        f"{_remedy(recipes[recipe])}"
         for recipe, techniques in matrix.items()
         for technique, labels in techniques.items()
         for label, entry in labels.items()
         if recipe != reference and _is_mark(entry)
     ]
+
+
+def _remedy(recipe: Recipe) -> str:
+    if recipe.scope == "all":
+        return "The recipe shows it to every class already; a weaker one would mark less."
+    return "Show the technique to every class alike: scope: all."
 
 
 def _is_mark(entry: Mapping[str, Any]) -> bool:

@@ -65,7 +65,9 @@ def _tables(folder: Path, done: Sequence[Trial], facts: dict[str, Any]) -> dict[
         "table": table(outcomes, scores, classes, seed),
         "differences": differences(outcomes, scores, reference, seed) if compared else [],
         "shortcut": matrix,
-        "shortcut_words": shortcut_words(matrix, reference),
+        "shortcut_words": shortcut_words(
+            matrix, reference, {t.recipe.name: t.recipe for t in done}
+        ),
     }
 
 
