@@ -1,9 +1,13 @@
 """What several rooms' tests share."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from sklearn.datasets import load_sample_image
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +17,25 @@ def cifar_archive() -> Path:
     if not path.is_file():
         pytest.skip(f"{path} is missing (EQUIPOISE_TEST_DATA names its folder)")
     return path
+
+
+@pytest.fixture(scope="session")
+def patches() -> Callable[..., NDArray[np.uint8]]:
+    """Real images of any shape: patches(n, height, width, channels) cut from two photographs."""
+    photos = [load_sample_image(name) for name in ("china.jpg", "flower.jpg")]
+
+    def cut(n: int, height: int, width: int, channels: int = 3) -> NDArray[np.uint8]:
+        rng = np.random.default_rng([n, height, width, channels])
+        images = np.empty((n, height, width, channels), np.uint8)
+        for image in images:
+            photo = photos[rng.integers(2)]
+            top, left = (
+                rng.integers(side - length + 1)
+                for side, length in zip(photo.shape, (height, width), strict=False)
+            )
+            window = photo[top : top + height, left : left + width]
+            fourth = window.max(axis=2, keepdims=True)
+            image[...] = np.concatenate([window, fourth], axis=2)[:, :, :channels]
+        return images
+
+    return cut

@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from imblearn.over_sampling import RandomOverSampler
+from imblearn.under_sampling import RandomUnderSampler
 
 from equipoise.errors import InputError
-from equipoise.planning import parse_strategy, plan, share_out, targets
+from equipoise.planning import parse_strategy, plan, share_out, targets, undersample
 
 COUNTS = st.lists(st.integers(1, 25), min_size=2, max_size=5)
 
@@ -180,3 +181,66 @@ def test_strategies_as_they_are_typed():
 def test_scope_is_checked():
     with pytest.raises(InputError, match="scope 'minority' or 'all'"):
         plan(labels_of([2, 1]), "auto", 1, seed=0, ids=np.arange(3), scope="everyone")
+
+
+@given(
+    COUNTS,
+    st.sampled_from(["auto", "majority", "not minority", "not majority", "all"]),
+    st.integers(0, 2**64 - 1),
+)
+@settings(max_examples=60, deadline=None)
+def test_undersampling_keeps_as_many_as_imbalanced_learn_whatever_the_order(counts, strategy, seed):
+    labels, ids = labels_of(counts), np.arange(sum(counts)) * 7
+    rows = undersample(labels, strategy, seed=seed, ids=ids)
+    peer = RandomUnderSampler(sampling_strategy=strategy).fit_resample(labels[:, None], labels)[1]
+    assert np.bincount(labels[rows]).tolist() == np.bincount(peer).tolist()
+    assert (np.diff(rows) > 0).all()
+    mixed = np.random.default_rng(0).permutation(len(labels))
+    again = undersample(labels[mixed], strategy, seed=seed, ids=ids[mixed])
+    assert set(ids[mixed][again]) == set(ids[rows])
+
+
+def test_undersampling_takes_ratios_and_class_names_and_says_what_cannot_be():
+    labels, ids = labels_of([40, 10]), np.arange(50)
+    for strategy, kept in (
+        (0.5, [20, 10]),
+        ({"cat": 25}, [25, 10]),
+        ({1: 4}, [40, 4]),
+        (None, [40, 10]),
+    ):
+        rows = undersample(labels, strategy, seed=1, ids=ids, classes=("cat", "dog"))
+        assert np.bincount(labels[rows]).tolist() == kept
+    first, other = (undersample(labels, "auto", seed=seed, ids=ids) for seed in (0, 1))
+    assert not np.array_equal(first, other)
+    for strategy, message in (
+        ({"cat": 41}, "1 <= target count <= the 40 images that class cat has"),
+        ({"dog": 0}, "Undersampling adds nothing"),
+        ({"fox": 3}, "no class 'fox'"),
+        (0.1, "strategy=0.1"),
+        ("some", "no strategy 'some'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            undersample(labels, strategy, seed=0, ids=ids, classes=("cat", "dog"))
+
+
+@given(wanted(), st.data())
+@settings(max_examples=60, deadline=None)
+def test_weights_are_the_techniques_shares_of_the_copies_of_each_class(case, data):
+    labels, new, techniques, seed = case
+    weights = data.draw(st.lists(st.floats(0.01, 10), min_size=techniques, max_size=techniques))
+    ids = np.arange(len(labels))
+    made = share_out(labels, new, techniques, seed=seed, ids=ids, weights=weights)
+    plain = share_out(labels, new, techniques, seed=seed, ids=ids)
+    for field in ("source", "copy", "replaces"):
+        assert np.array_equal(getattr(made, field), getattr(plain, field))
+    for label, count in new.items():
+        mine = made.technique[labels[made.source] == label]
+        shares = np.array(weights) / np.sum(weights) * count
+        assert np.abs(np.bincount(mine, minlength=techniques) - shares).max() <= 1
+
+
+def test_weights_that_do_not_fit_are_refused():
+    labels = labels_of([4, 2])
+    for techniques, weights in ((2, [1.0]), (2, [1.0, 0.0]), (0, [])):
+        with pytest.raises(InputError, match="one weight > 0 a technique"):
+            plan(labels, "auto", techniques, seed=0, ids=np.arange(6), weights=weights)

@@ -1,7 +1,7 @@
 import pytest
 
 from equipoise.errors import InputError
-from equipoise.recipes import NAMED, Recipe, get_recipe, load_recipes
+from equipoise.recipes import NAMED, SUMMARIES, Recipe, get_recipe, load_recipes
 
 
 @pytest.mark.parametrize("name", NAMED)
@@ -20,6 +20,49 @@ def test_the_article_is_what_it_says():
     assert [t.name for t in get_recipe("article-blur").resolved()] == ["crop", "flip", "blur"]
 
 
+def test_every_named_recipe_says_what_it_does_and_does_something_of_its_own():
+    assert SUMMARIES.keys() == NAMED.keys()
+    measures = [recipe.model_dump_json(exclude={"name"}) for recipe in NAMED.values()]
+    assert len(set(measures)) == len(measures)
+
+
+def test_what_earlier_versions_had_is_what_it_was():
+    """Published runs are found again by these fields."""
+    article = ("crop", "flip", "noise")
+    fields = {
+        "none": {},
+        "duplicate": {"strategy": "auto"},
+        "weights": {"loss": "weighted"},
+        "article": {"strategy": "auto", "techniques": article},
+        "article-blur": {"strategy": "auto", "techniques": ("crop", "flip", "blur")},
+        "balanced": {
+            "draws": "balanced",
+            "techniques": article,
+            "augmentation": "fresh",
+            "scope": "all",
+        },
+    }
+    for name, expected in fields.items():
+        dumped = NAMED[name].model_dump(exclude_defaults=True)
+        assert dumped == {"name": name, **expected}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"loss": {"focal": {"gamma": 1.5}}, "defer": 0.5},
+        {"loss": {"focal": None}},
+        {"mixing": {"cmo": {"until": 0.9}}, "undersample": {"cat": 300}},
+        {"undersample": 0.5, "strategy": "auto", "techniques": ["crop", "flip"], "weights": [1, 3]},
+        {"draws": "progressive"},
+    ],
+)
+def test_measures_with_parameters_survive_yaml(fields, tmp_path):
+    recipe, path = Recipe(name="mine", **fields), tmp_path / "mine.yaml"
+    path.write_text(recipe.to_yaml())
+    assert get_recipe(path) == recipe
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -30,7 +73,16 @@ def test_the_article_is_what_it_says():
         ("techniques: [nois]", "Did you mean 'noise'"),
         ("techniques: [{noise: {white: 2}}]", "white"),
         ("techniques: [{noise: {grey: 0.1}}]", "grey"),
-        ("loss: focl", "loss"),
+        ("loss: {focal: {}, ldam: {}}", "loss"),
+        ("loss: 3", "loss"),
+        ("mixing: {}", "mixing"),
+        ("draws: balancd", "'square_root'"),
+        ("undersample: minority", "undersample"),
+        ("undersample: 0", "undersample"),
+        ("defer: 1", "defer"),
+        ("weights: [1, 2]", "one weight a technique must hold"),
+        ("{techniques: [crop, flip], weights: [1, 0]}", "weights"),
+        ("{techniques: [crop, flip], weights: [1]}", "one weight a technique must hold"),
         ("- a\n- b", "fields"),
         ("a: [", "not YAML"),
         ("!!python/object/apply:os.system [ls]", "not YAML"),

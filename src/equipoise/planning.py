@@ -1,6 +1,6 @@
 """From labels and a `sampling_strategy` to the list of copies to make."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import lcm
 from typing import Any
@@ -11,11 +11,20 @@ from numpy.typing import ArrayLike, NDArray
 from equipoise import keys
 from equipoise.errors import InputError, require, unknown
 
-__all__ = ["Plan", "Strategy", "parse_strategy", "plan", "share_out", "targets"]
+__all__ = [
+    "Plan",
+    "Strategy",
+    "parse_strategy",
+    "plan",
+    "share_out",
+    "targets",
+    "undersample",
+]
 
 Strategy = str | float | Mapping[str, int] | Mapping[int, int] | Callable[..., Mapping] | None
 
 _WORDS = ("auto", "minority", "not minority", "not majority", "all")
+_UNDER = ("auto", "majority", "not minority", "not majority", "all")
 
 
 @dataclass(frozen=True)
@@ -95,29 +104,76 @@ def targets(
     InputError
         If the strategy cannot be met on these labels.
     """
+    return _checked(labels, strategy, classes, "over-sampling")
+
+
+def undersample(
+    labels: ArrayLike,
+    strategy: Strategy,
+    *,
+    seed: int,
+    ids: ArrayLike,
+    classes: tuple[str, ...] | None = None,
+) -> NDArray[np.intp]:
+    """Return the rows that stay when classes are brought down to where the strategy wants them.
+
+    Parameters
+    ----------
+    labels : (N,) integers
+    strategy : str, float, dict, callable or None
+        imbalanced-learn's `sampling_strategy` for under-sampling: 'auto' brings every class down
+        to the smallest, a number is the ratio of the smaller of two classes to the larger, a dict
+        gives the images that stay. None takes nothing away.
+    seed, ids
+        The seed and the (N,) stable ids; they, not the order of the rows, say which images stay.
+    classes : tuple of str, optional
+        Names of the labels; with them the keys of a dict may be class names.
+
+    Returns
+    -------
+    (M,) rows, ascending
+
+    Raises
+    ------
+    InputError
+        If the strategy cannot be met on these labels.
+    """
+    labels = np.asarray(labels)
+    stay = np.ones(len(labels), bool)
+    order = keys.order(seed, ids, "undersample")
+    for label, count in _checked(labels, strategy, classes, "under-sampling").items():
+        stay[order[labels[order] == label][count:]] = False
+    return np.flatnonzero(stay)
+
+
+def _checked(
+    labels: ArrayLike, strategy: Strategy, classes: tuple[str, ...] | None, kind: str
+) -> dict[int, int]:
+    """imbalanced-learn's reading of a strategy: from label to number of images."""
     from imblearn.utils import check_sampling_strategy  # slow to import, and imports pandas
 
     if strategy is None:
         return {}
     labels = np.asarray(labels)
+    words = _WORDS if kind == "over-sampling" else _UNDER
     if isinstance(strategy, Mapping):
-        strategy = _by_label(strategy, labels, classes)
-    elif isinstance(strategy, str) and strategy not in _WORDS:
-        raise unknown("strategy", strategy, _WORDS)
+        strategy = _by_label(strategy, labels, classes, kind)
+    elif isinstance(strategy, str) and strategy not in words:
+        raise unknown("strategy", strategy, words)
     try:
-        new = check_sampling_strategy(strategy, labels, "over-sampling")
+        counts = check_sampling_strategy(strategy, labels, kind)
     except ValueError as error:
         raise InputError(f"strategy={strategy!r}: {' '.join(str(error).split())}") from None
     require(
-        new is not None,
+        counts is not None,
         "a strategy that is a word, a number, counts by class or a function",
         strategy=strategy,
     )
-    return {int(label): int(count) for label, count in new.items()}
+    return {int(label): int(count) for label, count in counts.items()}
 
 
 def _by_label(
-    strategy: Mapping, labels: NDArray, classes: tuple[str, ...] | None
+    strategy: Mapping, labels: NDArray, classes: tuple[str, ...] | None, kind: str
 ) -> dict[int, int]:
     """A dict strategy with class names turned into labels, its counts checked by name."""
     names = {name: label for label, name in enumerate(classes or ())}
@@ -128,14 +184,22 @@ def _by_label(
         if label not in present:
             known = [str(name) for name, label in names.items() if label in present]
             raise unknown("class", str(key), known or [str(label) for label in present])
-        require(
-            isinstance(count, int | np.integer) and count >= present[label],
-            f"target count >= the {present[label]} images that class {key} has",
-            remedy="Oversampling removes nothing.",
-            count=count,
-        )
+        _check_count(key, count, int(present[label]), kind)
         result[label] = int(count)
     return result
+
+
+def _check_count(key: object, count: object, present: int, kind: str) -> None:
+    over = kind == "over-sampling"
+    whole = isinstance(count, int | np.integer)
+    require(
+        whole and (count >= present if over else 1 <= count <= present),  # type: ignore[operator]
+        f"target count >= the {present} images that class {key} has"
+        if over
+        else f"1 <= target count <= the {present} images that class {key} has",
+        remedy="Oversampling removes nothing." if over else "Undersampling adds nothing.",
+        count=count,
+    )
 
 
 def plan(
@@ -147,6 +211,7 @@ def plan(
     ids: ArrayLike,
     scope: str = "minority",
     classes: tuple[str, ...] | None = None,
+    weights: Sequence[float] | None = None,
 ) -> Plan:
     """Plan the copies that bring the classes to where the strategy wants them.
 
@@ -161,14 +226,13 @@ def plan(
     seed, ids
         The seed and the (N,) stable ids of the images; they, not the order of the rows, say which
         sources an incomplete round takes.
-    scope : {'minority', 'all'}
+    scope, weights
         See `share_out`.
     classes : tuple of str, optional
         Names of the labels.
     """
-    return share_out(
-        labels, targets(labels, strategy, classes), techniques, seed=seed, ids=ids, scope=scope
-    )
+    new = targets(labels, strategy, classes)
+    return share_out(labels, new, techniques, seed=seed, ids=ids, scope=scope, weights=weights)
 
 
 def share_out(
@@ -179,6 +243,7 @@ def share_out(
     seed: int,
     ids: ArrayLike,
     scope: str = "minority",
+    weights: Sequence[float] | None = None,
 ) -> Plan:
     """Share new images out over the sources of each class and over the techniques.
 
@@ -197,6 +262,9 @@ def share_out(
         With 'all' every class gets the same share of augmented images, that of the class which
         needs most: where copies are too few for it, augmented images replace originals. So no
         technique marks a class.
+    weights : sequence of float, optional
+        One a technique, > 0: their shares of the copies of each class, instead of equal ones.
+        Which copies a technique makes is then drawn by the copies' addresses.
     """
     require(scope in ("minority", "all"), "scope 'minority' or 'all'", scope=scope)
     groups = _sources(np.asarray(labels), np.asarray(ids), seed)
@@ -204,6 +272,7 @@ def share_out(
     sizes = {label: len(rows) for label, rows in groups.items()}
     replaced = _replacements(sizes, new) if scope == "all" and techniques else {}
     total = sum(new.values()) + sum(replaced.values())
+    _check_weights(weights, techniques)
     result = Plan(
         np.empty(total, np.int64),
         np.full(total, -1, np.int16),
@@ -218,7 +287,10 @@ def share_out(
         result.copy[start:end], place = divmod(turn, len(rows))
         result.source[start:end] = rows[place]
         result.replaces[start + added : end] = True
-        if techniques:
+        if weights is not None:
+            address = np.asarray(ids)[result.source[start:end]], result.copy[start:end]
+            result.technique[start:end] = _weighted(weights, seed, *address)
+        elif techniques:
             # A common multiple of turns is even in itself; the step after it moves each source on
             # to techniques that it has not had. What is left over takes up where the last class
             # stopped, which keeps the techniques even over all classes.
@@ -226,6 +298,27 @@ def share_out(
             step = turn // common - (end - start) // common
             result.technique[start:end] = (start + turn + step) % techniques
         start = end
+    return result
+
+
+def _check_weights(weights: Sequence[float] | None, techniques: int) -> None:
+    require(
+        weights is None or (len(weights) == techniques > 0 and min(weights) > 0),
+        "one weight > 0 a technique",
+        weights=weights,
+        techniques=techniques,
+    )
+
+
+def _weighted(
+    weights: Sequence[float], seed: int, ids: NDArray, copies: NDArray[np.int32]
+) -> NDArray[np.int16]:
+    """The technique of each copy: so many of each as its share, rounded, in a drawn order."""
+    upto = np.cumsum(weights) / np.sum(weights) * len(ids)
+    counts = np.diff(np.floor(upto + 0.5).astype(int), prepend=0)
+    draws = keys.uniforms(keys.image_keys(seed, ids, copies), "weights", 1)[:, 0]
+    result = np.empty(len(ids), np.int16)
+    result[draws.argsort(kind="stable")] = np.arange(len(weights)).repeat(counts)
     return result
 
 

@@ -11,16 +11,17 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from equipoise.errors import InputError, unknown
+from equipoise.errors import InputError, require, unknown
 from equipoise.techniques import Technique, resolve
 
-__all__ = ["NAMED", "Recipe", "get_recipe", "load_recipes", "validation_line"]
+__all__ = ["NAMED", "SUMMARIES", "Recipe", "get_recipe", "load_recipes", "validation_line"]
 
-Strategy = (
-    Literal["auto", "minority", "not minority", "not majority", "all"]
-    | Annotated[float, Field(gt=0, le=1)]
-    | dict[str, Annotated[int, Field(ge=0)]]
-)
+_Ratio = Annotated[float, Field(gt=0, le=1)]
+_Counts = dict[str, Annotated[int, Field(ge=0)]]
+Strategy = Literal["auto", "minority", "not minority", "not majority", "all"] | _Ratio | _Counts
+Undersample = Literal["auto", "majority", "not minority", "not majority", "all"] | _Ratio | _Counts
+# A name, or {name: {parameter: value}}; the room that owns the catalogue resolves it.
+Choice = str | Annotated[dict[str, dict[str, Any] | None], Field(min_length=1, max_length=1)]
 
 
 class Recipe(BaseModel):
@@ -33,40 +34,70 @@ class Recipe(BaseModel):
     strategy : str, float or dict, optional
         imbalanced-learn's `sampling_strategy`: the classes to bring up and how far. A dict goes
         from class name to target count. None leaves the counts as they are.
+    undersample : str, float or dict, optional
+        imbalanced-learn's `sampling_strategy` for under-sampling: the classes to bring down and
+        how far, before any upsampling. None takes nothing away.
     techniques : list of str or dict
         Augmentations that make the copies: names, or one-key dicts `{name: {parameter: value}}`.
         Without any, copies are plain duplicates.
+    weights : list of float, optional
+        One a technique: their shares of the copies, or of the fresh draws that are not left clean.
+        Equal by default.
     augmentation : {'static', 'fresh'}
         Static copies are made once, before training. Fresh: every drawn image is, with equal
         probability, left clean or given one of the techniques, anew each time.
     scope : {'minority', 'all'}
         Which images the techniques touch: those of the classes that are brought up, or all. With
         static copies, `all` gives every class the same share of augmented images.
-    draws : {'natural', 'balanced'}
-        Natural: passes over the whole set. Balanced: each class is drawn equally often.
-    loss : str
-        Name of a loss, `cross_entropy` or `weighted` (inverse class frequency).
+    draws : {'natural', 'balanced', 'square_root', 'progressive'}
+        Natural: passes over the whole set. Balanced: each class is drawn equally often. Square
+        root: in proportion to the square root of its size. Progressive: from natural shares to
+        equal ones in the course of training.
+    mixing : str or dict, optional
+        `mixup`, `cutmix` or `cmo`, or `{name: {parameter: value}}`; see
+        `equipoise.training.MIXINGS`.
+    loss : str or dict
+        The name of a loss, or `{name: {parameter: value}}`; see `equipoise.training.LOSSES`.
+        Weights, margins and priors are those of the set after under- and upsampling.
+    defer : float
+        The share of the budget, in [0, 1), after which the loss's class weights count and balanced
+        or square-root draws begin; before it training is unweighted and natural.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     strategy: Strategy | None = None
+    undersample: Undersample | None = None
     techniques: tuple[str | dict[str, dict[str, Any]], ...] = ()
+    weights: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] | None = None
     augmentation: Literal["static", "fresh"] = "static"
     scope: Literal["minority", "all"] = "minority"
-    draws: Literal["natural", "balanced"] = "natural"
-    loss: Literal["cross_entropy", "weighted"] = "cross_entropy"
+    draws: Literal["natural", "balanced", "square_root", "progressive"] = "natural"
+    mixing: Choice | None = None
+    loss: Choice = "cross_entropy"
+    defer: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     def resolved(self) -> tuple[Technique, ...]:
         """Return the techniques with their parameters checked; an error names a wrong one."""
+        fits = self.weights is None or len(self.weights) == len(self.techniques)
+        require(
+            fits,
+            "one weight a technique",
+            weights=self.weights,
+            techniques=len(self.techniques),
+        )
         return tuple(resolve(spec) for spec in self.techniques)
 
     def to_yaml(self) -> str:
+        """Return the recipe as YAML that `get_recipe` reads."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
 _ARTICLE = ("crop", "flip", "noise")
+
+# Where Cao et al. defer to: 160 of 200 epochs.
+_LATE = 0.8
 
 NAMED: dict[str, Recipe] = {
     recipe.name: recipe
@@ -83,7 +114,52 @@ NAMED: dict[str, Recipe] = {
             augmentation="fresh",
             scope="all",
         ),
+        Recipe(name="undersample", undersample="auto"),
+        Recipe(name="resample", draws="balanced"),
+        Recipe(name="square-root", draws="square_root"),
+        Recipe(name="progressive", draws="progressive"),
+        Recipe(name="effective-number", loss="effective_number"),
+        Recipe(name="focal", loss="focal"),
+        Recipe(name="drw", loss="effective_number", defer=_LATE),
+        Recipe(name="drs", draws="balanced", defer=_LATE),
+        Recipe(name="ldam", loss="ldam"),
+        Recipe(name="ldam-drw", loss="ldam", defer=_LATE),
+        Recipe(name="balanced-softmax", loss="balanced_softmax"),
+        Recipe(name="logit-adjusted", loss="logit_adjusted"),
+        Recipe(name="mixup", mixing="mixup"),
+        Recipe(name="mixup-drw", mixing="mixup", loss="effective_number", defer=_LATE),
+        Recipe(name="cutmix", mixing="cutmix"),
+        Recipe(name="cmo", mixing="cmo"),
+        Recipe(name="cmo-drw", mixing="cmo", loss="effective_number", defer=_LATE),
     )
+}
+
+
+# What each named recipe does, and whose it is where a paper made it known.
+SUMMARIES: dict[str, str] = {
+    "none": "Nothing is done about the imbalance.",
+    "duplicate": "Rarer classes brought up to the largest by plain copies.",
+    "weights": "Cross-entropy weighted by the inverse class frequency.",
+    "article": "Rarer classes brought up by cropped, flipped and noised copies, made once.",
+    "article-blur": "As article, with blur in place of noise.",
+    "balanced": "Each class drawn equally often, all classes cropped, flipped and noised afresh.",
+    "undersample": "Larger classes brought down to the smallest.",
+    "resample": "Each class drawn equally often.",
+    "square-root": "Classes drawn by the square root of their size (Mahajan et al. 2018).",
+    "progressive": "Draws that go from natural to balanced during training (Kang et al. 2020).",
+    "effective-number": "Weights by the effective number of images (Cui et al. 2019).",
+    "focal": "Focal loss, in which what is already recognised counts less (Lin et al. 2017).",
+    "drw": "Effective-number weights in the last fifth only (Cao et al. 2019).",
+    "drs": "Balanced draws in the last fifth only (Cao et al. 2019).",
+    "ldam": "Margins that are larger for rarer classes (Cao et al. 2019).",
+    "ldam-drw": "As ldam, with effective-number weights in the last fifth (Cao et al. 2019).",
+    "balanced-softmax": "Softmax shifted by the class counts in training (Ren et al. 2020).",
+    "logit-adjusted": "Logits shifted by the log prior in training (Menon et al. 2021).",
+    "mixup": "Images and labels mixed in pairs (Zhang et al. 2018).",
+    "mixup-drw": "As mixup, with effective-number weights in the last fifth.",
+    "cutmix": "A box of another image pasted into each (Yun et al. 2019).",
+    "cmo": "A box of a class-balanced draw pasted into half of the images (Park et al. 2022).",
+    "cmo-drw": "As cmo, with effective-number weights in the last fifth.",
 }
 
 

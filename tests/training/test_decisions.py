@@ -3,12 +3,13 @@ import pytest
 import sklearn.metrics as skm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import TunedThresholdClassifierCV
 
 from equipoise.errors import InputError
 from equipoise.metrics import OBJECTIVES
-from equipoise.training.decisions import Decision, plain, tune
+from equipoise.training.decisions import Decision, adjust, plain, temperature, tune
 
 
 def _sample(seed: int, n: int, k: int, skew: float = 1.5) -> tuple[np.ndarray, np.ndarray]:
@@ -86,3 +87,62 @@ def test_round_trip_and_unknown_objective():
     assert Decision.from_dict(decision.to_dict()) == decision
     with pytest.raises(InputError, match="Did you mean 'g_mean'"):
         tune(np.eye(2), [0, 1], "gmean")
+
+
+def test_logit_adjustment_recovers_the_tau_that_was_taken_away():
+    rng = np.random.default_rng(0)
+    counts = np.array([4000, 900, 200, 60])
+    log_prior = np.log(counts / counts.sum())
+    labels = np.repeat(np.arange(4), 2000)
+    fair = rng.normal(size=(8000, 4)) + 2 * np.eye(4)[labels]
+    for tau in (0.0, 0.7, 1.5):
+        got = adjust(fair + tau * log_prior, labels, counts)
+        assert got.tau == pytest.approx(tau, abs=0.12)
+        np.testing.assert_allclose(got.offsets, -got.tau * log_prior)
+        score = skm.balanced_accuracy_score(labels, got.apply(fair + tau * log_prior))
+        assert score >= skm.balanced_accuracy_score(labels, fair.argmax(1)) - 1e-9
+
+
+def test_with_two_classes_logit_adjustment_is_a_moved_threshold():
+    logits, labels = _sample(4, 500, 2)
+    counts = np.bincount(labels)
+    got, best = adjust(logits, labels, counts), tune(logits, labels)
+    threshold = got.tau * np.log(counts[1] / counts[0])
+    expected = logits[:, 1] - logits[:, 0] > threshold
+    np.testing.assert_array_equal(got.apply(logits), expected)
+    scores = [skm.balanced_accuracy_score(labels, d.apply(logits)) for d in (got, best)]
+    assert scores[1] - 0.02 <= scores[0] <= scores[1] + 1e-12
+
+
+def test_equal_priors_leave_nothing_to_adjust():
+    logits, labels = _sample(5, 200, 3)
+    decision = adjust(logits, labels, [50, 50, 50], "g_mean")
+    np.testing.assert_array_equal(decision.apply(logits), logits.argmax(1))
+    assert decision.tau == 0
+    assert Decision.from_dict(decision.to_dict()) == decision
+    assert decision.to_dict() == {"offsets": [0.0] * 3, "objective": "g_mean", "tau": 0.0}
+
+
+def test_adjust_says_what_cannot_be():
+    with pytest.raises(InputError, match="Did you mean 'g_mean'"):
+        adjust(np.eye(2), [0, 1], [1, 1], "gmean")
+    with pytest.raises(InputError, match="training images of every class"):
+        adjust(np.eye(2), [0, 1], [3, 0])
+
+
+@pytest.mark.parametrize("true", [0.5, 1.0, 3.0])
+def test_temperature_is_the_one_the_labels_were_drawn_at(true):
+    rng = np.random.default_rng(1)
+    logits = 4 * rng.normal(size=(40_000, 3))
+    # Gumbel noise draws each label by its softmax probability.
+    labels = (logits / true + rng.gumbel(size=logits.shape)).argmax(1)
+    got = temperature(logits, labels)
+    assert got == pytest.approx(true, rel=0.03)
+    nll = [-log_softmax(logits / t, axis=1)[np.arange(40_000), labels].mean() for t in (got, true)]
+    assert nll[0] <= nll[1]
+
+
+def test_temperature_stays_within_bounds():
+    logits = np.array([[3.0, 0.0], [0.0, 3.0]])
+    assert 0.01 <= temperature(logits, [0, 1]) < 0.1
+    assert 10 < temperature(logits, [1, 0]) <= 100

@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 import equipoise as eq
-from equipoise.recipes import NAMED, get_recipe
+from equipoise.recipes import NAMED, Recipe, get_recipe
 from equipoise.training import Trainer, budget, fit, load_model
-from equipoise.training.loop import one_thread
+from equipoise.training.decisions import adjust, temperature
+from equipoise.training.jobs import prepare
+from equipoise.training.loop import _batch, one_thread
 
 SHORT = Trainer(name="short", epochs=2, batch_size=16)
 
@@ -45,11 +47,16 @@ def run(digits, recipe="none", trainer=SHORT, **options):
     return fit(digits, get_recipe(recipe), trainer, **{"seed": 0, **options})
 
 
-@pytest.mark.parametrize("recipe", NAMED)
-@pytest.mark.parametrize("equal", ["steps", "epochs"])
+# Enough for all that the two budgets can change.
+BY_EPOCHS = ("none", "duplicate", "article", "balanced", "undersample", "progressive", "drs", "cmo")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "equal"), [(r, "steps") for r in NAMED] + [(r, "epochs") for r in BY_EPOCHS]
+)
 def test_every_recipe_runs_within_its_budget(digits, recipe, equal):
     done = run(digits, recipe, equal=equal)
-    presented = 120 if done.recipe.strategy else 75
+    presented = 120 if done.recipe.strategy else 30 if done.recipe.undersample else 75
     steps = budget(digits.train.labels, SHORT, equal=equal, presented=presented).steps
     assert done.metrics["steps"] == steps == len(done.history["training_loss_per_batch"])
     assert [row["step"] for row in done.rows] == [steps // 2, steps]
@@ -66,6 +73,61 @@ def test_every_recipe_runs_within_its_budget(digits, recipe, equal):
     )
     if recipe.startswith("article"):
         assert 45 < seen["images"]["8"] <= 60
+
+
+def test_weights_deferred_change_nothing_before_their_time(digits):
+    """Deferred re-weighting and re-sampling are the plain run up to four fifths of the budget."""
+    trainer = Trainer(name="t", epochs=5, batch_size=16)
+    plain, drw, drs = (run(digits, r, trainer) for r in ("none", "drw", "drs"))
+    losses = [np.array(r.history["training_loss_per_batch"]) for r in (plain, drw, drs)]
+    first = 4 * len(losses[0]) // 5
+    for late in losses[1:]:
+        np.testing.assert_array_equal(late[:first], losses[0][:first])
+        assert late[first] != losses[0][first]
+
+
+def test_mixing_ends_where_it_is_to(digits):
+    """Before the end images are mixed, after it each is one of those given."""
+    trainer = Trainer(name="t", epochs=4, batch_size=16)
+    recipe = Recipe(name="r", mixing={"mixup": {"until": 0.5}})
+    job = prepare(
+        digits, recipe, trainer, seed=0, equal="steps", objective="balanced_accuracy", net=None
+    )
+    given = {image.tobytes() for image in digits.train.array}
+    for step in range(job.budget.steps):
+        batch = _batch(job, step)
+        whole = np.mean([image.tobytes() in given for image in batch.images])
+        if step < job.budget.steps / 2:
+            assert batch.share is not None
+            assert whole < 0.5
+        else:
+            assert batch.share is None
+            assert whole == 1
+
+
+def test_losses_count_what_over_and_undersampling_leave(digits):
+    trainer = Trainer(name="t", epochs=1, batch_size=16)
+    alike = [
+        run(digits, Recipe(name="r", loss=loss, undersample="auto"), trainer).history
+        for loss in ("cross_entropy", "weighted", "effective_number")
+    ]
+    assert alike[0] == alike[1] == alike[2]
+
+
+def test_every_decision_is_measured_and_calibration_too(digits):
+    done = run(digits)
+    counts, part = digits.train.counts, done.predictions["validation"]
+    assert done.model.adjusted == adjust(part.logits, part.labels, counts)
+    assert done.metrics["adjusted"] == done.model.adjusted.to_dict()
+    assert done.metrics["temperature"] == temperature(part.logits, part.labels)
+    validation, test = done.metrics["validation"], done.metrics["test"]
+    best = validation["tuned"]["balanced_accuracy"]
+    for name in ("plain", "adjusted"):
+        assert validation[name]["balanced_accuracy"] <= best + 1e-12
+        assert test[name]["roc_auc"] == test["tuned"]["roc_auc"]
+    assert validation["plain"]["balanced_accuracy"] <= validation["adjusted"]["balanced_accuracy"]
+    assert validation["calibrated"].keys() == {"ece", "brier", "log_loss"}
+    assert validation["calibrated"]["log_loss"] <= validation["plain"]["log_loss"]
 
 
 def test_rows_agree_with_the_history_and_the_figures(digits):
@@ -238,6 +300,7 @@ def test_mistakes_are_found_before_anything_is_written(digits, make_digits, tmp_
     out = tmp_path / "run"
     one = replace(digits, train=digits.train.select(digits.train.labels == 0))
     none = replace(digits, test=digits.test.select([]))
+    smooth = Trainer(name="t", label_smoothing=0.1)
     for data, options, message in (
         (one, {}, "training images of every class"),
         (none, {}, "images in the test split"),
@@ -246,6 +309,11 @@ def test_mistakes_are_found_before_anything_is_written(digits, make_digits, tmp_
         (digits, {"objective": "acuracy"}, "no objective 'acuracy'"),
         (digits, {"recipe": "articel"}, "no recipe 'articel'"),
         (digits, {"net": "resnet"}, "no net 'resnet'"),
+        (digits, {"recipe": Recipe(name="r", loss="focl")}, "no loss 'focl'. Did you mean 'focal'"),
+        (digits, {"recipe": Recipe(name="r", mixing="mixip")}, "Did you mean 'mixup'"),
+        (digits, {"recipe": Recipe(name="r", loss="focal", defer=0.5)}, "where defer > 0"),
+        (digits, {"recipe": Recipe(name="r", undersample={"3": 99})}, "the 60 images that class 3"),
+        (digits, {"recipe": "focal", "trainer": smooth}, "label_smoothing = 0 with loss focal"),
     ):
         with pytest.raises(eq.InputError, match=message) as caught:
             eq.train(data, out=out, **options)

@@ -17,7 +17,11 @@ FRESH = eq.Recipe(
     name="fresh", strategy="auto", techniques=["crop", "noise"], augmentation="fresh", scope="all"
 )
 
-RECIPES = ["article", "balanced", FRESH]
+SHARED_OUT = FRESH.model_copy(
+    update={"name": "shared", "weights": (1.0, 4.0), "draws": "square_root", "strategy": None}
+)
+
+RECIPES = ["article", "balanced", FRESH, SHARED_OUT]
 
 
 class Pictures:
@@ -168,3 +172,26 @@ def test_it_survives_pickling_with_its_epoch(digits):
     again = pickle.loads(pickle.dumps(dataset))
     assert again.epoch == 4
     assert torch.equal(again[100][0], dataset[100][0])
+
+
+@pytest.mark.parametrize("recipe", ["progressive", "drs", "mixup"])
+def test_what_needs_the_trainer_is_refused(digits, recipe):
+    train = digits.train
+    for make in (
+        lambda: eq.batches(train.array, train.labels, recipe),
+        lambda: eq.Augmented(Pictures(train, "array"), recipe),
+    ):
+        with pytest.raises(eq.InputError, match=r"outside equipoise\.train must hold"):
+            make()
+
+
+def test_undersampling_leaves_the_same_images_in_both(digits):
+    train = digits.train
+    dataset = eq.Augmented(Pictures(train, "array"), "undersample", seed=2)
+    images, labels = all_rows(dataset)
+    assert np.bincount(labels).tolist() == [15, 15]
+    batches = eq.batches(train.array, train.labels, "undersample", 30, 2)
+    theirs, _ = next(iter(batches))
+    assert {i.numpy().tobytes() for i in images} == {
+        i.contiguous().numpy().tobytes() for i in theirs
+    }

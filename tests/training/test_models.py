@@ -35,8 +35,31 @@ def test_a_model_comes_back_from_its_file(run, images, tmp_path):
     np.testing.assert_array_equal(tuned, run.model.decision.apply(logits))
     moved = replace(model, decision=Decision((0.0, 1e3), "balanced_accuracy"))
     assert (moved.predict(images) == 1).all()
-    with pytest.raises(eq.InputError, match="decision 'tuned' or 'plain'"):
+    with pytest.raises(
+        eq.InputError, match="one of 'tuned', 'plain', 'adjusted', but got decision='best'"
+    ):
         model.predict(images, decision="best")
+
+
+def test_a_model_keeps_its_adjustment_and_temperature(run, images, tmp_path):
+    path = tmp_path / "model.pt"
+    save_model(run.model, path)
+    model = eq.load_model(path)
+    assert (model.adjusted, model.temperature) == (run.model.adjusted, run.model.temperature)
+    adjusted = model.predict(images, decision="adjusted")
+    np.testing.assert_array_equal(adjusted, model.adjusted.apply(model.logits(images)))
+    odds = np.log(model.predict_proba(images))
+    cooled = np.log(model.predict_proba(images, calibrated=True))
+    difference = (odds[:, 1] - odds[:, 0]) / model.temperature
+    np.testing.assert_allclose(cooled[:, 1] - cooled[:, 0], difference, rtol=1e-5, atol=1e-6)
+    # A model of an earlier version has neither.
+    fields = torch.load(path, weights_only=True)
+    del fields["adjusted"], fields["temperature"]
+    torch.save(fields, path)
+    old = eq.load_model(path)
+    assert (old.adjusted, old.temperature) == (None, 1.0)
+    with pytest.raises(eq.InputError, match="one of 'tuned', 'plain', but got decision='adjusted'"):
+        old.predict(images, decision="adjusted")
 
 
 def test_probabilities_are_those_of_the_logits(run, images):

@@ -1,8 +1,12 @@
+from hashlib import sha256
+
 import numpy as np
 import pytest
 
 from equipoise import InputError, Recipe, engine
 from equipoise.planning import plan
+from equipoise.recipes import NAMED
+from equipoise.training import Trainer, budget
 from equipoise.training.presenting import check_recipe, present
 
 ARTICLE = ("crop", "flip", "noise")
@@ -103,3 +107,91 @@ def test_what_does_not_fit_is_said_without_any_work(digits):
         recipe = Recipe(name="r", **fields)
         with pytest.raises(InputError, match=message):
             check_recipe(train.array, train.labels, train.ids, recipe, classes=train.classes)
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("none", "8ee621e42bca13a0"),
+        ("article", "fa2fd463f8736ed0"),
+        ("balanced", "4d2813885b521664"),
+    ],
+)
+def test_the_streams_are_those_of_earlier_versions(digits, name, digest):
+    """Published runs can be made again; other bytes need a new `engine.ENGINE_VERSION`."""
+    train = digits.train
+    shown = present(train.array, train.labels, train.ids, NAMED[name], seed=3, threads=1)
+    batch, mark = shown.batch(0, 500), sha256()
+    for column in (
+        batch.images,
+        *(v.astype("<i8") for v in (batch.labels, batch.rows, batch.passes)),
+    ):
+        mark.update(np.ascontiguousarray(column).tobytes())
+    assert mark.hexdigest()[:16] == digest
+
+
+@pytest.mark.parametrize("strategy", [None, {"8": 25}])
+def test_undersampling_comes_first_and_what_it_leaves_is_brought_up(digits, strategy):
+    shown = presented(digits, undersample={"3": 30}, strategy=strategy, techniques=ARTICLE)
+    assert np.bincount(shown.roster.labels).tolist() == [30, 15 if strategy is None else 25]
+    originals = shown.roster.technique < 0
+    rows = shown.roster.source[originals]
+    assert (np.diff(rows) > 0).all()
+    np.testing.assert_array_equal(everything(shown)[originals], digits.train.array[rows])
+    made = ~originals
+    copies = engine.augment_each(
+        digits.train.array[shown.roster.source[made]], ARTICLE, shown.roster.technique[made],
+        seed=0, ids=shown.roster.ids[made], copy=shown.roster.copy[made],
+    )  # fmt: skip
+    np.testing.assert_array_equal(everything(shown)[made], copies)
+
+
+def test_weights_share_out_the_fresh_draws(digits):
+    fields = {"techniques": ["flip", "blur", "noise"], "augmentation": "fresh", "scope": "all"}
+    shown = presented(digits, **fields, weights=[1, 2, 5])
+    batch = shown.batch(0, 3000)
+    clean = digits.train.array[shown.roster.source[batch.rows]]
+    shares = {"clean": (batch.images == clean).all((1, 2, 3)).mean()}
+    for name in fields["techniques"]:
+        alone = engine.augment(
+            clean, name, seed=0, ids=shown.roster.ids[batch.rows], epoch=batch.passes
+        )
+        shares[name] = (batch.images == alone).all((1, 2, 3)).mean()
+    # Clean one time in four; four standard deviations of 3,000 draws.
+    for share, expected in zip(shares.values(), (1 / 4, 3 / 32, 6 / 32, 15 / 32), strict=True):
+        assert abs(share - expected) < 4 * np.sqrt(expected * (1 - expected) / 3000), shares
+    even, plain = (
+        presented(digits, **fields, **w).batch(0, 200) for w in ({"weights": [2] * 3}, {})
+    )
+    np.testing.assert_array_equal(even.images, plain.images)
+
+
+def test_weights_share_out_the_static_copies(digits):
+    shown = presented(digits, strategy="auto", techniques=ARTICLE, weights=[1, 1, 3])
+    assert np.bincount(shown.roster.technique + 1)[1:].tolist() == [9, 9, 27]
+
+
+def test_deferred_draws_begin_with_the_step_after_their_share_of_the_budget(digits):
+    train, trainer = digits.train, Trainer(name="t", epochs=5, batch_size=16)
+
+    def budget_of(presented):
+        return budget(train.labels, trainer, presented=presented)
+
+    recipe = Recipe(name="r", draws="balanced", defer=0.8)
+    shown = present(train.array, train.labels, train.ids, recipe, seed=0, budget_of=budget_of)
+    run = budget_of(len(shown))
+    # 120 images in balance make 8 steps an epoch: 40 in all, 32 of them natural.
+    assert (run.steps, shown.draws.begins) == (40, 32 * 16)
+    late = shown.batch(*run.span(32))
+    assert np.bincount(late.labels).tolist() == [8, 8]
+
+
+def test_a_stream_without_an_end_refuses_what_changes(digits):
+    for fields in (
+        {"draws": "progressive"},
+        {"draws": "balanced", "defer": 0.5},
+        {"mixing": "mixup"},
+    ):
+        with pytest.raises(InputError, match=r"outside equipoise\.train"):
+            presented(digits, **fields)
+    presented(digits, loss="weighted", defer=0.5)

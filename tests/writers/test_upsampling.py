@@ -157,6 +157,31 @@ def test_a_recipe_decides(photos, tmp_path):
         eq.upsample(str(photos), tmp_path / "none", recipe="weights")
 
 
+def test_a_recipe_undersamples_and_weights_its_techniques(photos, tmp_path):
+    recipe = Recipe(
+        name="mine",
+        undersample={"cat": 8},
+        strategy="auto",
+        techniques=("blur", "flip"),
+        weights=(1, 3),
+    )
+    summary = eq.upsample(str(photos), tmp_path / "out", recipe=recipe)
+    assert summary.before["train"] == {"cat": 11, "dog": 4, "red fox": 2}
+    assert summary.after["train"] == {"cat": 8, "dog": 8, "red fox": 8}
+    rows = pd.read_parquet(tmp_path / "out" / "manifest.parquet").to_dict("records")
+    made = Counter((row["class"], row["technique"]) for row in rows if row["copy"] >= 0)
+    shares = [
+        made[name, technique] for name in ("dog", "red fox") for technique in ("blur", "flip")
+    ]
+    assert shares in ([1, 3, 2, 4], [1, 3, 1, 5])
+    again = eq.upsample(
+        str(photos), tmp_path / "again", from_manifest=tmp_path / "out" / "manifest.parquet"
+    )
+    assert again.images == summary.images
+    alone = eq.upsample(str(photos), None, recipe="undersample", dry_run=True)
+    assert alone.after["train"] == {"cat": 2, "dog": 2, "red fox": 2}
+
+
 def test_duplicates_are_the_same_files_again(photos, tmp_path):
     eq.upsample(str(photos), tmp_path / "out", techniques=())
     found = images_of(tmp_path / "out")

@@ -12,6 +12,7 @@ _HOME = {
     "Decision": "decisions",
     "Equal": "budgets",
     "LOSSES": "losses",
+    "MIXINGS": "mixing",
     "Model": "model",
     "NETS": "nets",
     "Predictions": "runs",
@@ -19,6 +20,7 @@ _HOME = {
     "Run": "runs",
     "SCHEDULES": "optimisers",
     "Trainer": "trainers",
+    "adjust": "decisions",
     "batches": "loaders",
     "budget": "budgets",
     "build_net": "nets",
@@ -30,6 +32,7 @@ _HOME = {
     "load_model": "model",
     "predict_files": "predicting",
     "read_run": "runs",
+    "temperature": "decisions",
     "train": "fitting",
     "tune": "decisions",
     "write_run": "runs",
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
     from equipoise.training.budgets import Equal as Equal
     from equipoise.training.budgets import budget as budget
     from equipoise.training.decisions import Decision as Decision
+    from equipoise.training.decisions import adjust as adjust
+    from equipoise.training.decisions import temperature as temperature
     from equipoise.training.decisions import tune as tune
     from equipoise.training.fitting import fit as fit
     from equipoise.training.fitting import train as train
@@ -53,6 +58,7 @@ if TYPE_CHECKING:
     from equipoise.training.losses import LOSSES as LOSSES
     from equipoise.training.losses import class_weights as class_weights
     from equipoise.training.losses import get_loss as get_loss
+    from equipoise.training.mixing import MIXINGS as MIXINGS
     from equipoise.training.model import Model as Model
     from equipoise.training.model import load_model as load_model
     from equipoise.training.nets import NETS as NETS

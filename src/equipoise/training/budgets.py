@@ -47,6 +47,11 @@ class Budget:
         stop = self.images_per_epoch if last else (index + 1) * self.batch_size
         return start + index * self.batch_size, start + stop
 
+    def step_after(self, share: float) -> int:
+        """Return the first step that has at least `share` of all steps before it."""
+        # Rounded, so that 0.7 of 10 steps are 7 and not 8.
+        return ceil(round(share * self.steps, 6))
+
 
 def budget(
     labels: ArrayLike, trainer: Trainer, *, equal: str = "steps", presented: int | None = None

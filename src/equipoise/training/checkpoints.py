@@ -29,8 +29,9 @@ def fingerprint(data: Splits, job: Job) -> str:
             "format": _FORMAT,
             "torch": torch.__version__,
             "data": data.digest,
-            "recipe": job.recipe.model_dump(mode="json"),
-            "trainer": job.trainer.model_dump(mode="json"),
+            # What is at its default is left out, so that a field added later changes nothing.
+            "recipe": job.recipe.model_dump(mode="json", exclude_defaults=True),
+            "trainer": job.trainer.model_dump(mode="json", exclude_defaults=True),
             "net": job.model.net_name,
             "seed": job.seed,
             "equal": job.equal,

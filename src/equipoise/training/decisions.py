@@ -1,8 +1,10 @@
-"""From logits to labels: the plain decision, and the one tuned on validation.
+"""From logits to labels: the plain decision, and those tuned on validation; and to probabilities.
 
 A decision adds an offset to each class's logit and takes the largest. With two classes that is a
 moved threshold, prior correction and post-hoc logit adjustment in one: all three are this
-one-parameter family (Menon et al., "Long-tail learning via logit adjustment", ICLR 2021).
+one-parameter family (Menon et al., "Long-tail learning via logit adjustment", ICLR 2021). With
+more, logit adjustment has one parameter and the tuned offsets have one a class. Temperature
+scaling changes no decision, only how sure the probabilities are.
 """
 
 from dataclasses import dataclass
@@ -10,15 +12,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 
-from equipoise.errors import unknown
+from equipoise.errors import require, unknown
 from equipoise.metrics import OBJECTIVES
 
-__all__ = ["Decision", "plain", "tune"]
+__all__ = ["Decision", "adjust", "plain", "temperature", "tune"]
 
 # With more than two classes a line search looks at no more than this many places.
 _PLACES = 256
 _SWEEPS = 20
+
+# Logit adjustment tries these τ. Below zero it takes back what training corrected too far.
+_TAUS = np.linspace(-2, 4, 301)
+
+# Temperatures outside have no meaning: a net that makes no error on validation would get zero.
+_TEMPERATURES = (0.01, 100.0)
 
 
 @dataclass(frozen=True)
@@ -31,10 +41,13 @@ class Decision:
         In logits; all zero is the plain decision.
     objective : str
         What they were tuned for; "" for the plain decision.
+    tau : float, optional
+        Of logit adjustment: the offsets are -τ log π.
     """
 
     offsets: tuple[float, ...]
     objective: str = ""
+    tau: float | None = None
 
     def apply(self, logits: ArrayLike) -> NDArray[np.int64]:
         """Return the decided label of each row of (N, K) logits."""
@@ -42,12 +55,14 @@ class Decision:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON or a model file."""
-        return {"offsets": list(self.offsets), "objective": self.objective}
+        fields = {"offsets": list(self.offsets), "objective": self.objective}
+        return fields if self.tau is None else {**fields, "tau": self.tau}
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> "Decision":
         """Return the decision that `to_dict` described."""
-        return cls(tuple(float(v) for v in fields["offsets"]), str(fields["objective"]))
+        offsets = tuple(float(v) for v in fields["offsets"])
+        return cls(offsets, str(fields["objective"]), fields.get("tau"))
 
 
 def plain(classes: int) -> Decision:
@@ -91,6 +106,68 @@ def tune(logits: ArrayLike, labels: ArrayLike, objective: str = "balanced_accura
         if idle == classes:
             break
     return Decision(tuple(float(v) for v in offsets), objective)
+
+
+def adjust(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    counts: ArrayLike,
+    objective: str = "balanced_accuracy",
+) -> Decision:
+    """Return post-hoc logit adjustment, offsets -τ log π, with τ tuned on validation data.
+
+    Of equally good τ the one nearest to zero is taken.
+
+    Parameters
+    ----------
+    logits : (N, K) floats
+    labels : (N,) integers in [0, K)
+    counts : (K,) integers >= 1
+        Training images of each class, as given; π are their shares.
+    objective : str
+        As in `tune`.
+
+    Raises
+    ------
+    InputError
+        If `objective` has another name, or a class has no training image.
+
+    References
+    ----------
+    Menon, Jayasumana, Rawat, Jain, Veit and Kumar, "Long-tail learning via logit adjustment",
+    ICLR 2021.
+    """
+    if objective not in OBJECTIVES:
+        raise unknown("objective", objective, OBJECTIVES)
+    logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
+    counts = np.asarray(counts, np.float64)
+    require(bool((counts >= 1).all()), "training images of every class", counts=counts.tolist())
+    log_prior = np.log(counts / counts.sum())
+    scores = np.array([_score(logits, labels, -tau * log_prior, objective) for tau in _TAUS])
+    among = _TAUS[scores >= scores.max() - 1e-12]
+    tau = round(float(among[np.abs(among).argmin()]), 6)
+    return Decision(tuple(float(v) for v in 0.0 - tau * log_prior), objective, tau)
+
+
+def temperature(logits: ArrayLike, labels: ArrayLike) -> float:
+    """Return the temperature T with which softmax(z / T) has the least log-loss on these data.
+
+    Between 0.01 and 100; above 1 the net was too sure.
+
+    References
+    ----------
+    Guo, Pleiss, Sun and Weinberger, "On calibration of modern neural networks", ICML 2017.
+    """
+    logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
+    rows = np.arange(len(labels))
+
+    def log_loss(log_t: float) -> float:
+        return float(-log_softmax(logits / np.exp(log_t), axis=1)[rows, labels].mean())
+
+    # Convex in 1/T, so one minimum in log T.
+    low, high = np.log(_TEMPERATURES).tolist()
+    found = minimize_scalar(log_loss, bounds=(low, high), method="bounded", options={"xatol": 1e-7})
+    return float(np.exp(found.x))
 
 
 def _score(

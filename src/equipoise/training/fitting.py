@@ -11,7 +11,7 @@ from equipoise.images import ImageSet, Splits
 from equipoise.metrics import figures
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training.checkpoints import CHECKPOINT, fingerprint, restore, save
-from equipoise.training.decisions import tune
+from equipoise.training.decisions import adjust, temperature, tune
 from equipoise.training.jobs import Job, Logs, check, prepare
 from equipoise.training.loop import Report, goes_on, one_thread, run_epoch
 from equipoise.training.model import Model, evaluate
@@ -95,8 +95,13 @@ def _finish(job: Job, data: Splits) -> Run:
         "test": _predictions(job.model, data.test),
     }
     validation = predictions["validation"]
-    decision = tune(validation.logits, validation.labels, job.objective)
-    model = replace(job.model, decision=decision)
+    logits, labels = validation.logits, validation.labels
+    model = replace(
+        job.model,
+        decision=tune(logits, labels, job.objective),
+        adjusted=adjust(logits, labels, data.train.counts, job.objective),
+        temperature=temperature(logits, labels),
+    )
     return Run(
         recipe=job.recipe,
         trainer=job.trainer,
@@ -132,8 +137,10 @@ def _metrics(job: Job, model: Model, predictions: dict[str, Predictions]) -> dic
     return {
         "classes": list(model.classes),
         "positive_class": None if model.positive is None else model.classes[model.positive],
-        **{split: _both(model, predictions[split]) for split in ("validation", "test")},
+        **{split: _decided(model, predictions[split]) for split in ("validation", "test")},
         "decision": model.decision.to_dict(),
+        "adjusted": model.decided("adjusted").to_dict(),
+        "temperature": model.temperature,
         "epochs": last["epoch"],
         "kept_epoch": last["epoch"] if job.best.weights is None else job.best.epoch,
         "steps": last["step"],
@@ -144,13 +151,17 @@ def _metrics(job: Job, model: Model, predictions: dict[str, Predictions]) -> dic
     }
 
 
-def _both(model: Model, part: Predictions) -> dict[str, dict[str, Any]]:
-    """The figures of the plain decision and of the tuned one."""
-    tuned = model.decision.apply(part.logits)
-    return {
-        "plain": figures(part.logits, part.labels, positive=model.positive),
-        "tuned": figures(part.logits, part.labels, positive=model.positive, predictions=tuned),
-    }
+def _decided(model: Model, part: Predictions) -> dict[str, dict[str, Any]]:
+    """The figures of each decision, and those of calibration at the temperature."""
+    result = {}
+    for name in ("plain", "tuned", "adjusted"):
+        labels = model.decided(name).apply(part.logits)
+        result[name] = figures(
+            part.logits, part.labels, positive=model.positive, predictions=labels
+        )
+    cooled = figures(part.logits / model.temperature, part.labels, positive=model.positive)
+    result["calibrated"] = {name: cooled[name] for name in ("ece", "brier", "log_loss")}
+    return result
 
 
 def train(

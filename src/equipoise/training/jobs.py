@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -14,12 +15,14 @@ from equipoise.images import ImageSet, Splits
 from equipoise.metrics import OBJECTIVES
 from equipoise.recipes import Recipe
 from equipoise.training.budgets import Budget, budget
+from equipoise.training.catalogue import pick
 from equipoise.training.decisions import plain
-from equipoise.training.losses import Loss, get_loss
+from equipoise.training.losses import LOSSES, Loss, get_loss
+from equipoise.training.mixing import Mixing, get_mixing
 from equipoise.training.model import Model, channel_statistics
 from equipoise.training.nets import Net, build_net, check_size
 from equipoise.training.optimisers import get_optimiser
-from equipoise.training.presenting import Batch, Presented, check_recipe, present
+from equipoise.training.presenting import Batch, Presented, check_recipe, deferred, present
 from equipoise.training.seen import Seen
 from equipoise.training.trainers import Trainer
 
@@ -80,6 +83,7 @@ class Job:
     model: Model
     optimiser: torch.optim.Optimizer
     loss: Loss
+    mixing: Mixing | None
     sample: Batch
     seen: Seen
     started: float
@@ -109,6 +113,24 @@ def check(data: Splits, recipe: Recipe, trainer: Trainer, *, equal: str, objecti
     train = data.train
     budget(train.labels, trainer, equal=equal)
     check_recipe(train.array, train.labels, train.ids, recipe, classes=data.classes)
+    _check_measures(train.labels, recipe, trainer, len(data.classes))
+
+
+def _check_measures(
+    labels: NDArray[np.int64], recipe: Recipe, trainer: Trainer, classes: int
+) -> None:
+    """Raise `InputError` for a loss or mixing that is none, or a `defer` that defers nothing."""
+    get_loss(recipe.loss, labels, classes, trainer.label_smoothing, defer=recipe.defer)
+    if recipe.mixing is not None:
+        get_mixing(recipe.mixing, labels, seed=0)
+    entry, _ = pick("loss", recipe.loss, LOSSES)
+    require(
+        recipe.defer == 0 or deferred(recipe) or entry.weights != "never",
+        "a loss with class weights, or balanced or square_root draws, where defer > 0",
+        defer=recipe.defer,
+        loss=recipe.loss,
+        draws=recipe.draws,
+    )
 
 
 def prepare(
@@ -128,9 +150,15 @@ def prepare(
     size = (train.array.shape[1], train.array.shape[2])
     module = build_net(net or trainer.net, len(mean), len(classes), size, seed)
     average = _average(module, trainer)
+
+    def budget_of(presented: int) -> Budget:
+        return budget(train.labels, trainer, equal=equal, presented=presented)
+
     presented = present(
-        train.array, train.labels, train.ids, recipe, seed=seed, classes=classes, threads=1
-    )
+        train.array, train.labels, train.ids, recipe, seed=seed, classes=classes, threads=1,
+        budget_of=budget_of,
+    )  # fmt: skip
+    shown = presented.roster.labels
     model = Model(
         net=module if average is None else average.module,
         net_name=trainer.net if net is None else "custom",
@@ -149,13 +177,16 @@ def prepare(
         equal=equal,
         objective=objective,
         validation=data.validation,
-        budget=budget(train.labels, trainer, equal=equal, presented=len(presented)),
+        budget=budget_of(len(presented)),
         presented=presented,
         net=module,
         average=average,
         model=model,
         optimiser=get_optimiser(trainer, module),
-        loss=get_loss(recipe.loss, train.labels, len(classes), trainer.label_smoothing),
+        loss=get_loss(
+            recipe.loss, shown, len(classes), trainer.label_smoothing, defer=recipe.defer
+        ),
+        mixing=None if recipe.mixing is None else get_mixing(recipe.mixing, shown, seed=seed),
         sample=presented.batch(0, min(_SAMPLE, len(presented))),
         seen=Seen(len(classes)),
         started=started,

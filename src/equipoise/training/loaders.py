@@ -15,7 +15,7 @@ from equipoise.errors import InputError, require
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training.ahead import ahead
 from equipoise.training.draws import Draws
-from equipoise.training.presenting import draw_up, present
+from equipoise.training.presenting import check_endless, draw_up, freshen, present
 
 __all__ = ["Augmented", "Batches", "batches"]
 
@@ -116,8 +116,8 @@ class Augmented(Dataset[tuple[Tensor, int]]):
     """A map-style dataset of the images of another as a recipe presents them.
 
     With natural draws item i is row i of the recipe's set: the originals first and in order, then
-    the copies; shuffling is the loader's. With balanced draws item i is the i-th draw of the
-    epoch, so that each class comes equally often however the loader orders them. An item is a
+    the copies; shuffling is the loader's. With other draws item i is the i-th draw of the epoch,
+    so that each class comes as often as it should however the loader orders them. An item is a
     function of (seed, index, epoch): any number of workers, forked or spawned, gives the same
     images. Call `set_epoch` before each epoch for new fresh augmentation and new draws; it reaches
     persistent workers too.
@@ -149,6 +149,7 @@ class Augmented(Dataset[tuple[Tensor, int]]):
         classes: Sequence[str] | None = None,
     ) -> None:
         chosen = get_recipe(recipe)
+        check_endless(chosen)
         found = np.asarray(_labels_of(dataset) if labels is None else labels)
         require(
             found.shape == (len(dataset),) and found.dtype.kind in "iu",
@@ -162,8 +163,8 @@ class Augmented(Dataset[tuple[Tensor, int]]):
         self.roster = draw_up(
             found, np.arange(len(found)), chosen, seed=seed, classes=tuple(names) if names else None
         )
-        balanced = chosen.draws == "balanced"
-        self._draws = Draws(self.roster.labels, balanced=True, seed=seed) if balanced else None
+        natural = chosen.draws == "natural"
+        self._draws = None if natural else Draws(self.roster.labels, chosen.draws, seed=seed)
         # In shared memory, so that workers that live on see the next epoch.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
@@ -193,10 +194,8 @@ class Augmented(Dataset[tuple[Tensor, int]]):
         image, label = self.dataset[int(roster.source[row])]
         pixels = _pixels(image)[None]
         if roster.fresh:
-            pixels = engine.fresh(
-                pixels, roster.techniques, seed=self.seed, ids=roster.ids[one],
-                copy=roster.copy[one], epoch=number, touch=roster.touched[one], threads=1,
-            )  # fmt: skip
+            rows, passes = np.array([row]), np.array([number])
+            pixels = freshen(pixels, roster, rows, passes, seed=self.seed, threads=1)
         else:
             pixels = engine.augment_each(
                 pixels, roster.techniques, roster.technique[one], seed=self.seed,

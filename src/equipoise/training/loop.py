@@ -14,8 +14,10 @@ from scipy.special import log_softmax
 from equipoise.errors import WorkError
 from equipoise.metrics import figures
 from equipoise.training.ahead import ahead
+from equipoise.training.draws import Draws
 from equipoise.training.flips import flipped
 from equipoise.training.jobs import Best, Job
+from equipoise.training.mixing import mix
 from equipoise.training.model import evaluate
 from equipoise.training.optimisers import set_learning_rate
 from equipoise.training.presenting import Batch
@@ -93,8 +95,20 @@ def goes_on(job: Job) -> bool:
 
 def _batch(job: Job, step: int) -> Batch:
     """Make a step's batch; runs on the other thread."""
-    batch = job.presented.batch(*job.budget.span(step))
-    roster = job.presented.roster
+    span, mixing = job.budget.span(step), job.mixing
+    batch = _mirrored(job, job.presented.draws, span)
+    if mixing is not None and step < job.budget.step_after(mixing.until):
+        pool = None if mixing.foreground is None else _mirrored(job, mixing.foreground, span)
+        classes = len(job.model.classes)
+        batch = mix(mixing, batch, pool, classes=classes, seed=job.seed, start=span[0])
+    # A mixed image counts for its first label.
+    job.seen.add(batch.images, batch.labels, job.presented.roster.source[batch.rows])
+    return batch
+
+
+def _mirrored(job: Job, draws: Draws, span: tuple[int, int]) -> Batch:
+    """Some draws, with the trainer's own mirroring."""
+    batch, roster = job.presented.take(draws, *span), job.presented.roster
     mirror = flipped(
         job.trainer.flip,
         roster.ids[batch.rows],
@@ -103,7 +117,6 @@ def _batch(job: Job, step: int) -> Batch:
         seed=job.seed,
     )
     batch.images[mirror] = batch.images[mirror, :, ::-1]
-    job.seen.add(batch.images, batch.labels, roster.source[batch.rows])
     return batch
 
 
@@ -111,7 +124,13 @@ def _step(job: Job, batch: Batch, step: int) -> float:
     """Take one step of the optimiser and return its loss."""
     set_learning_rate(job.optimiser, job.trainer, step, job.budget.steps)
     images, labels = torch.from_numpy(batch.images), torch.from_numpy(batch.labels)
-    loss = job.loss(job.net(job.model.normalise(images)), labels)
+    loss = job.loss(
+        job.net(job.model.normalise(images)),
+        labels,
+        others=None if batch.others is None else torch.from_numpy(batch.others),
+        share=None if batch.share is None else torch.from_numpy(batch.share),
+        progress=step / job.budget.steps,
+    )
     job.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     if job.trainer.clip is not None:

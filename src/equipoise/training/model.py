@@ -45,6 +45,10 @@ class Model:
         Label of the positive class of two.
     flip : bool
         Whether logits are the mean over an image and its mirror image.
+    adjusted : Decision, optional
+        Post-hoc logit adjustment, tuned on validation.
+    temperature : float
+        By which logits are divided for calibrated probabilities; found on validation.
     """
 
     net: nn.Module
@@ -56,6 +60,8 @@ class Model:
     decision: Decision
     positive: int | None = None
     flip: bool = False
+    adjusted: Decision | None = None
+    temperature: float = 1.0
 
     @property
     def channels(self) -> int:
@@ -66,14 +72,20 @@ class Model:
         """Return (N, K) logits; see `predict` for `images`."""
         return evaluate(self, self._fitting(images))
 
-    def predict_proba(self, images: ArrayLike | Sequence[NDArray[np.uint8]]) -> NDArray[np.float64]:
-        """Return (N, K) probabilities, the softmax of the logits; see `predict` for `images`."""
-        return softmax(self.logits(images).astype(np.float64), axis=1)
+    def predict_proba(
+        self, images: ArrayLike | Sequence[NDArray[np.uint8]], *, calibrated: bool = False
+    ) -> NDArray[np.float64]:
+        """Return (N, K) probabilities, the softmax of the logits; see `predict` for `images`.
+
+        Calibrated: of the logits divided by the temperature found on validation.
+        """
+        divisor = self.temperature if calibrated else 1.0
+        return softmax(self.logits(images).astype(np.float64) / divisor, axis=1)
 
     def predict(
         self,
         images: ArrayLike | Sequence[NDArray[np.uint8]],
-        decision: Literal["tuned", "plain"] = "tuned",
+        decision: Literal["tuned", "plain", "adjusted"] = "tuned",
     ) -> NDArray[np.int64]:
         """Return the (N,) labels, positions in `classes`.
 
@@ -81,12 +93,24 @@ class Model:
         ----------
         images : (N, H, W, C) uint8 array, or a sequence of (H, W, C) uint8 arrays
             Images of another size are brought to the model's as in `equipoise.load`.
-        decision : {'tuned', 'plain'}
-            The decision that was tuned on validation, or the largest logit.
+        decision : {'tuned', 'plain', 'adjusted'}
+            The offsets that were tuned on validation; the largest logit; or logit adjustment tuned
+            on validation.
         """
-        require(decision in ("tuned", "plain"), "decision 'tuned' or 'plain'", decision=decision)
-        chosen = self.decision if decision == "tuned" else plain(len(self.classes))
-        return chosen.apply(self.logits(images))
+        return self.decided(decision).apply(self.logits(images))
+
+    def decided(self, decision: str) -> Decision:
+        """Return the decision 'tuned', 'plain' or 'adjusted'; not every model has the last."""
+        known = {
+            "tuned": self.decision,
+            "plain": plain(len(self.classes)),
+            "adjusted": self.adjusted,
+        }
+        found = known.get(decision)
+        if found is None:
+            there = ", ".join(repr(name) for name, of in known.items() if of is not None)
+            raise InputError(f"decision must be one of {there}, but got decision={decision!r}.")
+        return found
 
     def normalise(self, images: Tensor) -> Tensor:
         """Return (N, H, W, C) uint8 images as (N, C, H, W) floats that the net takes."""
@@ -175,6 +199,8 @@ def save_model(model: Model, path: Path) -> None:
         "decision": model.decision.to_dict(),
         "positive": model.positive,
         "flip": model.flip,
+        "adjusted": None if model.adjusted is None else model.adjusted.to_dict(),
+        "temperature": model.temperature,
     }
     with atomic(path) as part:
         torch.save(fields, part)
@@ -220,6 +246,9 @@ def load_model(path: str | Path, *, net: Net | None = None) -> Model:
         decision=Decision.from_dict(fields["decision"]),
         positive=fields["positive"],
         flip=fields["flip"],
+        # Models of earlier versions have neither.
+        adjusted=Decision.from_dict(fields["adjusted"]) if fields.get("adjusted") else None,
+        temperature=fields.get("temperature", 1.0),
     )
 
 

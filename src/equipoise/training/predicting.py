@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from equipoise.errors import InputError, require
+from equipoise.errors import InputError
 from equipoise.images import Broken
 from equipoise.readers.decoding import UndecodableError, decode
 from equipoise.readers.folder import read_regular
 from equipoise.readers.layout import is_image_name
-from equipoise.training.decisions import plain
 from equipoise.training.model import Model
 
 __all__ = ["image_files", "predict_files"]
@@ -55,8 +54,8 @@ def predict_files(
     model : Model
     paths : sequence of paths
         Image files, and folders to look through.
-    decision : {'tuned', 'plain'}
-        The decision that was tuned on validation, or the largest logit.
+    decision : {'tuned', 'plain', 'adjusted'}
+        See `Model.predict`.
 
     Returns
     -------
@@ -65,8 +64,7 @@ def predict_files(
     broken : list of Broken
         Files that cannot be read or shown, left out of the rows.
     """
-    require(decision in ("tuned", "plain"), "decision 'tuned' or 'plain'", decision=decision)
-    chosen = model.decision if decision == "tuned" else plain(len(model.classes))
+    chosen = model.decided(decision)
     rows: list[dict[str, Any]] = []
     broken: list[Broken] = []
     for files, pictures in _decoded(image_files(paths)):

@@ -1,17 +1,30 @@
 """A training set as a recipe presents it: which images, how often, augmented how."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equipoise import engine
-from equipoise.planning import Plan, plan, targets
+from equipoise import engine, keys
+from equipoise.errors import require
+from equipoise.planning import Plan, plan, targets, undersample
 from equipoise.recipes import Recipe
 from equipoise.techniques import Technique
+from equipoise.training.budgets import Budget
 from equipoise.training.draws import Draws
 
-__all__ = ["Batch", "Presented", "Roster", "check_recipe", "draw_up", "present"]
+__all__ = [
+    "Batch",
+    "Presented",
+    "Roster",
+    "check_endless",
+    "check_recipe",
+    "deferred",
+    "draw_up",
+    "freshen",
+    "present",
+]
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,8 @@ class Roster:
     techniques : tuple of Technique
     fresh : bool
         Whether the techniques are drawn anew each time.
+    weights : tuple of float, optional
+        The techniques' shares of fresh draws; equal by default.
     """
 
     source: NDArray[np.int64]
@@ -42,6 +57,7 @@ class Roster:
     touched: NDArray[np.bool_]
     techniques: tuple[Technique, ...]
     fresh: bool
+    weights: tuple[float, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -59,17 +75,19 @@ def draw_up(
     labels, ids = np.asarray(labels, np.int64), np.asarray(ids, np.int64)
     techniques = recipe.resolved()
     fresh = recipe.augmentation == "fresh" and bool(techniques)
+    left = undersample(labels, recipe.undersample, seed=seed, ids=ids, classes=classes)
     made = plan(
-        labels,
+        labels[left],
         recipe.strategy,
         0 if fresh else len(techniques),
         seed=seed,
-        ids=ids,
+        ids=ids[left],
         scope=recipe.scope,
         classes=classes,
+        weights=None if fresh else recipe.weights,
     )
-    kept = np.flatnonzero(made.kept(len(labels)))
-    source = np.concatenate([kept, made.source])
+    kept = np.flatnonzero(made.kept(len(left)))
+    source = left[np.concatenate([kept, made.source])]
     # Fresh duplicates are images of their own: copy 0 is the original.
     copy = np.concatenate([np.zeros(len(kept), np.int32), made.copy + np.int32(fresh)])
     return Roster(
@@ -78,23 +96,69 @@ def draw_up(
         ids=ids[source],
         technique=np.concatenate([np.full(len(kept), -1, np.int16), made.technique]),
         copy=copy,
-        touched=_touched(labels, recipe, classes)[source] & fresh,
+        touched=_touched(labels[left], labels[source], recipe, classes) & fresh,
         techniques=techniques,
         fresh=fresh,
+        weights=recipe.weights if fresh else None,
     )
 
 
 def _touched(
-    labels: NDArray[np.int64], recipe: Recipe, classes: tuple[str, ...] | None
+    left: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    recipe: Recipe,
+    classes: tuple[str, ...] | None,
 ) -> NDArray[np.bool_]:
-    """Which images fresh techniques may touch: all, or those of the classes to be brought up.
+    """Which rows fresh techniques may touch: all, or those of the classes to be brought up.
 
-    Balanced draws bring up every class below the largest without a strategy.
+    `left` are the labels after undersampling. Draws that are not natural bring up every class
+    below the largest without a strategy.
     """
     if recipe.scope == "all":
         return np.ones(len(labels), bool)
-    new = targets(labels, recipe.strategy or "auto", classes)
+    new = targets(left, recipe.strategy or "auto", classes)
     return np.isin(labels, [label for label, count in new.items() if count])
+
+
+def freshen(
+    images: NDArray[np.uint8],
+    roster: Roster,
+    rows: NDArray[np.intp],
+    passes: NDArray[np.int64],
+    *,
+    seed: int,
+    threads: int | None = None,
+) -> NDArray[np.uint8]:
+    """Return the images of some rows, each left clean or changed by a technique drawn for it.
+
+    Parameters
+    ----------
+    images : (B, H, W, C) uint8
+    roster : Roster
+    rows, passes : (B,)
+        Rows of the roster, and how often each was drawn before.
+    seed, threads
+        See `equipoise.engine`.
+    """
+    ids, copy, touch = roster.ids[rows], roster.copy[rows], roster.touched[rows]
+    if roster.weights is None:
+        return engine.fresh(
+            images, roster.techniques, seed=seed, ids=ids, copy=copy, epoch=passes, touch=touch,
+            threads=threads,
+        )  # fmt: skip
+    drawn = keys.uniforms(keys.image_keys(seed, ids, copy, passes), "fresh", 1)[:, 0]
+    choice = np.where(touch, np.searchsorted(_steps(roster.weights), drawn, side="right") - 1, -1)
+    return engine.augment_each(
+        images, roster.techniques, choice, seed=seed, ids=ids, copy=copy, epoch=passes,
+        threads=threads,
+    )  # fmt: skip
+
+
+def _steps(weights: tuple[float, ...]) -> NDArray[np.float64]:
+    """Where on [0, 1) each technique begins: clean comes first, as often as without weights."""
+    clean = 1 / (len(weights) + 1)
+    before = np.concatenate([[0.0], np.cumsum(weights)[:-1]])
+    return clean + (1 - clean) * before / np.sum(weights)
 
 
 @dataclass(frozen=True)
@@ -109,12 +173,16 @@ class Batch:
         Rows of the roster.
     passes : (B,)
         How often each row's image had been drawn before.
+    others, share : (B,) int64 and (B,) float32, optional
+        Of mixed images: the second label, and the share of the first.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     rows: NDArray[np.intp]
     passes: NDArray[np.int64]
+    others: NDArray[np.int64] | None = None
+    share: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -149,19 +217,14 @@ class Presented:
 
     def batch(self, start: int, stop: int) -> Batch:
         """Return the draws at the positions from `start` to `stop`, `stop` not among them."""
-        rows, passes = self.draws(start, stop)
+        return self.take(self.draws, start, stop)
+
+    def take(self, draws: Draws, start: int, stop: int) -> Batch:
+        """Return the draws of another stream over the same roster."""
+        rows, passes = draws(start, stop)
         roster, images = self.roster, self._pixels(rows)
         if roster.fresh:
-            images = engine.fresh(
-                images,
-                roster.techniques,
-                seed=self.seed,
-                ids=roster.ids[rows],
-                copy=roster.copy[rows],
-                epoch=passes,
-                touch=roster.touched[rows],
-                threads=self.threads,
-            )
+            images = freshen(images, roster, rows, passes, seed=self.seed, threads=self.threads)
         return Batch(images, roster.labels[rows], rows, passes)
 
     def _pixels(self, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
@@ -173,6 +236,30 @@ class Presented:
         images[~copied] = self.originals[place[~copied]]
         images[copied] = self.copies[place[copied] - len(self.originals)]
         return images
+
+
+def deferred(recipe: Recipe) -> bool:
+    """Whether a recipe's draws are natural at first and change at `defer`."""
+    return recipe.defer > 0 and recipe.draws in ("balanced", "square_root")
+
+
+def _changes(recipe: Recipe) -> bool:
+    return deferred(recipe) or recipe.draws == "progressive"
+
+
+def check_endless(recipe: Recipe) -> None:
+    """Raise `InputError` for a recipe that a stream without an end and without mixing cannot show.
+
+    Draws that change in the course of training need its end, and mixed images have two labels.
+    """
+    require(
+        not _changes(recipe) and recipe.mixing is None,
+        "draws that do not change and no mixing outside equipoise.train",
+        "Train with equipoise.train, or name another recipe.",
+        draws=recipe.draws,
+        defer=recipe.defer,
+        mixing=recipe.mixing,
+    )
 
 
 def check_recipe(
@@ -197,12 +284,30 @@ def present(
     seed: int,
     classes: tuple[str, ...] | None = None,
     threads: int | None = None,
+    budget_of: Callable[[int], Budget] | None = None,
 ) -> Presented:
-    """Return a training set as `recipe` presents it; its static copies are made here."""
+    """Return a training set as `recipe` presents it; its static copies are made here.
+
+    `budget_of` gives the run's budget for so many presented images; without it the stream has no
+    end, see `check_endless`.
+    """
+    if budget_of is None:
+        check_endless(recipe)
     roster = draw_up(labels, ids, recipe, seed=seed, classes=classes)
     made = roster.technique >= 0
     place = np.where(made, len(images) + made.cumsum() - 1, roster.source)
     to_make = Plan(roster.source[made], roster.technique[made], roster.copy[made], made[made])
     copies = engine.carry_out(images, ids, to_make, roster.techniques, seed=seed, threads=threads)
-    draws = Draws(roster.labels, balanced=recipe.draws == "balanced", seed=seed)
+    draws = _draws(roster, recipe, seed, budget_of)
     return Presented(roster, images, copies, place, draws, seed, threads)
+
+
+def _draws(
+    roster: Roster, recipe: Recipe, seed: int, budget_of: Callable[[int], Budget] | None
+) -> Draws:
+    if budget_of is None or not _changes(recipe):
+        return Draws(roster.labels, recipe.draws, seed=seed)
+    run = budget_of(len(roster))
+    begins = run.span(run.step_after(recipe.defer))[0] if deferred(recipe) else 0
+    total = run.epochs * run.images_per_epoch
+    return Draws(roster.labels, recipe.draws, seed=seed, begins=begins, total=total)

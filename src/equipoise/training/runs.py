@@ -54,9 +54,10 @@ class Run:
     history : dict of list
         The article's eight logs, by its names.
     metrics : dict
-        `test` and `validation`, each with the figures of the `plain` and the `tuned` decision; the
-        `decision`; `steps`, `passes`, `seconds`; how many different `sources` and `images` of each
-        class were `seen`; `positive_class`.
+        `test` and `validation`, each with the figures of the `plain`, the `tuned` and the
+        `adjusted` decision and of `calibrated` probabilities; the `decision`, `adjusted` and
+        `temperature` themselves; `steps`, `passes`, `seconds`; how many different `sources` and
+        `images` of each class were `seen`; `positive_class`.
     predictions : dict
         From 'validation' and 'test' to `Predictions`.
     model : Model

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from shutil import rmtree
@@ -13,7 +13,7 @@ import numpy as np
 from equipoise.errors import InputError, WorkError, require, unknown
 from equipoise.files import claim, write_json
 from equipoise.images import Splits
-from equipoise.planning import Strategy, share_out, targets
+from equipoise.planning import Strategy, share_out, targets, undersample
 from equipoise.readers import load
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.techniques import Technique, resolve
@@ -119,8 +119,8 @@ def upsample(
         An absent or empty folder, or that of an earlier run of the same call. A dry run needs
         none.
     recipe : name, path or Recipe, optional
-        Gives strategy, techniques and scope in place of the next three. One of balanced draws
-        becomes a balanced set.
+        Gives strategy, techniques and scope in place of the next three, and the techniques'
+        weights and undersampling. One of balanced draws becomes a balanced set.
     strategy : str, float, dict or callable
         imbalanced-learn's `sampling_strategy`; the keys of a dict are class names.
     techniques : sequence
@@ -158,18 +158,21 @@ def upsample(
         raise unknown("format", format, FORMATS)
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
     require(dry_run or out is not None, "an output folder, or dry_run=True", out=out)
-    if recipe is not None:
-        strategy, techniques, scope = _measure(get_recipe(recipe))
+    measure = None if recipe is None else get_recipe(recipe)
+    if measure is not None:
+        strategy, techniques, scope = _measure(measure)
     chosen = tuple(resolve(technique) for technique in techniques)
     splits = data if isinstance(data, Splits) else load(data, cut=False)
     if from_manifest is None:
-        outputs = _planned(splits, strategy, chosen, scope, seed)
+        left = splits if measure is None else _left(splits, measure, seed)
+        weights = None if measure is None else measure.weights
+        outputs = _planned(left, strategy, chosen, scope, weights, seed)
         namer = FORMATS[format].namer(outputs)
     else:
         manifest = Path(from_manifest)
         outputs, paths = restore(splits, manifest)
         namer = listed(paths, manifest) if format == "folder" else FORMATS[format].namer(outputs)
-    summary = _summary(outputs, "" if dry_run else str(out), format)
+    summary = _summary(splits, outputs, "" if dry_run else str(out), format)
     if out is None or dry_run:
         return summary
     _check_apart(splits, Path(out))
@@ -179,12 +182,30 @@ def upsample(
     return summary
 
 
+def _left(splits: Splits, recipe: Recipe, seed: int) -> Splits:
+    """The splits with what the recipe's undersampling leaves of training."""
+    if recipe.undersample is None:
+        return splits
+    train = splits.train
+    rows = undersample(
+        train.labels, recipe.undersample, seed=seed, ids=train.ids, classes=splits.classes
+    )
+    return replace(splits, train=train.select(rows))
+
+
 def _planned(
-    splits: Splits, strategy: Strategy, techniques: tuple[Technique, ...], scope: str, seed: int
+    splits: Splits,
+    strategy: Strategy,
+    techniques: tuple[Technique, ...],
+    scope: str,
+    weights: Sequence[float] | None,
+    seed: int,
 ) -> Outputs:
     train = splits.train
     new = targets(train.labels, strategy, splits.classes)
-    plan = share_out(train.labels, new, len(techniques), seed=seed, ids=train.ids, scope=scope)
+    plan = share_out(
+        train.labels, new, len(techniques), seed=seed, ids=train.ids, scope=scope, weights=weights
+    )
     return lay_out(splits, plan, techniques, seed)
 
 
@@ -193,7 +214,7 @@ def _measure(recipe: Recipe) -> tuple[Strategy, tuple, str]:
     strategy = recipe.strategy
     if strategy is None and recipe.draws == "balanced":
         strategy = "auto"
-    if strategy is None:
+    if strategy is None and recipe.undersample is None:
         raise InputError(
             f"Recipe {recipe.name} adds no images, so there is nothing to write. Name one that "
             "upsamples or balances, or give strategy and techniques."
@@ -267,11 +288,11 @@ def _sweep(out: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _summary(outputs: Outputs, out: str, format: str) -> Summary:
+def _summary(data: Splits, outputs: Outputs, out: str, format: str) -> Summary:
     classes = outputs.data.classes
     labels = outputs.labels(np.arange(len(outputs)))
     before, after = {}, {}
-    for number, (name, part) in enumerate(outputs.data.parts.items()):
+    for number, (name, part) in enumerate(data.parts.items()):
         written = np.bincount(labels[outputs.split == number], minlength=len(classes))
         before[name] = dict(zip(classes, part.counts.tolist(), strict=True))
         after[name] = dict(zip(classes, written.tolist(), strict=True))
