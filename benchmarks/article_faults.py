@@ -63,7 +63,7 @@ class FaultyNet(nn.Module):
 class StoredOrder:
     """Stands in for the trainer's draws: the rows as they are stored, pass after pass."""
 
-    def __init__(self, labels: ArrayLike, *, balanced: bool, seed: int) -> None:
+    def __init__(self, labels: ArrayLike, way: str = "natural", **_: object) -> None:
         self.rows = len(np.asarray(labels))
 
     def __call__(self, start: int, stop: int) -> tuple[NDArray[np.intp], NDArray[np.int64]]:

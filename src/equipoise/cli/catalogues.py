@@ -1,5 +1,7 @@
 """`recipes` and `techniques`: what there is."""
 
+from typing import Any
+
 from equipoise.cli import show
 from equipoise.cli.options import Json
 
@@ -7,22 +9,25 @@ __all__ = ["recipes", "techniques"]
 
 
 def recipes(as_json: Json = False) -> None:
-    """The named recipes, each with its fields."""
-    from equipoise.recipes import NAMED
+    """The named recipes, each with the fields that are not at their default."""
+    from equipoise.recipes import NAMED, SUMMARIES
 
-    fields = {name: recipe.model_dump(mode="json") for name, recipe in NAMED.items()}
     if as_json:
-        show.print_json(fields)
+        show.print_json({name: recipe.model_dump(mode="json") for name, recipe in NAMED.items()})
         return
-    heads = [key for key in fields["none"] if key != "name"]
-    rows = [(name, *(_cell(of[key]) for key in heads)) for name, of in fields.items()]
-    show.grid(("recipe", *heads), rows)
+    rows = [
+        (name, _fields(recipe.model_dump(mode="json", exclude_defaults=True)), SUMMARIES[name])
+        for name, recipe in NAMED.items()
+    ]
+    show.grid(("recipe", "fields", "what it does"), rows, align="left")
+
+
+def _fields(fields: dict[str, Any]) -> str:
+    return ", ".join(f"{key}: {_cell(of)}" for key, of in fields.items() if key != "name") or "–"
 
 
 def _cell(value: object) -> str:
-    if value is None:
-        return "–"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
 def techniques(as_json: Json = False) -> None:
@@ -52,6 +57,5 @@ def techniques(as_json: Json = False) -> None:
         for t in CATALOGUE.values()
         for p in t.parameters
     ]
-    show.grid(
-        ("technique", "family", "parameter", "default", "range", "unit", "what it does"), rows
-    )
+    heads = ("technique", "family", "parameter", "default", "range", "unit", "what it does")
+    show.grid(heads, rows, align="left")

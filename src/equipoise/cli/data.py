@@ -19,7 +19,7 @@ from equipoise.cli.options import (
     names_of,
 )
 from equipoise.cli.selecting import whole
-from equipoise.errors import InputError, WorkError
+from equipoise.errors import InputError, WorkError, printable
 
 if TYPE_CHECKING:
     from equipoise.auditing import Audit
@@ -27,11 +27,37 @@ if TYPE_CHECKING:
 
 __all__ = ["audit", "print_audit", "upsample"]
 
+_LISTED = 10  # of what stands in more than one split
+_FINDINGS = {
+    "broken": "files cannot be read and are left out",
+    "duplicates": "pictures stand there more than once",
+    "label_conflicts": "pictures stand under more than one class",
+    "near_duplicates": "sets of pictures are near duplicates",
+    "blank": "images are of one colour all over",
+    "tiny": "images are tiny",
+}
+_ACROSS = {
+    "leaks": "pictures stand in more than one split",
+    "straddling_groups": "groups stand in more than one split",
+    "near_leaks": "sets of near duplicates stand in more than one split",
+}
+
 
 def audit(
     data: Data,
     out: Annotated[Path | None, typer.Option(help="Also write audit.html and .json here.")] = None,
-    strict: Annotated[bool, typer.Option(help="Exit with 1 if images leak across splits.")] = False,
+    near: Annotated[
+        bool,
+        typer.Option("--near", help="Also look for near duplicates, blank and tiny images."),
+    ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Exit with 1 if images, groups or (with --near) near duplicates leak across "
+            "splits.",
+        ),
+    ] = False,
     classes: Classes = None,
     take: Take = None,
     data_dir: DataDir = None,
@@ -47,7 +73,7 @@ def audit(
     from equipoise.files import write_json
 
     splits = whole(data, classes, take, None, data_dir, seed, quiet or as_json)
-    found = look(splits)
+    found = look(splits, near=near)
     if out is not None:
         from equipoise.reports import audit_page
 
@@ -60,11 +86,20 @@ def audit(
         if out is not None:
             show.say(f"Written: {out / 'audit.html'}, {out / 'audit.json'}")
         show.say(f"Next: equipoise compare {data} --out study")
-    if strict and found.leaks:
-        raise WorkError(
-            f"{data}: {len(found.leaks)} pictures stand in more than one split. "
-            "Remove each from all but one."
-        )
+    if strict:
+        _refuse_leaks(data, found)
+
+
+def _refuse_leaks(data: str, found: "Audit") -> None:
+    """End with what stands in more than one split, naming the first of each kind."""
+    fields = found.to_dict()
+    wrong = [
+        f"{len(fields[key])} {words}, such as {_such_as(fields[key][0])}"
+        for key, words in _ACROSS.items()
+        if fields[key]
+    ]
+    if wrong:
+        raise WorkError(f"{data}: {'; '.join(wrong)}. Keep each in one split alone.")
 
 
 def print_audit(found: "Audit") -> None:
@@ -78,14 +113,15 @@ def print_audit(found: "Audit") -> None:
         f"{fields['images']} images, imbalance ratio {fields['imbalance_ratio']:.1f}, "
         f"sizes {_counted(fields['sizes'])}, modes {_counted(fields['modes'])}",
     )
-    for key, words in (
-        ("broken", "files cannot be read and are left out"),
-        ("duplicates", "pictures stand there more than once"),
-        ("leaks", "pictures stand in more than one split"),
-        ("label_conflicts", "pictures stand under more than one class"),
-    ):
+    for key, words in _FINDINGS.items():
         if fields[key]:
             show.say(f"{len(fields[key])} {words}, such as {_such_as(fields[key][0])}")
+    for key, words in _ACROSS.items():
+        if fields[key]:
+            show.say(f"{len(fields[key])} {words}:")
+            show.say(*(f"  {_such_as(item)}" for item in fields[key][:_LISTED]))
+            if len(fields[key]) > _LISTED:
+                show.say(f"  and {len(fields[key]) - _LISTED} more; --json names them all")
     show.say("")
 
 
@@ -96,10 +132,18 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _such_as(item: Any) -> str:
-    if isinstance(item, dict) and "reason" in item:
-        return f"{item['name']} ({item['reason']})"
-    names = item.get("images", item) if isinstance(item, dict) else item
-    return " = ".join(map(str, names))
+    """Name a finding: a file, a file with the reason, a group, or images with their splits."""
+    if isinstance(item, str):
+        return printable(item)
+    if "reason" in item:
+        return f"{printable(item['name'])} ({item['reason']})"
+    sign = " ≈ " if "distance" in item else " = "
+    names = [
+        f"{printable(name)} ({split})"
+        for name, split in zip(item["images"], item["splits"], strict=True)
+    ]
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return sign.join(names[:4]) + more
 
 
 def upsample(

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -40,11 +40,13 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
-def grid(heads: Sequence[str], rows: Sequence[Cells], title: str | None = None) -> None:
-    """Print a table; columns after the first are aligned right."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+def grid(
+    heads: Sequence[str], rows: Sequence[Cells], align: Literal["left", "right"] = "right"
+) -> None:
+    """Print a table; columns after the first, figures as a rule, are aligned right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for index, head in enumerate(heads):
-        table.add_column(head, justify="left" if index == 0 else "right", overflow="fold")
+        table.add_column(head, justify="left" if index == 0 else align, overflow="fold")
     for row in rows:
         table.add_row(*(escape(str(cell)) for cell in row))
     # Where stdout is a file or a pipe there is no width to keep to.
