@@ -100,7 +100,11 @@ def predict(
     model: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that train wrote.")],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGES…", help="Files or folders.")],
     decision: Annotated[
-        str, typer.Option(help="[bold]tuned[/bold] on validation, or plain.")
+        str,
+        typer.Option(
+            help="[bold]tuned[/bold] on validation, plain (the likeliest class), or "
+            "adjusted for the prior."
+        ),
     ] = "tuned",
     as_json: Json = False,
     quiet: Quiet = False,
