@@ -165,6 +165,23 @@ def test_without_techniques_it_equals_random_oversampling(digits, strategy):
     assert set(made.techniques_) == {"original", "duplicate"}
 
 
+def _identity(image, rng):
+    return image
+
+
+@pytest.mark.parametrize("technique", [_identity, {"rotate": {"degrees": 0}}])
+@pytest.mark.parametrize("strategy", ["auto", 0.8, lambda y: {1: 70}])
+def test_with_the_identity_it_equals_random_oversampling(digits, technique, strategy):
+    X, y = (part[digits[1] < 2] for part in digits)
+    made = sampler(techniques=[technique], sampling_strategy=strategy)
+    X_res, y_res = made.fit_resample(X, y)
+    random = RandomOverSampler(sampling_strategy=strategy, random_state=0)
+    _, y_random = random.fit_resample(X.reshape(len(X), -1), y)
+    assert np.array_equal(y_res, y_random)
+    assert made.sampling_strategy_ == random.sampling_strategy_
+    assert np.array_equal(X_res, X[made.sample_indices_])
+
+
 def test_labels_may_be_words(digits):
     X, y = digits
     names = np.array(["zero", "one", "two"], dtype=object)[y]

@@ -52,3 +52,13 @@ def test_weights_count_every_draw():
     assert (weights.sum(1) == 50).all()
     assert np.array_equal(weights, image_weights(50, 10, seed=3))
     assert run_weights(5, 10, seed=3).sum(1) == pytest.approx(np.ones(10))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_resample_without_a_class_gives_nan_and_no_warning():
+    logits, labels = np.eye(2)[[0, 0, 1]] * 3.0, np.array([0, 0, 1])
+    weights = np.array([[2.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
+    got = weighted_figures(logits, labels, labels, 1, weights)
+    assert np.isnan(got["roc_auc"][0])
+    assert np.isnan(got["balanced_accuracy"][0])
+    assert got["roc_auc"][1] == got["balanced_accuracy"][1] == 1.0

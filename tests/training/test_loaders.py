@@ -11,6 +11,7 @@ from torch.utils.data import ConcatDataset, DataLoader
 
 import equipoise as eq
 from equipoise.recipes import get_recipe
+from equipoise.techniques import register
 from equipoise.training.presenting import present
 
 FRESH = eq.Recipe(
@@ -195,3 +196,40 @@ def test_undersampling_leaves_the_same_images_in_both(digits):
     assert {i.numpy().tobytes() for i in images} == {
         i.contiguous().numpy().tobytes() for i in theirs
     }
+
+
+def _from_torch(image, rng):
+    return image if torch.rand(()) < 0.5 else image[:, ::-1]
+
+
+def test_a_callable_that_draws_from_torch_is_not_disturbed_by_the_loop(digits):
+    train = digits.train
+    register("from-torch", _from_torch)
+    recipe = FRESH.model_copy(update={"name": "torch", "techniques": ("from-torch",)})
+
+    def epoch(disturb):
+        torch.manual_seed(0)
+        shown = []
+        for images, _ in eq.batches(train.array, train.labels, recipe, 16, 3):
+            shown.append(images.clone())
+            if disturb:
+                sum(range(20_000))  # long enough for a thread to run ahead
+        return torch.cat(shown)
+
+    assert torch.equal(epoch(False), epoch(True))
+
+
+@pytest.mark.slow
+def test_spawned_workers_show_fresh_images_in_each_epoch(digits):
+    shown = eq.Augmented(Pictures(digits.train, "array"), FRESH, seed=3)
+    alone, spawned = [], []
+    for into, options in (
+        (alone, {}),
+        (spawned, {"num_workers": 2, "multiprocessing_context": "spawn"}),
+    ):
+        for epoch in (0, 1, 0):
+            shown.set_epoch(epoch)
+            into.append(all_rows(shown, **options)[0])
+    assert all(torch.equal(a, b) for a, b in zip(alone, spawned, strict=True))
+    assert torch.equal(spawned[0], spawned[2])
+    assert not torch.equal(spawned[0], spawned[1])

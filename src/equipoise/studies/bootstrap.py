@@ -46,6 +46,7 @@ def weighted_figures(
     Returns
     -------
     dict of str to (B,) floats
+        NaN where a resample lacks a class that the figure needs.
     """
     k = logits.shape[1]
     probabilities = softmax(logits, axis=1)
@@ -66,7 +67,8 @@ def _from_confusion(confusion: Floats, positive: int) -> dict[str, Floats]:
     k = confusion.shape[1]
     found = np.diagonal(confusion, axis1=1, axis2=2)
     true, said, total = confusion.sum(2), confusion.sum(1), confusion.sum((1, 2))
-    recall = found / np.where(true > 0, true, 1)
+    # A resample without any image of a class says nothing about it.
+    recall = np.where(true > 0, found / np.where(true > 0, true, 1), np.nan)
     precision = found / np.where(said > 0, said, 1)
     f1 = 2 * found / np.where(true + said > 0, true + said, 1)
     spread = np.sqrt(
@@ -94,10 +96,11 @@ def _ranking(scores: Floats, hits: NDArray[np.bool_], weights: Floats) -> tuple[
     false = np.cumsum(weights * ~hits, axis=1)[:, last]
     before = np.concatenate([np.zeros((len(true), 1)), true[:, :-1]], axis=1)
     steps = np.diff(false, axis=1, prepend=0.0)
-    area = (steps * (true + before) / 2).sum(1) / (true[:, -1] * false[:, -1])
     said = true + false
     precision = true / np.where(said > 0, said, 1)
-    return area, ((true - before) * precision).sum(1) / true[:, -1]
+    with np.errstate(invalid="ignore"):  # without one of the two kinds there is no ranking: NaN
+        area = (steps * (true + before) / 2).sum(1) / (true[:, -1] * false[:, -1])
+        return area, ((true - before) * precision).sum(1) / true[:, -1]
 
 
 def _calibration(

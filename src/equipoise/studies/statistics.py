@@ -74,7 +74,7 @@ def estimate(values: Sequence[float], resampled: NDArray[np.float64] | None = No
     low, high = mean - half, mean + half
     if resampled is not None and len(runs) >= BOOTSTRAP_RUNS:
         tail = (1 - CONFIDENCE) / 2
-        ends = np.quantile(resampled, [tail, 1 - tail])
+        ends = np.nanquantile(resampled, [tail, 1 - tail])
         if ends[1] - ends[0] > high - low:
             low, high = map(float, ends)
     return Estimate(mean, low, high, tuple(map(float, runs)))

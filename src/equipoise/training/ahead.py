@@ -12,14 +12,15 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ahead(
-    make: Callable[[Item], Result], items: Iterable[Item], depth: int = 2
-) -> Iterator[Result]:
+def ahead(make: Callable[[Item], Result], items: Iterable[Item], depth: int) -> Iterator[Result]:
     """Yield ``make(item)`` of each item in order, always making the next `depth` of them.
 
     The engine and numpy release the interpreter, so the net computes meanwhile. An error in `make`
-    is raised at its item's turn.
+    is raised at its item's turn. With a depth of 0 nothing is made ahead, and all on this thread.
     """
+    if depth == 0:
+        yield from map(make, items)
+        return
     items = iter(items)
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
         waiting: deque[Future[Result]] = deque(

@@ -53,7 +53,8 @@ class Batches:
             (start + first, start + min(first + self.batch_size, images))
             for first in range(0, images, self.batch_size)
         )
-        for batch in ahead(lambda span: self._presented.batch(*span), spans):
+        presented = self._presented
+        for batch in ahead(lambda span: presented.batch(*span), spans, presented.ahead):
             # The permuted view is channels-last as it stands.
             yield torch.from_numpy(batch.images).permute(0, 3, 1, 2), torch.from_numpy(batch.labels)
 

@@ -72,7 +72,8 @@ def run_epoch(job: Job, report: Report | None = None) -> bool:
     steps = range(first, first + budget.steps_per_epoch)
     told = Progress(job.epoch + 1, budget.epochs, first, budget.steps, math.nan)
     total = 0.0
-    for step, batch in zip(steps, ahead(lambda step: _batch(job, step), steps), strict=True):
+    made = ahead(lambda step: _batch(job, step), steps, job.presented.ahead)
+    for step, batch in zip(steps, made, strict=True):
         losses.append(_step(job, batch, step))
         total += losses[-1]
         told = replace(told, step=step + 1, loss=total / (step + 1 - first))

@@ -219,6 +219,16 @@ class Presented:
         """Return the draws at the positions from `start` to `stop`, `stop` not among them."""
         return self.take(self.draws, start, stop)
 
+    @property
+    def ahead(self) -> int:
+        """How many batches may be made ahead on another thread.
+
+        None with a callable among fresh techniques: it may draw from a global generator, which the
+        net draws from as well.
+        """
+        roster = self.roster
+        return 0 if roster.fresh and any(t.serial for t in roster.techniques) else 2
+
     def take(self, draws: Draws, start: int, stop: int) -> Batch:
         """Return the draws of another stream over the same roster."""
         rows, passes = draws(start, stop)
