@@ -162,9 +162,9 @@ def main() -> None:
             variant,
             seed,
         )
-        for recipe in RECIPES
         for seed in range(options.seeds)
         for variant in FAULTS
+        for recipe in RECIPES
     }
     Parallel(n_jobs=options.jobs)(
         delayed(run)(data, *which, path) for path, which in wanted.items() if not path.exists()

@@ -185,12 +185,12 @@ def test_digits():
     data = load("digits")
     assert data.classes == tuple("0123456789")
     assert data.train.images.shape[1:] == (16, 16, 1)
-    assert data.test.counts.tolist() == [75] * 10
+    assert data.test.counts.tolist() == [50] * 10
     whole = load("digits", cut=False)
-    assert whole.train.counts.tolist() == [100] * 5 + [8] * 5
+    assert whole.train.counts.tolist() == [90] * 5 + [8] * 5
     assert data.train.images.max() == 255
     ids = np.concatenate([part.ids for part in whole.parts.values()])
-    assert len(np.unique(ids)) == 1290
+    assert len(np.unique(ids)) == 1240
     assert load("digits").digest == data.digest
 
 
@@ -204,3 +204,15 @@ def test_cores_change_nothing(some_files, folder_of):
     finally:
         os.sched_setaffinity(0, cores)
     assert one.digest == many.digest
+
+
+def test_the_limit_of_pixels_can_be_set(folder_of, some_files, encode, pictures):
+    large = np.tile(pictures[0], (3, 3, 1))
+    folder = folder_of(some_files | {"dog/large.png": encode(large)})
+    data = load(folder, cut=False, most_pixels=1000)
+    assert [one.reason for one in data.broken] == ["96×72 pixels are more than the limit of 1,000"]
+    images = load(folder, cut=False, most_pixels=large.shape[0] * large.shape[1]).train.images
+    assert images.most_pixels == 6912
+    np.testing.assert_array_equal(images.pick(np.array([len(images) - 1]))[0], large)
+    with pytest.raises(InputError, match="most_pixels >= 4 must hold, but got most_pixels=0"):
+        load(folder, most_pixels=0)

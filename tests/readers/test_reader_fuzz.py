@@ -6,6 +6,7 @@ nothing but `InputError` is raised, its message is one line, and nothing is writ
 
 import csv
 import io
+import json
 import pickle
 import tarfile
 import time
@@ -13,6 +14,8 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from equipoise.errors import InputError, WorkError
@@ -32,6 +35,25 @@ def tarred(files, mode):
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
     return buffer.getvalue()
+
+
+def parquet(files):
+    """The files as Hugging Face's columns, in three row groups."""
+    about = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["a", "b"]}}
+    images = [{"bytes": data, "path": name} for name, data in files.items()]
+    table = pa.table({"image": images, "label": [int(name[0] == "b") for name in files]})
+    text = json.dumps({"info": {"features": about}})
+    buffer = io.BytesIO()
+    pq.write_table(table.replace_schema_metadata({"huggingface": text}), buffer, row_group_size=4)
+    return buffer.getvalue()
+
+
+def samples(files):
+    """The files as WebDataset's samples, in one shard."""
+    pairs = {f"{i:02d}": item for i, item in enumerate(files.items())}
+    images = {f"{key}.png": data for key, (_, data) in pairs.items()}
+    labels = {f"{key}.cls": name[0].encode() for key, (name, _) in pairs.items()}
+    return tarred(dict(sorted((images | labels).items())), "w")
 
 
 def zipped(files):
@@ -58,6 +80,10 @@ def sources(pictures, encode):
         "a.tar.gz": tarred(files, "w:gz"),
         "a.npz": arrays.getvalue(),
         "a.csv": table.getvalue().encode(),
+        "a.parquet": parquet(files),
+        "samples.tar": samples(files),
+        "parquets": {f"{name}-0.parquet": parquet(files) for name in ("train", "test")},
+        "shards": {f"{name}-0.tar": samples(files) for name in ("train", "test")},
         "cifar.tgz": tarred(dict.fromkeys(names, pickle.dumps(batch, 2)), "w:gz"),
         "folder": files,
         "batches": dict.fromkeys(names, pickle.dumps(batch, 2)),
@@ -119,7 +145,10 @@ def attack(root: Path, name: str, source, rng) -> bool:
     return not message
 
 
-NAMES = ["a.zip", "a.tar", "a.tar.gz", "a.npz", "a.csv", "cifar.tgz", "folder", "batches"]
+NAMES = [
+    *("a.zip", "a.tar", "a.tar.gz", "a.npz", "a.csv", "a.parquet", "samples.tar", "cifar.tgz"),
+    *("folder", "batches", "parquets", "shards"),
+]
 
 
 def fuzz(tmp_path, sources, name, rounds, seed):

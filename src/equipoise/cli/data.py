@@ -12,6 +12,7 @@ from equipoise.cli.options import (
     DataDir,
     Jobs,
     Json,
+    MostPixels,
     Quiet,
     Seed,
     Size,
@@ -61,6 +62,7 @@ def audit(
     classes: Classes = None,
     take: Take = None,
     data_dir: DataDir = None,
+    most_pixels: MostPixels = None,
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -72,7 +74,7 @@ def audit(
     from equipoise.auditing import audit as look
     from equipoise.files import write_json
 
-    splits = whole(data, classes, take, None, data_dir, seed, quiet or as_json)
+    splits = whole(data, classes, take, None, data_dir, seed, quiet or as_json, most_pixels)
     found = look(splits, near=near)
     if out is not None:
         from equipoise.reports import audit_page
@@ -173,6 +175,7 @@ def upsample(
     take: Take = None,
     size: Size = None,
     data_dir: DataDir = None,
+    most_pixels: MostPixels = None,
     jobs: Jobs = None,
     seed: Seed = 0,
     as_json: Json = False,
@@ -191,7 +194,7 @@ def upsample(
         raise InputError("Where to is missing: give --out DIR, or --dry-run for the counts alone.")
     chosen = get_recipe(recipe) if recipe else None
     parsed = parse_strategy(strategy)
-    splits = whole(data, classes, take, size, data_dir, seed, quiet or as_json)
+    splits = whole(data, classes, take, size, data_dir, seed, quiet or as_json, most_pixels)
     with show.bar("writing", quiet or as_json) as move:
         summary = write(
             splits,

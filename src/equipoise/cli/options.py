@@ -15,6 +15,7 @@ __all__ = [
     "Equal",
     "Jobs",
     "Json",
+    "MostPixels",
     "NetName",
     "Objective",
     "Out",
@@ -33,8 +34,9 @@ Data = Annotated[
     str,
     typer.Argument(
         metavar="DATA",
-        help="A folder or archive (.zip, .tar, .tar.gz) of class folders, .npz, .csv, "
-        "[bold]cifar10[/bold] or [bold]digits[/bold].",
+        help="A folder or archive (.zip, .tar, .tar.gz) of class folders, .npz, .csv, .parquet, "
+        "a folder of .parquet or WebDataset .tar files, [bold]cifar10[/bold] or "
+        "[bold]digits[/bold].",
     ),
 ]
 Out = Annotated[
@@ -46,6 +48,9 @@ Take = Annotated[
     typer.Option(help="Keep the first so many training images a class: cat=4800,dog=1200."),
 ]
 Size = Annotated[int | None, typer.Option(help="Bring every image to SIZE×SIZE pixels.")]
+MostPixels = Annotated[
+    int | None, typer.Option(help="Leave out images of more pixels than this: 100 million.")
+]
 DataDir = Annotated[Path | None, typer.Option(help="Where the CIFAR-10 archive lies.")]
 TestFraction = Annotated[float, typer.Option(help="Share cut for testing where no test split is.")]
 ValidationFraction = Annotated[

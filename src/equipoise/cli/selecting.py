@@ -49,9 +49,11 @@ def whole(
     data_dir: Path | None,
     seed: int,
     quiet: bool,
+    most_pixels: int | None = None,
 ) -> "Splits":
     """Return DATA as it is: nothing cut, and nothing resized unless asked for."""
     from equipoise.readers import load
+    from equipoise.readers.decoding import MOST_PIXELS
 
     splits = load(
         data,
@@ -61,6 +63,7 @@ def whole(
         data_dir=data_dir,
         seed=seed,
         cut=False,
+        most_pixels=MOST_PIXELS if most_pixels is None else most_pixels,
     )
     return _noted(splits, quiet)
 

@@ -1,4 +1,4 @@
-"""Archives of class folders, read in place: .zip, .tar, .tar.gz and .tgz.
+"""Archives of class folders, or of WebDataset's samples: .zip, .tar, .tar.gz and .tgz.
 
 Nothing is unpacked to disk, so no path in an archive can lead anywhere; what tries is refused by
 name all the same. A member of a .zip or .tar is read by its place in the file, from any thread. A
@@ -11,19 +11,26 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from equipoise.errors import InputError, reason
 from equipoise.images import Broken
 from equipoise.readers import cifar
 from equipoise.readers.decoding import MOST_BYTES
 from equipoise.readers.layout import hidden, is_image_name, lay_out
-from equipoise.readers.table import Table
+from equipoise.readers.samples import (
+    MOST_LABEL,
+    are_samples,
+    is_class_name,
+    is_label_name,
+    lay_out_samples,
+)
+from equipoise.readers.table import Stamp, Table, stamp
 
-__all__ = ["read_tar", "read_tar_gz", "read_zip"]
+__all__ = ["list_tar", "read_tar", "read_tar_gz", "read_zip", "tar_fetch"]
 
 _MOST_HELD = 2**32  # bytes of encoded images of a .tar.gz
 _LONGEST_NAME = 1024
@@ -61,11 +68,17 @@ def read_zip(path: Path, wanted: Collection[str] | None = None) -> Table:
                 member.compress_type,
                 member.CRC,
             )
-    return lay_out(found, partial(_zip_fetch, str(path)), str(path), refused.values())
+    return _laid_out(found, partial(_zip_fetch, str(path)), path, refused.values())
 
 
 def read_tar(path: Path, wanted: Collection[str] | None = None) -> Table:
-    """List a .tar of class folders."""
+    """List a .tar of class folders, or of samples."""
+    found, refused = list_tar(path)
+    return _laid_out(found, partial(tar_fetch, str(path)), path, refused)
+
+
+def list_tar(path: Path) -> tuple[dict[str, TarPlace], list[Broken]]:
+    """Return the files of a .tar by path, and what is refused."""
     found: dict[str, TarPlace] = {}
     refused: dict[str, Broken] = {}
     try:
@@ -74,11 +87,11 @@ def read_tar(path: Path, wanted: Collection[str] | None = None) -> Table:
                 found[name] = (member.offset_data, member.size)
     except (tarfile.TarError, ValueError) as error:
         raise _damaged(path, error) from None
-    return lay_out(found, partial(_tar_fetch, str(path)), str(path), refused.values())
+    return found, list(refused.values())
 
 
 def read_tar_gz(path: Path, wanted: Collection[str] | None = None) -> Table:
-    """Read a .tar.gz of class folders, or the CIFAR-10 archive, in one pass from its start.
+    """Read a .tar.gz of class folders or samples, or the CIFAR-10 archive, from its start.
 
     Of classes that are not wanted only the names are kept.
     """
@@ -93,7 +106,9 @@ def read_tar_gz(path: Path, wanted: Collection[str] | None = None) -> Table:
             for name, member in _members(archive, refused):
                 if not found and cifar.is_batch_name(name):
                     return cifar.read_stream(path)
-                if not is_image_name(name) or not _may_be_wanted(name, wanted):
+                if is_class_name(name) and wanted is not None:  # folders are no classes then
+                    return read_tar_gz(path)
+                if not _is_kept(name, member.size, wanted):
                     found[name] = b""
                     continue
                 found[name] = cast(BinaryIO, archive.extractfile(member)).read()
@@ -105,7 +120,14 @@ def read_tar_gz(path: Path, wanted: Collection[str] | None = None) -> Table:
         if isinstance(error, InputError):
             raise
         raise _damaged(path, error) from None
-    return lay_out(found, bytes, str(path), refused.values())
+    return _laid_out(found, bytes, path, refused.values())
+
+
+def _laid_out(
+    found: Mapping[str, Any], fetch: Callable[[Any], bytes], path: Path, refused: Iterable[Broken]
+) -> Table:
+    lay = lay_out_samples if are_samples(found) else lay_out
+    return lay(found, fetch, str(path), refused)
 
 
 class _StrictInfo(tarfile.TarInfo):
@@ -190,8 +212,12 @@ def _hidden(name: str) -> bool:
     return any(hidden(part) for part in name.split("/") if part != "..")
 
 
-def _may_be_wanted(name: str, wanted: Collection[str] | None) -> bool:
-    return wanted is None or any(part in wanted for part in name.split("/")[:-1])
+def _is_kept(name: str, size: int, wanted: Collection[str] | None) -> bool:
+    """Whether a file's bytes may be needed: of an image in a class wanted or none, or a label."""
+    folders = name.split("/")[:-1]
+    if is_image_name(name):
+        return wanted is None or not folders or any(part in wanted for part in folders)
+    return is_label_name(name) and size <= MOST_LABEL
 
 
 def _damaged(path: Path, error: Exception) -> InputError:
@@ -206,19 +232,21 @@ def _too_much(path: Path) -> InputError:
 
 
 @lru_cache(maxsize=8)
-def _opened(path: str) -> BinaryIO:
+def _opened(path: str, _: Stamp) -> BinaryIO:
     """Keep an archive open; a pickled reader opens it anew in its own process."""
     return open(path, "rb")  # noqa: PTH123
 
 
 def _at(path: str, offset: int, size: int) -> bytes:
-    data = os.pread(_opened(path).fileno(), size, offset)
+    archive = _opened(path, stamp(path))  # held by this name, or another thread could close it
+    data = os.pread(archive.fileno(), size, offset)
     if len(data) < size:
         raise OSError("the archive is cut short")
     return data
 
 
-def _tar_fetch(path: str, place: TarPlace) -> bytes:
+def tar_fetch(path: str, place: TarPlace) -> bytes:
+    """Return the bytes at a place of a .tar."""
     return _at(path, *place)
 
 

@@ -62,7 +62,7 @@ class _Seen:
     digest: bytes
 
 
-def decode_table(table: Table, *, size: int | None, whole: bool) -> Decoded:
+def decode_table(table: Table, *, size: int | None, whole: bool, most_pixels: int) -> Decoded:
     """Decode every image of a table once.
 
     Parameters
@@ -75,13 +75,15 @@ def decode_table(table: Table, *, size: int | None, whole: bool) -> Decoded:
         Resize nothing unless `size` is given, keep transparency and each image's own channels;
         images of files then are `LazyImages`, which decode on demand where they differ in shape or
         are too many to hold.
+    most_pixels : int
+        Of one image in a file.
     """
     whole = whole and size is None
     keep = _Holder(_HELD) if whole else _reducer(size)
 
     def look(row: int) -> _Seen | Broken:
         try:
-            picture = _picture(table, row)
+            picture = _picture(table, row, most_pixels)
         except (UndecodableError, OSError) as error:
             return Broken(str(table.names[row]), reason(error))
         pixels = picture.pixels
@@ -94,7 +96,7 @@ def decode_table(table: Table, *, size: int | None, whole: bool) -> Decoded:
     notes = () if whole else _sizing_notes(seen, size)
     return Decoded(
         rows=rows,
-        images=_whole(table, rows, seen, digests) if whole else _uniform(seen, size),
+        images=_whole(table, rows, seen, digests, most_pixels) if whole else _uniform(seen, size),
         digests=digests,
         sizes=_counted(f"{one.shape[1]}×{one.shape[0]}" for one in seen),
         modes=_counted(one.mode for one in seen),
@@ -103,10 +105,10 @@ def decode_table(table: Table, *, size: int | None, whole: bool) -> Decoded:
     )
 
 
-def _picture(table: Table, row: int) -> Picture:
+def _picture(table: Table, row: int, most_pixels: int) -> Picture:
     pixels = table.pixels
     if isinstance(pixels, Files):
-        return decode(pixels.fetch(pixels.handles[row]))
+        return decode(pixels.fetch(pixels.handles[row]), most_pixels)
     image = pixels[row]
     return Picture(image, {1: "L", 3: "RGB", 4: "RGBA"}[image.shape[-1]])
 
@@ -156,7 +158,11 @@ class _Holder:
 
 
 def _whole(
-    table: Table, rows: NDArray[np.intp], seen: list[_Seen], digests: NDArray[np.bytes_]
+    table: Table,
+    rows: NDArray[np.intp],
+    seen: list[_Seen],
+    digests: NDArray[np.bytes_],
+    most_pixels: int,
 ) -> Images:
     if isinstance(table.pixels, np.ndarray):
         return table.pixels[rows]
@@ -164,7 +170,7 @@ def _whole(
     uniform = seen and len(pixels) == len(seen) and len({one.shape for one in seen}) == 1
     held = np.stack(pixels) if uniform else None
     if isinstance(table.pixels, Files):  # of one shape or not: writers copy the files themselves
-        return LazyImages(table.pixels.pick(rows), table.names[rows], digests, held)
+        return LazyImages(table.pixels.pick(rows), table.names[rows], digests, held, most_pixels)
     return [table.pixels[i] for i in rows] if held is None else held
 
 

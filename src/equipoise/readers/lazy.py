@@ -1,14 +1,14 @@
 """Images that decode on demand."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import WorkError, printable, reason
-from equipoise.readers.decoding import UndecodableError, decode, digest
+from equipoise.readers.decoding import MOST_PIXELS, UndecodableError, decode, digest
 from equipoise.readers.table import Files
 
 __all__ = ["LazyImages"]
@@ -29,12 +29,15 @@ class LazyImages(Sequence[NDArray[np.uint8]]):
         an error, or a copy would not be the copy its manifest names.
     held : (N, H, W, C) uint8, optional
         The pixels, where all images have one shape and were decoded already.
+    most_pixels : int
+        Of one image: the limit it was loaded with.
     """
 
     files: Files
     names: NDArray[np.str_]
     digests: NDArray[np.bytes_]
     held: NDArray[np.uint8] | None = None
+    most_pixels: int = MOST_PIXELS
 
     def __len__(self) -> int:
         return len(self.files)
@@ -49,7 +52,7 @@ class LazyImages(Sequence[NDArray[np.uint8]]):
         if self.held is not None:
             return self.held[index]
         try:
-            pixels = decode(self.encoded(index)).pixels
+            pixels = decode(self.encoded(index), self.most_pixels).pixels
         except UndecodableError as error:
             raise WorkError(f"{printable(self.names[index])}: {error}.") from None
         if digest(pixels) != self.digests[index].ljust(16, b"\0"):
@@ -66,4 +69,10 @@ class LazyImages(Sequence[NDArray[np.uint8]]):
     def pick(self, rows: NDArray[np.intp]) -> "LazyImages":
         """Return the images at `rows`, in that order; those not decoded yet stay so."""
         held = None if self.held is None else self.held[rows]
-        return LazyImages(self.files.pick(rows), self.names[rows], self.digests[rows], held)
+        return replace(
+            self,
+            files=self.files.pick(rows),
+            names=self.names[rows],
+            digests=self.digests[rows],
+            held=held,
+        )

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import Broken, ImageSet, Splits
 from equipoise.readers.decoded import Decoded, decode_table
+from equipoise.readers.decoding import MOST_PIXELS
 from equipoise.readers.opening import Source, open_table, source_name
 from equipoise.readers.splitting import cut as cut_off
 from equipoise.readers.splitting import units
@@ -31,14 +32,16 @@ def load(
     validation_fraction: float = 0.15,
     cut: bool = True,
     data_dir: str | PathLike[str] | None = None,
+    most_pixels: int = MOST_PIXELS,
 ) -> Splits:
     """Read a data set and cut the splits that it lacks.
 
     Parameters
     ----------
     source : path, str or (images, labels)
-        A folder or archive of class folders, .npz, .csv, the CIFAR-10 python archive, 'cifar10',
-        'digits', or two arrays.
+        A folder or archive of class folders, .npz, .csv, Parquet (a file or a folder), WebDataset
+        shards (a .tar or a folder), the CIFAR-10 python archive, 'cifar10', 'digits', or two
+        arrays.
     classes : sequence of str, optional
         The classes to keep, in this order: a class's label is its position.
     take : mapping of str to int, optional
@@ -58,6 +61,8 @@ def load(
         images of mixed sizes decode on demand.
     data_dir : path, optional
         Where the archive or folder of 'cifar10' lies.
+    most_pixels : int
+        Larger images in files are left out as broken before they are decoded.
 
     Raises
     ------
@@ -65,9 +70,10 @@ def load(
         For anything wrong with the source or the options, in one line.
     """
     _check_options(size, test_fraction, validation_fraction)
+    require(most_pixels >= 4, "most_pixels >= 4", most_pixels=most_pixels)
     table = _select(open_table(source, classes, data_dir), classes)
     _check_take(table, take or {})
-    decoded = decode_table(table, size=size, whole=not cut)
+    decoded = decode_table(table, size=size, whole=not cut, most_pixels=most_pixels)
     _check_classes(table, decoded, printable(source_name(source)))
     data = _image_set(table, decoded)
     part = table.splits[decoded.rows]

@@ -1,6 +1,6 @@
 """The registry of formats: which reader takes a source."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from equipoise.readers.csv import read_csv
 from equipoise.readers.digits import read_digits
 from equipoise.readers.folder import read_folder
 from equipoise.readers.npz import read_npz
+from equipoise.readers.parquet import is_parquet, read_parquet
 from equipoise.readers.table import Reader, Table
+from equipoise.readers.webdataset import is_shards, read_shards
 
 __all__ = ["READERS", "Source", "open_table", "source_name"]
 
@@ -27,7 +29,14 @@ READERS: dict[str, Reader] = {
     ".tgz": read_tar_gz,
     ".npz": read_npz,
     ".csv": read_csv,
+    ".parquet": read_parquet,
 }
+# Folders that are no image folders: how each is known, and its reader.
+FOLDERS: tuple[tuple[Callable[[Path], bool], Reader], ...] = (
+    (is_batches, read_batches),
+    (is_parquet, read_parquet),
+    (is_shards, read_shards),
+)
 
 
 def open_table(
@@ -64,7 +73,7 @@ def _reader(path: Path) -> Reader:
     shown = printable(path)
     try:
         if path.is_dir():
-            return read_batches if is_batches(path) else read_folder
+            return next((reader for known, reader in FOLDERS if known(path)), read_folder)
         path.stat()
     except FileNotFoundError:
         raise InputError(f"{shown}: no such file or folder.") from None

@@ -1,5 +1,6 @@
 """`Table`, what every reader returns, and `Encoded`, images that are decoded on demand."""
 
+import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from equipoise.images import Broken
 
-__all__ = ["Files", "Reader", "Table", "path_ids", "sorted_classes"]
+__all__ = ["Files", "Reader", "Stamp", "Table", "path_ids", "sorted_classes", "stamp"]
+
+Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -104,3 +107,9 @@ def sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
     if all(name.isascii() and name.isdigit() for name in names):
         return tuple(sorted(names, key=lambda name: (int(name), name)))
     return tuple(sorted(names))
+
+
+def stamp(path: str) -> Stamp:
+    """Return what changes when a file does."""
+    state = os.stat(path)  # noqa: PTH116
+    return state.st_ino, state.st_mtime_ns, state.st_size

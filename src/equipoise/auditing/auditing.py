@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from equipoise.auditing.near import Near, find_near
 from equipoise.errors import InputError, printable
 from equipoise.images import Broken, Splits
 
@@ -32,6 +33,9 @@ class Same:
     classes: tuple[str, ...]
 
 
+Found = TypeVar("Found", Same, Near)
+
+
 @dataclass(frozen=True)
 class Audit:
     """What an audit found.
@@ -46,7 +50,7 @@ class Audit:
     sizes, modes : mapping
         How many images had each size (width×height) and mode in the source.
     broken : tuple of Broken
-        Files that were left out.
+        Files that were left out: no images, cut short, too large, and so on.
     duplicates : tuple of Same
         Every picture that is there more than once.
     leaks : tuple of Same
@@ -55,6 +59,13 @@ class Audit:
         Those of them that are in more than one class.
     straddling_groups : tuple of str
         Groups with images in more than one split.
+    near_duplicates : tuple of Near, or None
+        Pictures that are nearly one; None where they were not looked for.
+    near_leaks : tuple of Near, or None
+        Those of them that are in more than one split.
+    blank, tiny : tuple of str, or None
+        Images of one colour all over; images whose shorter side is below 8 pixels, or below an
+        eighth of the median of the set.
     """
 
     images: int
@@ -67,6 +78,10 @@ class Audit:
     leaks: tuple[Same, ...]
     label_conflicts: tuple[Same, ...]
     straddling_groups: tuple[str, ...]
+    near_duplicates: tuple[Near, ...] | None = None
+    near_leaks: tuple[Near, ...] | None = None
+    blank: tuple[str, ...] | None = None
+    tiny: tuple[str, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the audit as JSON has it: mappings, lists, text and numbers."""
@@ -76,14 +91,17 @@ class Audit:
         }
 
 
-def audit(data: Splits) -> Audit:
-    """Count classes, sizes and broken files, and find exact duplicates, leaks and conflicts.
+def audit(data: Splits, *, near: bool = False) -> Audit:
+    """Count classes, sizes and broken files, and find duplicates, leaks and conflicts.
 
     Parameters
     ----------
     data : Splits
         What `load` returned. With ``cut=False`` it is the data set as it is; otherwise the splits
         that were cut are audited too.
+    near : bool
+        Also look at every picture, decoding those in files once more, to find near duplicates and
+        blank and tiny images.
 
     Returns
     -------
@@ -98,6 +116,7 @@ def audit(data: Splits) -> Audit:
     if empty := [name for name, count in zip(data.classes, training, strict=True) if not count]:
         raise InputError(f"Class {printable(empty[0])!r} has no training image, so no ratio.")
     duplicates = _duplicates(data)
+    seen = find_near(data) if near else None
     return Audit(
         images=sum(len(part) for part in data.parts.values()),
         classes=tuple(
@@ -109,10 +128,18 @@ def audit(data: Splits) -> Audit:
         modes=data.modes,
         broken=data.broken,
         duplicates=duplicates,
-        leaks=tuple(same for same in duplicates if len(set(same.splits)) > 1),
+        leaks=_across(duplicates),
         label_conflicts=tuple(same for same in duplicates if len(set(same.classes)) > 1),
         straddling_groups=_straddling(data),
+        near_duplicates=seen.near if seen else None,
+        near_leaks=_across(seen.near) if seen else None,
+        blank=seen.blank if seen else None,
+        tiny=seen.tiny if seen else None,
     )
+
+
+def _across(found: tuple[Found, ...]) -> tuple[Found, ...]:
+    return tuple(one for one in found if len(set(one.splits)) > 1)
 
 
 def _duplicates(data: Splits) -> tuple[Same, ...]:
@@ -152,7 +179,7 @@ def _straddling(data: Splits) -> tuple[str, ...]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, (Same, Broken, ClassCount)):
+    if isinstance(value, (Same, Near, Broken, ClassCount)):
         return {
             name: list(field) if isinstance(field, tuple) else field
             for name, field in asdict(value).items()

@@ -14,6 +14,10 @@ from equipoise.images import ImageSet, Splits
 from equipoise.readers import load
 
 KEYS = {
+    "near_duplicates",
+    "near_leaks",
+    "blank",
+    "tiny",
     "images",
     "classes",
     "imbalance_ratio",

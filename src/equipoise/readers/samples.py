@@ -1,0 +1,181 @@
+"""WebDataset's convention: ``KEY.jpg`` and ``KEY.cls`` (or .txt, .json) are one sample.
+
+A key is a path up to the first dot of its file's name. A label is a whole number or the name of a
+class; in a .json it stands under `label`, `cls` or `class`.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from equipoise.errors import InputError, printable, reason
+from equipoise.images import Broken
+from equipoise.readers.layout import is_image_name
+from equipoise.readers.table import Files, Table, path_ids, sorted_classes
+
+__all__ = ["MOST_LABEL", "are_samples", "is_class_name", "is_label_name", "lay_out_samples"]
+
+MOST_LABEL = 1 << 16  # bytes of a label's file
+
+_LABELS = (".cls", ".json", ".txt")  # the first that a key has counts
+_FIELDS = ("label", "cls", "class")
+_LONGEST = 1024  # characters of a class
+
+
+def is_label_name(path: str) -> bool:
+    """Whether a path ends as those of labels do."""
+    return path.lower().endswith(_LABELS)
+
+
+def is_class_name(path: str) -> bool:
+    """Whether a path ends as those of labels do that nothing else has."""
+    return path.lower().endswith(".cls")
+
+
+def are_samples(names: Collection[str]) -> bool:
+    """Whether the files of an archive are samples rather than images in class folders.
+
+    They are where any label is a .cls, or where images lie in no folder and have labels.
+    """
+    if any(is_class_name(name) for name in names):
+        return True
+    images = [name for name in names if is_image_name(name)]
+    if any("/" in name for name in images):
+        return False  # a .txt beside it may be anything
+    labels = {_key(name) for name in names if is_label_name(name)}
+    return any(_key(name) in labels for name in images)
+
+
+def lay_out_samples(
+    found: Mapping[str, Any],
+    fetch: Callable[[Any], bytes],
+    source: str,
+    refused: Iterable[Broken] = (),
+    split_of: Callable[[str], str] = lambda name: "train",
+    classes: Sequence[str] | None = None,
+) -> Table:
+    """Put images and labels together.
+
+    Parameters
+    ----------
+    found : mapping
+        Path to the handle that `fetch` takes.
+    fetch : callable
+        Handle to bytes; labels are read at once, images are not.
+    source : str
+        For messages.
+    refused : iterable of Broken
+        What was found and must not be read.
+    split_of : callable
+        Path to split.
+    classes : sequence of str, optional
+        The names of the class numbers.
+
+    Returns
+    -------
+    Table
+        In the order of the sorted paths.
+    """
+    broken = list(refused)
+    images, labels = _by_key(found, broken)
+    rows = []
+    for key, name in images.items():
+        words = "no label beside the image"
+        try:
+            label = _label(labels[key], fetch(found[labels[key]])) if key in labels else None
+        except (OSError, ValueError, RecursionError) as error:
+            label, words = None, f"label {labels[key].rpartition('.')[2]}: {reason(error)}"
+        if label is None:
+            broken.append(Broken(name, words))
+        else:
+            rows.append((name, label))
+    if not rows:
+        first = f"; {printable(broken[0].name)}: {broken[0].reason}." if broken else "."
+        raise InputError(f"{source}: holds no image with a label (KEY.jpg and KEY.cls){first}")
+    rows.sort()
+    names, found_labels = zip(*rows, strict=True)
+    table = Table(
+        names=np.array(names),
+        labels=np.zeros(len(rows), np.int64),
+        classes=(),
+        splits=np.array([split_of(name) for name in names]),
+        ids=path_ids(names),
+        pixels=Files(fetch, [found[name] for name in names]),
+        broken=tuple(sorted(broken, key=lambda one: one.name)),
+        notes=_other_note(found),
+    )
+    return _with_labels(table, found_labels, classes, source)
+
+
+def _by_key(
+    found: Mapping[str, Any], broken: list[Broken]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the image and the label of each key, by path."""
+    images: dict[str, str] = {}
+    labels: dict[str, str] = {}
+    for name in found:
+        key = _key(name)
+        if is_image_name(name):
+            if key in images:
+                broken.append(Broken(name, "second image of one key"))
+            else:
+                images[key] = name
+        elif is_label_name(name) and (key not in labels or _rank(name) < _rank(labels[key])):
+            labels[key] = name
+    return images, labels
+
+
+def _rank(name: str) -> int:
+    return next(i for i, ending in enumerate(_LABELS) if name.lower().endswith(ending))
+
+
+def _key(name: str) -> str:
+    folder, _, file = name.rpartition("/")
+    return f"{folder}/{file.partition('.')[0]}"
+
+
+def _label(name: str, data: bytes) -> str:
+    """Return the text of a label's file."""
+    if len(data) > MOST_LABEL:
+        raise ValueError(f"more than {MOST_LABEL:,} bytes")
+    text = data.decode("utf-8").strip()
+    if name.lower().endswith(".json"):
+        value = json.loads(text)
+        fields = value if isinstance(value, dict) else {}
+        value = next((fields[field] for field in _FIELDS if field in fields), None)
+        if isinstance(value, list):
+            raise ValueError("one class an image is needed; multi-label data is not supported")
+        if isinstance(value, bool) or not isinstance(value, (int, str)):
+            raise ValueError("holds no whole number or text under 'label'")
+        text = str(value).strip()
+    if not text or len(text) > _LONGEST:
+        raise ValueError(f"a class of 1 to {_LONGEST:,} characters is needed")
+    return text
+
+
+def _with_labels(
+    table: Table, labels: Sequence[str], classes: Sequence[str] | None, source: str
+) -> Table:
+    """Return the table with its labels; numbers are the names of classes unless they have some."""
+    own = sorted_classes(labels)
+    numbers = {str(i): i for i in range(len(classes or ()))}
+    if classes and all(name in numbers for name in own):
+        place, names = numbers, tuple(classes)
+    elif classes and all(name.isascii() and name.isdigit() for name in own):
+        strange = next(name for name in own if name not in numbers)
+        raise InputError(f"{source}: label {strange} is none of its {len(classes)} classes.")
+    else:
+        place, names = {name: i for i, name in enumerate(own)}, own
+    positions = np.array([place[label] for label in labels], np.int64)
+    return replace(table, labels=positions, classes=names)
+
+
+def _other_note(found: Mapping[str, Any]) -> tuple[str, ...]:
+    others = [name for name in found if not (is_image_name(name) or is_label_name(name))]
+    if not others:
+        return ()
+    files = f"{len(others):,} file{'s'[: len(others) > 1]} of other kinds"
+    return (f"{files} left out, such as {printable(min(others))}",)
