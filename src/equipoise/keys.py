@@ -1,10 +1,10 @@
 """Counter-based random numbers: a draw is a function of its address and of nothing else.
 
 The generator is Philox4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy
-as 1, 2, 3", SC 2011). It is used twice:
+as 1, 2, 3", SC 2011). It is used three times:
 
-1. *address to key*: ``Philox(counter=(id mod 2^32, id div 2^32, copy, epoch), key=seed)``; the first
-   two words are the image's key.
+1. *address to key*: ``Philox(counter=(id mod 2^32, id div 2^32, copy, epoch), key=seed)``; the
+   first two words are the image's key.
 2. *key to draws*: ``Philox(counter=(n, code, place, 0), key=image key)`` gives the words
    ``4n … 4n+3``; `code` is the CRC-32 of the technique's (or purpose's) name, `place` its position
    in a chain.
@@ -133,7 +133,7 @@ def image_keys(
         for v in (copies, epochs)
     )
     out = np.empty((len(ids), 2), np.uint32)
-    _image_keys(np.uint64(seed % 2**64), ids, copies, epochs, out)
+    _image_keys(np.uint64(int(seed) % 2**64), ids, copies, epochs, out)
     return out
 
 
@@ -148,7 +148,7 @@ def uniforms(
     keys: NDArray[np.uint32], purpose: str, count: int, place: int = 0
 ) -> NDArray[np.float64]:
     """Return the first `count` draws of every key, uniform on [0, 1), (N, count) float64."""
-    return words(keys, purpose, count, place) * 2.0**-32
+    return words(keys, purpose, count, place).astype(np.float64) * 2.0**-32
 
 
 def order(seed: int, ids: ArrayLike, purpose: str, epoch: int = 0) -> NDArray[np.intp]:

@@ -1,0 +1,191 @@
+"""Filters: Gaussian windows, sharpening, motion. Borders are reflected about the border pixels.
+
+A window is the product of a column and a row of weights. The lines are taken in bands that stay in
+the first cache: columns first, sixteen side by side, into 16-bit sums with a reflected rim on both
+sides; then rows, from the sums.
+"""
+
+import numba as nb
+import numpy as np
+
+from equipoise.techniques.lanes import (
+    bytes_at,
+    copy_bytes,
+    lanes_at,
+    put_bytes,
+    put_lanes,
+)
+
+__all__ = ["gaussian", "motion", "sharpen_gaussian"]
+
+u8, u16, u32, i32, up = np.uint8, np.uint16, np.uint32, np.int32, np.uintp
+_BAND = 8192
+_REACH = 3  # of the largest window
+
+
+@nb.njit(nogil=True)
+def _reflected(count, reach):  # type: ignore[no-untyped-def]
+    """Positions that stand for -reach … count - 1 + reach."""
+    table = np.empty(count + 2 * reach, np.int64)
+    period = 2 * count - 2
+    for i in range(len(table)):
+        at = abs(i - reach) % period
+        table[i] = at if at < count else period - at
+    return table
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _weigh(window, kernel):  # type: ignore[no-untyped-def]
+    """The window's weighted sum, whole numbers of weight 4, 16 or 64 in all (cv2's tables)."""
+    a, b, c, d, e, f, g = window
+    if kernel == 3:
+        return c + e + (d << 1)
+    if kernel == 5:
+        return b + f + ((c + e) << 2) + d * 6
+    return ((a + g) << 1) + (b + f) * 7 + (c + e) * 14 + d * 18
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _down(source, base, lines, top, end, x, size, sums, pitch, kernel):  # type: ignore[no-untyped-def]
+    """Weigh sixteen columns of the lines from `top` to `end`."""
+    at = base + up(x)
+    a = bytes_at(source, at + lines[top])
+    b = bytes_at(source, at + lines[top + 1])
+    c = bytes_at(source, at + lines[top + 2])
+    d = bytes_at(source, at + lines[top + 3])
+    e = bytes_at(source, at + lines[top + 4])
+    f = bytes_at(source, at + lines[top + 5])
+    to = up(2 * x)
+    for y in range(top, end):
+        g = bytes_at(source, at + lines[y + 6])
+        put_lanes(_weigh((a, b, c, d, e, f, g), kernel), sums, to)
+        to += up(2 * pitch)
+        a, b, c, d, e, f = b, c, d, e, f, g
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _across(sums, at, step, target, to, kernel):  # type: ignore[no-untyped-def]
+    """Weigh sixteen sums with their neighbours, `step` bytes apart, down to bytes."""
+    d = lanes_at(sums, at)
+    c, e = lanes_at(sums, at - step), lanes_at(sums, at + step)
+    b, f = lanes_at(sums, at - step - step), lanes_at(sums, at + step + step)
+    total = _weigh((d, b, c, d, e, f, d), kernel)
+    if kernel == 3:
+        put_bytes((total + 8) >> 4, target, to)
+    else:
+        put_bytes((total + 128) >> 8, target, to)
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _across7(sums, k, step, target, to, size):  # type: ignore[no-untyped-def]
+    """Seven columns need 32 bits: their weights are 64 in all, after 64 by the lines."""
+    for i in range(up(size)):
+        at = k + i
+        a, b, c = sums[at - up(3) * step], sums[at - up(2) * step], sums[at - step]
+        e, f, g = sums[at + step], sums[at + up(2) * step], sums[at + up(3) * step]
+        total = (u32(a) + u32(g)) * u32(2) + (u32(b) + u32(f)) * u32(7)
+        total += (u32(c) + u32(e)) * u32(14) + u32(sums[at]) * u32(18)
+        target[to + i] = u8(u32(total + u32(2048)) >> u32(12))
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _rim(sums, line, columns, width, channels, reach):  # type: ignore[no-untyped-def]
+    """Set the sums left and right of a line to those that they reflect."""
+    for j in range(reach):
+        right = width + reach + j
+        for c in range(up(channels)):
+            left = line - up((reach - j) * channels) + c
+            sums[left] = sums[line + up(columns[j + _REACH - reach] * channels) + c]
+            outer = line + up((width + j) * channels) + c
+            sums[outer] = sums[line + up(columns[right + _REACH - reach] * channels) + c]
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _lines_down(source, base, lines, top, end, size, sums, pitch, kernel):  # type: ignore[no-untyped-def]
+    margin = pitch - size >> 1
+    for x in range(0, size - 15, 16):
+        _down(source, base, lines, top, end, x, size, sums[margin:], pitch, kernel)
+    if size % 16:
+        _down(source, base, lines, top, end, size - 16, size, sums[margin:], pitch, kernel)
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _lines_across(sums, columns, shape, target, to, count, kernel):  # type: ignore[no-untyped-def]
+    _, width, channels = shape
+    size, margin = width * channels, _REACH * channels
+    pitch, step = size + 2 * margin, up(2 * channels)
+    for y in range(count):
+        line = up(y * pitch + margin)
+        _rim(sums, line, columns, width, channels, kernel // 2)
+        first = to + up(y * size)
+        if kernel == 7:
+            _across7(sums, line, up(channels), target, first, size)
+            continue
+        for x in range(up(0), up(size - 15), up(16)):
+            _across(sums, up(2) * (line + x), step, target, first + x, kernel)
+        if size % 16:
+            x = up(size - 16)
+            _across(sums, up(2) * (line + x), step, target, first + x, kernel)
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _pad(source, base, padded, lines, columns, reach, shape):  # type: ignore[no-untyped-def]
+    """Copy an image with `reach` reflected pixels all round."""
+    height, width, channels = shape
+    pitch = (width + 2 * reach) * channels
+    for y in range(height + 2 * reach):
+        first, to = up(base + lines[y] * width * channels), up(y * pitch)
+        middle = to + up(reach * channels)
+        copy_bytes(source, first, padded, middle, width * channels)
+        for x in range(reach):
+            for c in range(up(channels)):
+                left = first + up(columns[x] * channels) + c
+                right = first + up(columns[width + reach + x] * channels) + c
+                padded[to + up(x * channels) + c] = source[left]
+                padded[middle + up((width + x) * channels) + c] = source[right]
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _add_shifted(padded, at, sums, size, first):  # type: ignore[no-untyped-def]
+    if first:
+        for k in range(up(size)):
+            sums[k] = u16(padded[at + k])
+    else:
+        for k in range(up(size)):
+            sums[k] = u16(sums[k] + u16(padded[at + k]))
+
+
+@nb.njit(cache=True, nogil=True)
+def motion(images, out, length, direction):  # type: ignore[no-untyped-def]
+    """Average `length` (N,) pixels, odd, at most 31, in a line along `direction` (N, 2): y, x.
+
+    The pixels are those nearest to the steps -(length - 1)/2 … (length - 1)/2 of the line.
+    """
+    n, height, width, channels = images.shape
+    source, target = images.reshape(images.size), out.reshape(out.size)
+    reach = 0
+    for i in range(n):
+        reach = max(reach, length[i] // 2)
+    lines, columns = _reflected(height, reach), _reflected(width, reach)
+    size, pitch = width * channels, (width + 2 * reach) * channels
+    padded = np.empty((height + 2 * reach) * pitch, np.uint8)
+    band = max(1, min(height, _BAND // pitch))
+    sums = np.empty(band * pitch, np.uint16)
+    for i in range(n):
+        base = i * height * size
+        _pad(source, base, padded, lines, columns, reach, images.shape[1:])
+        gain = u32((1 << 20) // length[i] + 1)  # exact for sums of 31 bytes
+        half = u32(length[i] // 2)
+        for top in range(0, height, band):
+            end = min(top + band, height)
+            flat = (end - top - 1) * pitch + size
+            for t in range(length[i]):
+                step = t - length[i] // 2
+                y = top + reach + int(np.rint(step * direction[i, 0]))
+                x = reach + int(np.rint(step * direction[i, 1]))
+                _add_shifted(padded, up(y * pitch + x * channels), sums, flat, t == 0)
+            for y in range(top, end):
+                at, to = up((y - top) * pitch), up(base + y * size)
+                for k in range(up(size)):
+                    total = u32(u32(sums[at + k]) + half)
+                    target[to + k] = u8(u32(total * gain) >> u32(20))
