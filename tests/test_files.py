@@ -11,9 +11,14 @@ from equipoise.files import MARK, atomic, claim, read_json, write_json
 
 def test_a_file_is_whole_or_absent(tmp_path):
     path = tmp_path / "deep" / "a.txt"
-    with pytest.raises(RuntimeError), atomic(path) as part:
-        part.write_text("half")
-        raise RuntimeError
+
+    def write_half():
+        with atomic(path) as part:
+            part.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     assert list(path.parent.iterdir()) == []
     with atomic(path) as part:
         part.write_text("whole")

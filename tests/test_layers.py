@@ -1,4 +1,4 @@
-"""The house's two structural rules: lower rooms never import higher ones, and importing is cheap."""
+"""The house's two rules: lower rooms never import higher ones, and importing is cheap."""
 
 import ast
 import subprocess

@@ -4,7 +4,6 @@ import fcntl
 import json
 import math
 import os
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

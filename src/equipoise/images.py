@@ -140,6 +140,7 @@ class Splits:
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """Class names; a label is a position here."""
         return self.train.classes
 
     @property
