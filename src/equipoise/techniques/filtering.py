@@ -34,6 +34,15 @@ def _reflected(count, reach):  # type: ignore[no-untyped-def]
     return table
 
 
+@nb.njit(nogil=True)
+def _offsets(count, reach, step):  # type: ignore[no-untyped-def]
+    """`_reflected` in steps of `step`."""
+    positions, offsets = _reflected(count, reach), np.empty(count + 2 * reach, np.uintp)
+    for i in range(len(positions)):
+        offsets[i] = positions[i] * step
+    return offsets
+
+
 @nb.njit(nogil=True, forceinline=True)
 def _weigh(window, kernel):  # type: ignore[no-untyped-def]
     """The window's weighted sum, whole numbers of weight 4, 16 or 64 in all (cv2's tables)."""
@@ -46,21 +55,31 @@ def _weigh(window, kernel):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, forceinline=True)
-def _down(source, base, lines, top, end, x, size, sums, pitch, kernel):  # type: ignore[no-untyped-def]
+def _down(source, at, lines, top, end, sums, to, pitch, kernel):  # type: ignore[no-untyped-def]
     """Weigh sixteen columns of the lines from `top` to `end`."""
-    at = base + up(x)
     a = bytes_at(source, at + lines[top])
     b = bytes_at(source, at + lines[top + 1])
     c = bytes_at(source, at + lines[top + 2])
     d = bytes_at(source, at + lines[top + 3])
     e = bytes_at(source, at + lines[top + 4])
     f = bytes_at(source, at + lines[top + 5])
-    to = up(2 * x)
     for y in range(top, end):
         g = bytes_at(source, at + lines[y + 6])
         put_lanes(_weigh((a, b, c, d, e, f, g), kernel), sums, to)
-        to += up(2 * pitch)
+        to += pitch
         a, b, c, d, e, f = b, c, d, e, f, g
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _lines_down(source, base, lines, top, end, size, margin, sums, kernel):  # type: ignore[no-untyped-def]
+    two, pitch = up(2), up(2 * (size + 2 * margin))
+    for x in range(up(0), up(size - 15), up(16)):
+        to = two * (up(margin) + x)
+        _down(source, base + x, lines, top, end, sums, to, pitch, kernel)
+    if size % 16:
+        x = up(size - 16)
+        to = two * (up(margin) + x)
+        _down(source, base + x, lines, top, end, sums, to, pitch, kernel)
 
 
 @nb.njit(nogil=True, forceinline=True)
@@ -92,40 +111,121 @@ def _across7(sums, k, step, target, to, size):  # type: ignore[no-untyped-def]
 def _rim(sums, line, columns, width, channels, reach):  # type: ignore[no-untyped-def]
     """Set the sums left and right of a line to those that they reflect."""
     for j in range(reach):
-        right = width + reach + j
+        left, right = line - up((j + 1) * channels), line + up((width + j) * channels)
+        from_left = line + columns[_REACH - 1 - j]
+        from_right = line + columns[_REACH + width + j]
         for c in range(up(channels)):
-            left = line - up((reach - j) * channels) + c
-            sums[left] = sums[line + up(columns[j + _REACH - reach] * channels) + c]
-            outer = line + up((width + j) * channels) + c
-            sums[outer] = sums[line + up(columns[right + _REACH - reach] * channels) + c]
+            sums[left + c] = sums[from_left + c]
+            sums[right + c] = sums[from_right + c]
 
 
 @nb.njit(nogil=True, forceinline=True)
-def _lines_down(source, base, lines, top, end, size, sums, pitch, kernel):  # type: ignore[no-untyped-def]
-    margin = pitch - size >> 1
-    for x in range(0, size - 15, 16):
-        _down(source, base, lines, top, end, x, size, sums[margin:], pitch, kernel)
-    if size % 16:
-        _down(source, base, lines, top, end, size - 16, size, sums[margin:], pitch, kernel)
-
-
-@nb.njit(nogil=True, forceinline=True)
-def _lines_across(sums, columns, shape, target, to, count, kernel):  # type: ignore[no-untyped-def]
-    _, width, channels = shape
+def _lines_across(sums, columns, width, channels, target, to, count, kernel):  # type: ignore[no-untyped-def]
     size, margin = width * channels, _REACH * channels
-    pitch, step = size + 2 * margin, up(2 * channels)
-    for y in range(count):
-        line = up(y * pitch + margin)
-        _rim(sums, line, columns, width, channels, kernel // 2)
-        first = to + up(y * size)
+    pitch, two, step = up(size + 2 * margin), up(2), up(2 * channels)
+    # All rims first: reading what was just written in smaller pieces would stall.
+    for y in range(up(count)):
+        _rim(sums, y * pitch + up(margin), columns, width, channels, kernel // 2)
+    for y in range(up(count)):
+        line, first = y * pitch + up(margin), to + y * up(size)
         if kernel == 7:
             _across7(sums, line, up(channels), target, first, size)
             continue
         for x in range(up(0), up(size - 15), up(16)):
-            _across(sums, up(2) * (line + x), step, target, first + x, kernel)
+            _across(sums, two * (line + x), step, target, first + x, kernel)
         if size % 16:
             x = up(size - 16)
-            _across(sums, up(2) * (line + x), step, target, first + x, kernel)
+            _across(sums, two * (line + x), step, target, first + x, kernel)
+
+
+@nb.njit(nogil=True)
+def _smooth_small(source, base, target, to, shape, lines, columns, kernel):  # type: ignore[no-untyped-def]
+    """The same for lines of less than sixteen bytes, pixel by pixel."""
+    height, width, channels = shape
+    weights = ((2, 1, 0, 0), (6, 4, 1, 0), (18, 14, 7, 2))[kernel // 2 - 1]
+    scale = (16, 256, 4096)[kernel // 2 - 1]
+    for y in range(height):
+        for k in range(width * channels):
+            total = scale // 2
+            for i in range(-_REACH, _REACH + 1):
+                for j in range(-_REACH, _REACH + 1):
+                    at = lines[y + i + _REACH] + columns[k // channels + j + _REACH]
+                    value = source[base + at + up(k % channels)]
+                    total += weights[abs(i)] * weights[abs(j)] * np.int64(value)
+            target[to + up(y * width * channels + k)] = u8(total // scale)
+
+
+@nb.njit(nogil=True)
+def _smooth_tables(height, width, channels):  # type: ignore[no-untyped-def]
+    """Offsets of reflected lines and columns, and room for the sums of a band of lines."""
+    size = width * channels
+    pitch = size + 2 * _REACH * channels
+    sums = np.empty(max(1, min(height, _BAND // pitch)) * pitch, np.uint16)
+    return _offsets(height, _REACH, size), _offsets(width, _REACH, channels), sums
+
+
+@nb.njit(nogil=True)
+def _smooth(source, base, target, to, shape, tables, kernel):  # type: ignore[no-untyped-def]
+    """Smooth the image at `base` of `source` into `to` of `target`."""
+    height, width, channels = shape
+    lines, columns, sums = tables
+    size, margin = width * channels, _REACH * channels
+    if size < 16:
+        _smooth_small(source, base, target, to, shape, lines, columns, kernel)
+        return
+    band = len(sums) // (size + 2 * margin)
+    for top in range(0, height, band):
+        end = min(top + band, height)
+        if kernel == 5:
+            _lines_down(source, base, lines, top, end, size, margin, sums, 5)
+        elif kernel == 3:
+            _lines_down(source, base, lines, top, end, size, margin, sums, 3)
+        else:
+            _lines_down(source, base, lines, top, end, size, margin, sums, 7)
+        first, count = to + up(top * size), end - top
+        if kernel == 7:
+            _lines_across(sums, columns, width, channels, target, first, count, 7)
+        elif kernel == 3:
+            _lines_across(sums, columns, width, channels, target, first, count, 3)
+        elif channels == 3:
+            _lines_across(sums, columns, width, 3, target, first, count, 5)
+        else:
+            _lines_across(sums, columns, width, channels, target, first, count, 5)
+
+
+@nb.njit(cache=True, nogil=True)
+def gaussian(images, out, kernel):  # type: ignore[no-untyped-def]
+    """Smooth each image with a Gaussian window of side `kernel` (N,): 1, 3, 5 or 7.
+
+    The bytes are those of `cv2.GaussianBlur(image, (kernel, kernel), 0)`.
+    """
+    n, height, width, channels = images.shape
+    source, target = images.reshape(images.size), out.reshape(out.size)
+    size, shape = height * width * channels, (height, width, channels)
+    tables = _smooth_tables(height, width, channels)
+    for i in range(n):
+        base = up(i * size)
+        if kernel[i] == 1:
+            copy_bytes(source, base, target, base, size)
+        else:
+            _smooth(source, base, target, base, shape, tables, kernel[i])
+
+
+@nb.njit(cache=True, nogil=True)
+def sharpen_gaussian(images, out, amount):  # type: ignore[no-untyped-def]
+    """Add the difference to the 3×3 Gaussian times `amount` (N,), int32 in 1/16384."""
+    n, height, width, channels = images.shape
+    source, target = images.reshape(images.size), out.reshape(out.size)
+    size, shape = height * width * channels, (height, width, channels)
+    tables = _smooth_tables(height, width, channels)
+    smooth, three = np.empty(size, np.uint8), np.int64(3)
+    for i in range(n):
+        first, factor = up(i * size), i32(amount[i])
+        _smooth(source, first, smooth, up(0), shape, tables, three)
+        for k in range(up(size)):
+            value = i32(source[first + k])
+            change = i32(i32(i32(value - i32(smooth[k])) * factor) + i32(8192)) >> i32(14)
+            target[first + k] = u8(min(max(i32(value + change), i32(0)), i32(255)))
 
 
 @nb.njit(nogil=True, forceinline=True)

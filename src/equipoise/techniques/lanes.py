@@ -1,7 +1,7 @@
 """Vector arithmetic and shuffles for use in kernels, where LLVM's vectoriser does not find them.
 
-A kernel computes with `Lanes`, sixteen numbers of 16 bits at once: they come from `bytes_at` or
-`lanes_at`, know +, -, *, << and >> (with each other or with a whole number, modulo 65536), and go to
+A kernel computes with lanes, sixteen numbers of 16 bits at once: they come from `bytes_at` or
+`lanes_at`, know +, -, *, << and >> with each other or with a whole number, modulo 65536, and go to
 `put_bytes` or `put_lanes`. The other functions move bytes.
 
 All is written in LLVM's portable vector form: one or two instructions on a machine that has them

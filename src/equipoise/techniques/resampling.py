@@ -7,7 +7,16 @@ bilinear, gives the very bytes of `cv2.resize`.
 import numba as nb
 import numpy as np
 
-from equipoise.techniques.lanes import bilinear, copy_bytes, multiply_high, permute16
+from equipoise.techniques.lanes import (
+    bilinear,
+    bytes_at,
+    copy_bytes,
+    high,
+    lanes_at,
+    permute16,
+    put_bytes,
+    put_lanes,
+)
 
 __all__ = ["resize_windows", "shrink_and_stretch", "warp"]
 
@@ -31,11 +40,9 @@ def _columns(window, width, channels, starts, orders, weights):  # type: ignore[
     """Fill the tables of the horizontal pass.
 
     The outputs go in groups of 16 bytes: `starts` is where a group reads, `orders` which byte
-    from there each output takes. `weights` is the right neighbour's, in 1/65536 and in 1/128, the
-    same for each line of a band.
+    from there each output takes. `weights` is the right neighbour's, in 1/65536 and in 1/128.
     """
     at = np.empty(width, np.int64)
-    size = width * channels
     for x in range(width):
         left, weight = _position(x, window, width)
         if weight == 2048:
@@ -43,10 +50,9 @@ def _columns(window, width, channels, starts, orders, weights):  # type: ignore[
         if left < 0 or left >= window - 1:
             left, weight = min(max(left, 0), window - 1), i32(0)
         at[x] = left * channels
-        for k in range(x * channels, weights.shape[1], size):
-            for c in range(k, k + channels):
-                weights[0, c] = weight << 5
-                weights[1, c] = weight << 4
+        for k in range(x * channels, (x + 1) * channels):
+            weights[0, k] = weight << 5
+            weights[1, k] = weight << 4
     count = 16 // channels
     for g in range(len(starts)):
         x = g * count
@@ -57,99 +63,99 @@ def _columns(window, width, channels, starts, orders, weights):  # type: ignore[
             orders[16 * g + j] = at[pixel] - at[x] + j % channels if inside else 0
 
 
+@nb.njit(nogil=True)
+def _lines(window, height, neighbours):  # type: ignore[no-untyped-def]
+    """Fill the table of the vertical pass: two lines an output, and the lower one's weight."""
+    for y in range(height):
+        top, neighbours[2, y] = _position(y, window, height)
+        neighbours[0, y], neighbours[1, y] = max(top, 0), min(top + 1, window - 1)
+
+
 @nb.njit(nogil=True, forceinline=True)
-def _across(left, right, weights, work, rows, to, size):  # type: ignore[no-untyped-def]
-    """Mix the neighbours of some lines, in 1/128 of a grey level.
+def _across(left, right, weights, rows, to, size):  # type: ignore[no-untyped-def]
+    """Mix the neighbours of a line, in 1/128 of a grey level.
 
     The weight is in 1/2048 and the sum is cut, not rounded, to 1/128: (left·2048 + (right -
     left)·weight) >> 4. Adding 256 to the difference keeps it positive and is taken off again.
     """
-    for k in range(up(size)):
-        work[k] = u16(u16(u16(u16(right[k]) - u16(left[k])) + u16(256)) << u16(7))
-    for k in range(up(0), up(2 * size), up(32)):
-        multiply_high(work, k, weights, k, work, k)
-    for k in range(up(size)):
-        rows[to + k] = u16(u16(u16(u16(left[k]) << u16(7)) + work[k]) - weights[up(1), k])
-
-
-@nb.njit(nogil=True)
-def _lines(window, height, tops, bottoms, lanes):  # type: ignore[no-untyped-def]
-    """Fill the tables of the vertical pass: two lines an output, weights 16 times over."""
-    for y in range(height):
-        top, weight = _position(y, window, height)
-        tops[y], bottoms[y] = max(top, 0), min(top + 1, window - 1)
-        for k in range(32 * y, 32 * y + 16):
-            lanes[k] = 2048 - weight
-            lanes[k + 16] = weight
+    two, second = up(2), up(2 * weights.shape[1])
+    for k in range(up(0), up(size), up(16)):
+        a = bytes_at(left, k)
+        change = high((bytes_at(right, k) - a + 256) << 7, lanes_at(weights, two * k))
+        lifted = lanes_at(weights, second + two * k)
+        put_lanes((a << 7) + change - lifted, rows, two * (to + k))
 
 
 @nb.njit(nogil=True, forceinline=True)
-def _weigh_line(rows, at, lanes, first, work, to, size):  # type: ignore[no-untyped-def]
-    for k in range(up(0), up(2 * size), up(32)):
-        multiply_high(rows, up(2) * at + k, lanes, first, work, up(2) * to + k)
+def _mix(rows, top, bottom, k, weight, out, to):  # type: ignore[no-untyped-def]
+    two = up(2)
+    upper = high(lanes_at(rows, two * (top + k)), u16(2048 - weight))
+    lower = high(lanes_at(rows, two * (bottom + k)), u16(weight))
+    put_bytes((upper + lower + 2) >> 2, out, to + k)
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _down(rows, top, bottom, weight, out, to, size):  # type: ignore[no-untyped-def]
+    """Mix two lines of `_across` with a weight in 1/2048, down to bytes."""
+    if size < 16:
+        for k in range(up(size)):
+            s = u16(u32(u32(rows[top + k]) * u32(2048 - weight)) >> u32(16))
+            t = u16(u32(u32(rows[bottom + k]) * u32(weight)) >> u32(16))
+            out[to + k] = u8(u16(u16(s + t) + u16(2)) >> u16(2))
+        return
+    for k in range(up(0), up(size - 15), up(16)):
+        _mix(rows, top, bottom, k, weight, out, to)
+    if size % 16:
+        _mix(rows, top, bottom, up(size - 16), weight, out, to)
 
 
 @nb.njit(nogil=True)
 def stretch_tables(height, width, channels):  # type: ignore[no-untyped-def]
-    """Scratch for `stretch`: what it needs for images of one size."""
-    size = width * channels
-    band = max(1, min(height, 4096 // size)) * size
-    groups = -(-width // (16 // channels))
+    """Tables and scratch of `stretch` for images of one size."""
+    size, groups = width * channels, -(-width // (16 // channels))
     return (
         np.empty(groups, np.int64),
         np.empty(16 * groups, np.uint8),
-        np.empty((2, band), np.uint16),
-        np.empty(size + 32, np.uint8),
-        np.empty((2, band + 32), np.uint8),
-        np.empty((2, band + 32), np.uint16),
-        np.empty(height * size + 32, np.uint16),
-        np.empty((2, height), np.int64),
-        np.empty(32 * height, np.uint16),
+        np.empty((2, size + 16), np.uint16),
+        np.empty((3, height), np.int64),
+        np.empty((3, size + 32), np.uint8),
+        np.empty(height * size + 16, np.uint16),
         np.zeros(2, np.int64),
     )
 
 
 @nb.njit(nogil=True, forceinline=True)
-def _stretch_lines(source, start, pitch, h, w, width, channels, tables):  # type: ignore[no-untyped-def]
-    starts, orders, weights, line, pairs, work, rows, _, _, _ = tables
-    size, band = width * channels, weights.shape[1]
-    left, right = pairs[0], pairs[1]
+def _gather(line, starts, orders, channels, left, right):  # type: ignore[no-untyped-def]
+    """Spread a line's pixels, and their right neighbours, over the outputs."""
     step = up(16 // channels * channels)
-    for top in range(0, h, band // size):
-        end = min(top + band // size, h)
-        for y in range(top, end):
-            first = up(start + y * pitch)
-            copy_bytes(source, first, line, up(0), w * channels)
-            to = up((y - top) * size)
-            for g in range(up(len(starts))):
-                at = up(starts[g])
-                permute16(line, at, orders, up(16) * g, left, to + step * g)
-                permute16(line, at + up(channels), orders, up(16) * g, right, to + step * g)
-        _across(left, right, weights, work[0], rows, up(top * size), (end - top) * size)
+    for g in range(up(len(starts))):
+        at = up(starts[g])
+        permute16(line, at, orders, up(16) * g, left, step * g)
+        permute16(line, at + up(channels), orders, up(16) * g, right, step * g)
 
 
 @nb.njit(nogil=True)
 def stretch(source, start, pitch, h, w, out, to, height, width, channels, tables):  # type: ignore[no-untyped-def]
     """Stretch the h×w window at byte `start` of `source`, lines `pitch` apart, to full size."""
-    starts, orders, weights, _, _, work, rows, neighbours, lanes, have = tables
-    size, band = width * channels, weights.shape[1]
+    starts, orders, weights, neighbours, lines, rows, have = tables
     if have[0] != w:
         _columns(w, width, channels, starts, orders, weights)
         have[0] = w
     if have[1] != h:
-        _lines(h, height, neighbours[0], neighbours[1], lanes)
+        _lines(h, height, neighbours)
         have[1] = h
-    _stretch_lines(source, start, pitch, h, w, width, channels, tables)
-    upper, lower = work[0], work[1]
-    for first in range(0, height, band // size):
-        end = min(first + band // size, height)
-        for y in range(first, end):
-            at, weight = up((y - first) * size), up(64 * y)
-            _weigh_line(rows, up(neighbours[0, y] * size), lanes, weight, upper, at, size)
-            _weigh_line(rows, up(neighbours[1, y] * size), lanes, weight + up(32), lower, at, size)
-        begin = up(to + first * size)
-        for k in range(up((end - first) * size)):
-            out[begin + k] = u8(u16(u16(upper[k] + lower[k]) + u16(2)) >> u16(2))
+    size = width * channels
+    line, left, right = lines[0], lines[1], lines[2]
+    for y in range(h):
+        copy_bytes(source, up(start + y * pitch), line, up(0), w * channels)
+        if channels == 3:
+            _gather(line, starts, orders, 3, left, right)
+        else:
+            _gather(line, starts, orders, channels, left, right)
+        _across(left, right, weights, rows, up(y * size), size)
+    for y in range(height):
+        top, bottom = up(neighbours[0, y] * size), up(neighbours[1, y] * size)
+        _down(rows, top, bottom, neighbours[2, y], out, up(to + y * size), size)
 
 
 @nb.njit(cache=True, nogil=True)
