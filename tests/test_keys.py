@@ -38,7 +38,7 @@ def one_block(c, k):
 @nb.njit
 def many_halves(keys, code, place, out):
     for i in range(len(keys)):
-        fill_halves(keys[i, 0], keys[i, 1], code, place, out[i])
+        fill_halves(keys[i, 0], keys[i, 1], code, place, 0, out.shape[1] // 8, out[i])
 
 
 def halves(keys, count, name="noise", place=0):

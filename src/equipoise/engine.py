@@ -4,6 +4,7 @@ An augmented image is a pure function of its address (source id, technique and p
 a chain, seed, copy, epoch) and of its pixels. Threads, batches and order change nothing.
 """
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -33,9 +34,10 @@ Pixels = NDArray[np.uint8]
 
 Shape = tuple[int, int, int]
 
-# A chunk is what one thread takes at a time; it bounds the scratch memory. Below so many bytes a
-# further thread costs more than it brings.
-_CHUNK_BYTES = 4 << 20
+# A chunk is what one thread takes at a time, through all techniques of a chain: it stays in cache
+# meanwhile, and bounds the scratch memory. For less than so many bytes a further thread costs more
+# than it brings.
+_CHUNK_BYTES = 1 << 20
 _WORKER_BYTES = 256 << 10
 
 
@@ -223,9 +225,12 @@ def _run(
         return _run_list(images, source, prepare, techniques, workers, count)
     shape = _checked(images, techniques)
     result = np.empty((count, *shape), np.uint8) if out is None else _fitting(out, count, images)
-    size = max(1, int(np.prod(shape)))
+    size = math.prod(shape)
     workers = min(workers, 1 + count * size // _WORKER_BYTES)
-    chunk = max(1, min(_CHUNK_BYTES // size, -(-count // workers)))
+    # As many chunks for every worker, and all of one size; larger ones where none can wait.
+    most = _CHUNK_BYTES if workers > 1 else 4 * _CHUNK_BYTES
+    chunks = workers * max(1, -(-count * size // (most * workers)))
+    chunk = max(1, -(-count // chunks))
 
     def work(start: int) -> None:
         rows = slice(start, min(start + chunk, count))

@@ -79,14 +79,17 @@ def _words(keys, code, place, out):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True)
-def fill_halves(k0, k1, code, place, out):  # type: ignore[no-untyped-def]
-    """Fill `out` (8·B uint16) with the pixel stream of one image key; for use inside kernels."""
+def fill_halves(k0, k1, code, place, first, blocks, out):  # type: ignore[no-untyped-def]
+    """Fill `out` with the pixel stream of one image key, block `first` and those after it.
+
+    What blocks `first` … `first + blocks - 1` give goes to 8 runs of `blocks` uint16: with all of
+    an image's blocks, `out` is the stream. For use inside kernels.
+    """
     one = np.uint32(1)
-    blocks = len(out) // 8
     # The lanes of a vector register are successive blocks, and LLVM finds that only when the words
     # go to separate planes of the output and the rounds stand here, not in a call.
     for b in range(blocks):
-        c0, c1, c2, c3 = np.uint32(b), code, place, one
+        c0, c1, c2, c3 = np.uint32(first + b), code, place, one
         a0, a1 = k0, k1
         for _ in range(10):
             p0 = _M0 * np.uint64(c0)
@@ -127,11 +130,11 @@ def image_keys(
     -------
     (N, 2) uint32
     """
-    ids = np.ascontiguousarray(ids).astype(np.uint64)
-    copies, epochs = (
-        np.ascontiguousarray(np.broadcast_to(np.asarray(v), ids.shape)).astype(np.uint32)
-        for v in (copies, epochs)
-    )
+    ids = np.array(ids).astype(np.uint64)
+    each = np.empty((2, len(ids)), np.uint32)
+    for row, numbers in zip(each, (copies, epochs), strict=True):
+        row[...] = np.asarray(numbers).astype(np.uint32)
+    copies, epochs = each
     out = np.empty((len(ids), 2), np.uint32)
     _image_keys(np.uint64(int(seed) % 2**64), ids, copies, epochs, out)
     return out

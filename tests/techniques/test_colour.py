@@ -110,7 +110,7 @@ def test_gamma_is_a_power(images, carried_out):
     steps = np.array([-128, -30, 0, 7, 64, 128])
     exponents = 2 ** (steps / 64)[:, None, None, None]
     expected = np.rint(255 * (images / 255) ** exponents).astype(np.uint8)
-    result = carried_out(look_up, images, steps + 128, _gamma_tables())
+    result = carried_out(look_up, images, steps + 128, *_gamma_tables())
     assert np.array_equal(result, with_alpha(expected, images))
 
 

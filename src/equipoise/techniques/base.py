@@ -139,6 +139,9 @@ class Draws:
 
     def happens(self, probability: ArrayLike) -> NDArray[np.bool_]:
         """Return True with the given probability."""
+        if np.ndim(probability) == 0 and probability == 1:
+            self._taken += 1  # the word is counted, so that the draws that follow stay the same
+            return np.ones(len(self), bool)
         return self._next() < np.asarray(probability) * 2.0**32
 
     def constant(self, value: ArrayLike, dtype: Any) -> NDArray[Any]:

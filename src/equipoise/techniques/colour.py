@@ -11,9 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.techniques.base import Arrays, Draws, Parameter, technique
-from equipoise.techniques.lanes import copy_bytes
+from equipoise.techniques.lanes import (
+    FAST_LOOK_UP,
+    at_least,
+    at_most,
+    bytes_at,
+    copy_bytes,
+    high,
+    look_up32,
+    look_up_steps,
+    put_bytes,
+)
 
-u8, u16, u32, i32, up = np.uint8, np.uint16, np.uint32, np.int32, np.uintp
+u8, u16, i32, up = np.uint8, np.uint16, np.int32, np.uintp
 _ONE, _HALF, _BITS = 1 << 14, i32(1 << 13), i32(14)
 _FULL, _NONE = i32(255), i32(0)
 
@@ -202,14 +212,12 @@ def _from_luma(planes, at, pixels, luma, factor, mixed):  # type: ignore[no-unty
 
     256 on top keeps everything positive, and comes off at the end.
     """
-    base = u16(u16(4 * 256 + 2) - u16(factor >> u16(1)))
-    for p in range(up(pixels)):
-        grey = u16(luma[p])
-        distance = u16(u16(u16(u16(planes[at + p]) + u16(256)) - grey) << u16(7))
-        change = u16(u32(u32(distance) * u32(factor)) >> u32(16))
-        value = u16(u16(u16(u16(grey << u16(2)) + change) + base) >> u16(2))
-        value = u16(u16(max(value, u16(256))) - u16(256))
-        mixed[at + p] = u8(min(value, u16(255)))
+    base = u16(4 * 256 + 2 - (factor >> 1))
+    for p in range(up(0), up(pixels), up(16)):
+        grey = bytes_at(luma, p)
+        change = high((bytes_at(planes, at + p) + 256 - grey) << 7, factor)
+        value = at_least(((grey << 2) + change + base) >> 2, 256) - 256
+        put_bytes(at_most(value, 255), mixed, at + p)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -218,8 +226,8 @@ def scale_about_luma(images, out, factor):  # type: ignore[no-untyped-def]
     n, height, width, channels = images.shape
     pixels = height * width
     source, target = images.reshape(images.size), out.reshape(out.size)
-    planes, mixed = np.empty(3 * pixels, np.uint8), np.empty(3 * pixels, np.uint8)
-    luma = np.empty(pixels, np.uint8)
+    planes, mixed = np.empty((2, 3 * pixels + 16), np.uint8)
+    luma = np.empty(pixels + 16, np.uint8)
     zero, one, two = up(0), up(pixels), up(2 * pixels)
     for i in range(n):
         first = up(i * pixels * channels)
@@ -229,7 +237,7 @@ def scale_about_luma(images, out, factor):  # type: ignore[no-untyped-def]
             _join(luma, zero, zero, zero, pixels, source, target, first, channels)
             continue
         for c in range(3):
-            _from_luma(planes, up(c * pixels), pixels, luma, factor[i], mixed)
+            _from_luma(planes, up(c * pixels), pixels, luma, u16(factor[i]), mixed)
         _join(mixed, zero, one, two, pixels, source, target, first, channels)
 
 
@@ -306,29 +314,37 @@ def hue(draws: Draws, degrees: Any) -> Arrays:
 
 
 @nb.njit(cache=True, nogil=True)
-def look_up(images, out, row, tables):  # type: ignore[no-untyped-def]
-    """Replace each value by its entry in the image's row of `tables` (T, 256)."""
+def look_up(images, out, row, tables, steps):  # type: ignore[no-untyped-def]
+    """Replace each value by its entry in the image's row of `tables` (T, 256).
+
+    `steps` are the same tables in the form that `look_up32` takes.
+    """
     n, height, width, channels = images.shape
     size = height * width * channels
     source, target = images.reshape(images.size), out.reshape(out.size)
     for i in range(n):
-        first = up(i * size)
-        table = tables[row[i]]
-        for k in range(first, first + up(size)):
+        first, table, step = up(i * size), tables[row[i]], steps[row[i]]
+        done = up(0)
+        if FAST_LOOK_UP:
+            done = up(size // 32 * 32)
+            for k in range(first, first + done, up(32)):
+                look_up32(source, k, step, target, k)
+        for k in range(first + done, first + up(size)):
             target[k] = table[source[k]]
         if channels == 4:
             _keep_alpha(source, target, first, size)
 
 
 @cache
-def _gamma_tables() -> NDArray[np.uint8]:
-    """255·(v/255)^(2^(k/64)) for k = -128 … 128."""
+def _gamma_tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """255·(v/255)^(2^(k/64)) for k = -128 … 128, plainly and for `look_up32`."""
     exponents = 2.0 ** (np.arange(-128, 129) / 64)
-    return np.rint(255 * (np.arange(256) / 255) ** exponents[:, None]).astype(np.uint8)
+    tables = np.rint(255 * (np.arange(256) / 255) ** exponents[:, None]).astype(np.uint8)
+    return tables, look_up_steps(tables)
 
 
 def _apply_gamma(images: NDArray[np.uint8], out: NDArray[np.uint8], step: Any) -> None:
-    look_up(images, out, step + 128, _gamma_tables())
+    look_up(images, out, step + 128, *_gamma_tables())
 
 
 @technique(

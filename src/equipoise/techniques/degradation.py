@@ -21,16 +21,33 @@ u8, u16, u32, i16, i32, up = np.uint8, np.uint16, np.uint32, np.int16, np.int32,
 # ------------------------------------------------------------------------- noise
 
 
+# Blocks of the generator at a time, whose draws stay in cache. An image of more blocks is
+# gone through in eight places at once, as the stream's runs lie (see keys).
+_TILE = 2048
+
+
 @nb.njit(nogil=True, forceinline=True)
-def _masks(draws, white, under, channels, keep, light):  # type: ignore[no-untyped-def]
-    """What each byte keeps of the image and what is added, by one draw a pixel."""
-    for p in range(up(len(keep) // channels)):
-        draw = u32(draws[p])
-        k = u8(255) if draw >= under else u8(0)
-        w = u8(255) if draw < white else u8(0)
+def _values(draws, start, count, white, under, values):  # type: ignore[no-untyped-def]
+    """What each pixel becomes by its draw: 255, 0, or 1 where it stays."""
+    for p in range(up(count)):
+        draw = u32(draws[start + p])
+        stays = u8(1) if draw >= under else u8(0)
+        values[p] = u8(stays | (u8(255) if draw < white else u8(0)))
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _spread(values, count, channels, spread):  # type: ignore[no-untyped-def]
+    """Repeat each pixel's value for its channels."""
+    for p in range(up(count)):
         for c in range(up(channels)):
-            keep[p * up(channels) + c] = k
-            light[p * up(channels) + c] = w
+            spread[p * up(channels) + c] = values[p]
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _set_pixels(source, target, first, spread, count, channels):  # type: ignore[no-untyped-def]
+    for k in range(up(count * channels)):
+        value, pixel = spread[k], source[first + k]
+        target[first + k] = pixel if value == u8(1) else value
 
 
 @nb.njit(cache=True, nogil=True)
@@ -38,22 +55,32 @@ def salt_and_pepper(images, out, address, white, black):  # type: ignore[no-unty
     """Set pixels whose draw of sixteen bits is below `white` to 255, then below `black` to 0."""
     n, height, width, channels = images.shape
     pixels = height * width
-    size = pixels * channels
+    blocks = (pixels + 7) // 8
+    tile = min(blocks, _TILE)
     source, target = images.reshape(images.size), out.reshape(out.size)
-    draws = np.empty((pixels + 7) // 8 * 8, np.uint16)
-    keep, light = np.empty(size, np.uint8), np.empty(size, np.uint8)
+    draws, values = np.empty(8 * tile, np.uint16), np.empty(8 * tile, np.uint8)
+    spread = np.empty(8 * tile * channels, np.uint8)
     for i in range(n):
-        fill_halves(address[i, 0], address[i, 1], address[i, 2], address[i, 3], draws)
-        under = u32(white[i] + black[i])
-        if channels == 3:
-            _masks(draws, white[i], under, 3, keep, light)
-        elif channels == 4:
-            _masks(draws, white[i], under, 4, keep, light)
-        else:
-            _masks(draws, white[i], under, 1, keep, light)
-        first = up(i * size)
-        for k in range(up(size)):
-            target[first + k] = u8(u8(source[first + k] & keep[k]) | light[k])
+        a = address[i]
+        over, under = u32(white[i]), u32(white[i] + black[i])
+        for first in range(0, blocks, tile):
+            size = min(tile, blocks - first)
+            fill_halves(a[0], a[1], a[2], a[3], first, size, draws)
+            runs = 1 if size == blocks else 8  # all blocks at once are one run
+            for run in range(runs):
+                at = run * blocks + first
+                count = min(8 * size // runs, pixels - at)
+                if count <= 0:
+                    continue
+                _values(draws, up(run * size), count, over, under, values)
+                if channels == 3:
+                    _spread(values, count, 3, spread)
+                elif channels == 4:
+                    _spread(values, count, 4, spread)
+                else:
+                    _spread(values, count, 1, spread)
+                start = up((i * pixels + at) * channels)
+                _set_pixels(source, target, start, spread, count, channels)
 
 
 def _check_noise(white: float, black: float) -> None:
@@ -80,27 +107,41 @@ def _quantiles() -> NDArray[np.int16]:
     return np.rint([8192 * inverse((j + 0.5) / 4096) for j in range(4096)]).astype(np.int16)
 
 
+@nb.njit(nogil=True, forceinline=True)
+def _add_from(table, draws, start, count, change, source, target, first):  # type: ignore[no-untyped-def]
+    for k in range(up(count)):
+        change[k] = table[draws[start + k] & u16(4095)]
+    for k in range(up(count)):
+        value = i32(i32(source[first + k]) + i32(change[k]))
+        target[first + k] = u8(min(max(value, i32(0)), i32(255)))
+
+
 @nb.njit(cache=True, nogil=True)
 def add_normal(images, out, address, sigma, quantiles):  # type: ignore[no-untyped-def]
     """Add a normal number to every value; `sigma` (N,) int32 in 1/64 grey level."""
-    n, height, width, channels = images.shape
-    size = height * width * channels
+    n = len(images)
     source, target = images.reshape(images.size), out.reshape(out.size)
-    draws = np.empty((size + 7) // 8 * 8, np.uint16)
-    table, change = np.empty(4096, np.int16), np.empty(size, np.int16)
-    scaled = i32(-1)
+    values = images.size // max(n, 1)
+    blocks = (values + 7) // 8
+    tile = min(blocks, _TILE)
+    draws, change = np.empty(8 * tile, np.uint16), np.empty(8 * tile, np.int16)
+    table, scaled = np.empty(4096, np.int16), i32(-1)
     for i in range(n):
+        a = address[i]
         if sigma[i] != scaled:
             scaled = i32(sigma[i])
             for k in range(up(4096)):
                 table[k] = i16(i32(i32(i32(quantiles[k]) * scaled) + i32(1 << 18)) >> i32(19))
-        fill_halves(address[i, 0], address[i, 1], address[i, 2], address[i, 3], draws)
-        first = up(i * size)
-        for k in range(up(size)):
-            change[k] = table[draws[k] & u16(4095)]
-        for k in range(up(size)):
-            value = i32(i32(source[first + k]) + i32(change[k]))
-            target[first + k] = u8(min(max(value, i32(0)), i32(255)))
+        for first in range(0, blocks, tile):
+            size = min(tile, blocks - first)
+            fill_halves(a[0], a[1], a[2], a[3], first, size, draws)
+            runs = 1 if size == blocks else 8
+            for run in range(runs):
+                at = run * blocks + first
+                count = min(8 * size // runs, values - at)
+                if count > 0:
+                    to = up(i * values + at)
+                    _add_from(table, draws, up(run * size), count, change, source, target, to)
 
 
 def _apply_normal(images: Any, out: Any, address: Any, sigma: Any) -> None:
@@ -157,16 +198,22 @@ def sharpen(draws: Draws, amount: Any) -> Arrays:
 
 def recode(images: NDArray[np.uint8], out: NDArray[np.uint8], quality: NDArray[np.int64]) -> None:
     """Write and read each image as JPEG at its quality; 100 leaves it as it is, and alpha too."""
-    colour = images.shape[3] >= 3
-    out[...] = images
+    channels = images.shape[3]
+    flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
     for image, result, q in zip(images, out, quality.tolist(), strict=True):
         if q == 100:
+            result[...] = image
             continue
-        pixels = np.ascontiguousarray(image[:, :, 2::-1]) if colour else image
+        pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if channels >= 3 else image
         code = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, q))[1]
-        read = cv2.imdecode(code, cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE)
+        read = cv2.imdecode(code, flag)
         assert read is not None
-        result[:, :, :3] = read[:, :, ::-1] if colour else read[:, :, None]
+        if channels == 3:
+            cv2.cvtColor(read, cv2.COLOR_BGR2RGB, result)
+        elif channels == 4:
+            result[:, :, :3], result[:, :, 3] = read[:, :, ::-1], image[:, :, 3]
+        else:
+            result[:, :, 0] = read
 
 
 @technique(

@@ -10,6 +10,7 @@ import numpy as np
 
 from equipoise.techniques.lanes import (
     bytes_at,
+    copy8,
     copy_bytes,
     lanes_at,
     put_bytes,
@@ -71,7 +72,8 @@ def _down(source, at, lines, top, end, sums, to, pitch, kernel):  # type: ignore
 
 
 @nb.njit(nogil=True, forceinline=True)
-def _lines_down(source, base, lines, top, end, size, margin, sums, kernel):  # type: ignore[no-untyped-def]
+def _columns_down(source, base, lines, top, end, size, margin, sums, kernel):  # type: ignore[no-untyped-def]
+    """Weigh columns, sixteen at a time from top to bottom: each byte is read once."""
     two, pitch = up(2), up(2 * (size + 2 * margin))
     for x in range(up(0), up(size - 15), up(16)):
         to = two * (up(margin) + x)
@@ -80,6 +82,36 @@ def _lines_down(source, base, lines, top, end, size, margin, sums, kernel):  # t
         x = up(size - 16)
         to = two * (up(margin) + x)
         _down(source, base + x, lines, top, end, sums, to, pitch, kernel)
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _weigh_lines(source, at, sums, to, kernel):  # type: ignore[no-untyped-def]
+    a, b, c, d, e, f, g = at
+    window = (
+        bytes_at(source, a),
+        bytes_at(source, b),
+        bytes_at(source, c),
+        bytes_at(source, d),
+        bytes_at(source, e),
+        bytes_at(source, f),
+        bytes_at(source, g),
+    )
+    put_lanes(_weigh(window, kernel), sums, to)
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _lines_down(source, base, lines, top, end, size, margin, sums, kernel):  # type: ignore[no-untyped-def]
+    """The same line by line: each byte is read anew for each sum, but in the order of memory."""
+    for y in range(top, end):
+        a, b, c, d = lines[y], lines[y + 1], lines[y + 2], lines[y + 3]
+        e, f, g = lines[y + 4], lines[y + 5], lines[y + 6]
+        to = up((y - top) * (size + 2 * margin) + margin)
+        for k in range(up(0), up(size), up(16)):
+            # The last sixteen may overlap those before.
+            x = k if k + up(16) <= up(size) else up(size - 16)
+            i = base + x
+            at = (i + a, i + b, i + c, i + d, i + e, i + f, i + g)
+            _weigh_lines(source, at, sums, up(2) * (to + x), kernel)
 
 
 @nb.njit(nogil=True, forceinline=True)
@@ -108,8 +140,22 @@ def _across7(sums, k, step, target, to, size):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, forceinline=True)
+def _rim3(sums, line, columns, width):  # type: ignore[no-untyped-def]
+    """The same for two pixels of three sums, by eight bytes: the fourth sum is set right after."""
+    two, right = up(2), line + up(3 * width)
+    copy8(sums, two * (line + columns[1]), sums, two * (line - up(6)))
+    for c in range(up(3)):
+        sums[line - up(3) + c] = sums[line + columns[2] + c]
+    copy8(sums, two * (line + columns[width + 3]), sums, two * right)
+    copy8(sums, two * (line + columns[width + 4]), sums, two * (right + up(3)))
+
+
+@nb.njit(nogil=True, forceinline=True)
 def _rim(sums, line, columns, width, channels, reach):  # type: ignore[no-untyped-def]
     """Set the sums left and right of a line to those that they reflect."""
+    if channels == 3 and reach == 2:
+        _rim3(sums, line, columns, width)
+        return
     for j in range(reach):
         left, right = line - up((j + 1) * channels), line + up((width + j) * channels)
         from_left = line + columns[_REACH - 1 - j]
@@ -176,12 +222,14 @@ def _smooth(source, base, target, to, shape, tables, kernel):  # type: ignore[no
     band = len(sums) // (size + 2 * margin)
     for top in range(0, height, band):
         end = min(top + band, height)
-        if kernel == 5:
-            _lines_down(source, base, lines, top, end, size, margin, sums, 5)
+        if kernel == 7:
+            _lines_down(source, base, lines, top, end, size, margin, sums, 7)
         elif kernel == 3:
             _lines_down(source, base, lines, top, end, size, margin, sums, 3)
+        elif size * height > 16384:  # what does not stay in the first cache
+            _lines_down(source, base, lines, top, end, size, margin, sums, 5)
         else:
-            _lines_down(source, base, lines, top, end, size, margin, sums, 7)
+            _columns_down(source, base, lines, top, end, size, margin, sums, 5)
         first, count = to + up(top * size), end - top
         if kernel == 7:
             _lines_across(sums, columns, width, channels, target, first, count, 7)

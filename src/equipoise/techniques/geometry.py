@@ -8,10 +8,17 @@ from numpy.typing import NDArray
 
 from equipoise.errors import require
 from equipoise.techniques.base import Arrays, Draws, Parameter, technique
-from equipoise.techniques.lanes import copy_bytes, reverse16, transpose4
+from equipoise.techniques.lanes import (
+    copy_bytes,
+    prefetch_read,
+    prefetch_write,
+    reverse16,
+    transpose4,
+)
 from equipoise.techniques.resampling import resize_windows, warp
 
 up = np.uintp
+_LONG = up(256)  # bytes of a line from which on it is worth asking for it ahead
 SHARE = Parameter(1.0, 0, 1, "probability", "Share of the images that are changed.", 0, 1)
 
 
@@ -33,28 +40,34 @@ def crop(draws: Draws, scale: Any) -> Arrays:
 
 
 @nb.njit(nogil=True, forceinline=True)
-def _mirror(source, at, target, to, width, channels):  # type: ignore[no-untyped-def]
-    """Write one line with its columns reversed: 16 bytes at a time, the last pixels singly."""
+def _mirror(source, at, target, to, width, channels, last):  # type: ignore[no-untyped-def]
+    """Write one line with its columns reversed, 16 bytes at a time.
+
+    With three channels a sixteenth byte is read and written too. The next line sets it right; the
+    `last` one goes pixel by pixel.
+    """
     count = 16 // channels
-    step, pixel = up(count * channels), up(channels)
-    # Always leaving a pixel for the end keeps the 16 bytes inside the line.
-    groups = up((width - 1) // count)
-    end = at + up(width * channels)
-    for g in range(groups):
+    step, pixel, size = up(count * channels), up(channels), up(width * channels)
+    end = at + size
+    if last or width < count:
+        for x in range(up(width)):
+            for c in range(pixel):
+                target[to + x * pixel + c] = source[end - (x + up(1)) * pixel + c]
+        return
+    for g in range(up(width // count)):
         reverse16(source, end - step * (g + up(1)), target, to + step * g, channels)
-    for x in range(groups * up(count), up(width)):
-        for c in range(pixel):
-            target[to + x * pixel + c] = source[end - (x + up(1)) * pixel + c]
+    if width % count:
+        reverse16(source, at, target, to + size - step, channels)
 
 
 @nb.njit(nogil=True, forceinline=True)
-def _mirror_by(source, at, target, to, width, channels):  # type: ignore[no-untyped-def]
+def _mirror_by(source, at, target, to, width, channels, last):  # type: ignore[no-untyped-def]
     if channels == 3:
-        _mirror(source, at, target, to, width, 3)
+        _mirror(source, at, target, to, width, 3, last)
     elif channels == 1:
-        _mirror(source, at, target, to, width, 1)
+        _mirror(source, at, target, to, width, 1, last)
     else:
-        _mirror(source, at, target, to, width, 4)
+        _mirror(source, at, target, to, width, 4, last)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -62,14 +75,18 @@ def mirror_columns(images, out, chosen):  # type: ignore[no-untyped-def]
     """Reverse the columns of the chosen images."""
     n, height, width, channels = images.shape
     source, target = images.reshape(images.size), out.reshape(out.size)
-    size = up(height * width * channels)
+    size = up(width * channels)
     for i in range(n):
         if not chosen[i]:
-            copy_bytes(source, up(i) * size, target, up(i) * size, size)
+            first, whole = up(i * height) * size, up(height) * size
+            copy_bytes(source, first, target, first, whole)
             continue
         for y in range(height):
             first = up((i * height + y) * width * channels)
-            _mirror_by(source, first, target, first, width, channels)
+            if size >= _LONG:
+                prefetch_read(source, first + up(2) * size, size)
+            last = i == n - 1 and y == height - 1
+            _mirror_by(source, first, target, first, width, channels, last)
 
 
 @technique("geometry", apply=mirror_columns, probability=SHARE)
@@ -85,9 +102,12 @@ def mirror_rows(images, out, chosen):  # type: ignore[no-untyped-def]
     size = up(width * channels)
     source, target = images.reshape(images.size), out.reshape(out.size)
     for i in range(n):
+        # Reading in the order of memory and writing backwards is faster than the reverse.
         for y in range(height):
             row = height - 1 - y if chosen[i] else y
-            to, at = up(i * height + y) * size, up(i * height + row) * size
+            at, to = up(i * height + y) * size, up(i * height + row) * size
+            if size >= _LONG and chosen[i]:
+                prefetch_write(target, to - size, size)
             copy_bytes(source, at, target, to, size)
 
 
@@ -145,7 +165,9 @@ def turn_quarters(images, out, quarters):  # type: ignore[no-untyped-def]
         elif q == 2:
             for y in range(height):
                 at, to = base + up(height - 1 - y) * pitch, base + up(y) * pitch
-                _mirror_by(source, at, target, to, width, channels)
+                # The last line written, and the last line read, must not go too far.
+                last = i == n - 1 and (y == 0 or y == height - 1)
+                _mirror_by(source, at, target, to, width, channels, last)
         elif channels == 3:
             _quarter(source, target, base, height, 3, q == 1)
         elif channels == 1:

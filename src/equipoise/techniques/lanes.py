@@ -15,19 +15,27 @@ from typing import Any
 import numba as nb
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba.core import cgutils, types
+from llvmlite.binding import get_host_cpu_features  # type: ignore[import-untyped]
+from numba.core import cgutils, config, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
+from numpy.typing import NDArray
 
 __all__ = [
+    "FAST_LOOK_UP",
     "at_least",
     "at_most",
     "bilinear",
     "bytes_at",
+    "copy8",
     "copy_bytes",
     "high",
     "lanes_at",
+    "look_up32",
+    "look_up_steps",
     "permute16",
+    "prefetch_read",
+    "prefetch_write",
     "put_bytes",
     "put_lanes",
     "reverse16",
@@ -48,17 +56,17 @@ class _Code:
         self.context, self.builder = context, builder
         self.kinds, self.args = signature.args, list(args)
 
-    def _pointer(self, array: int, offset: Any, to: ir.Type) -> Any:
+    def pointer(self, array: int, offset: Any, to: ir.Type) -> Any:
         proxy = cgutils.create_struct_proxy(self.kinds[array])
         data = proxy(self.context, self.builder, self.args[array]).data
         data = self.builder.bitcast(data, _I8.as_pointer())
         return self.builder.bitcast(self.builder.gep(data, [offset]), to.as_pointer())
 
     def load(self, array: int, offset: int, kind: ir.Type) -> Any:
-        return self.builder.load(self._pointer(array, self.args[offset], kind), align=1)
+        return self.builder.load(self.pointer(array, self.args[offset], kind), align=1)
 
     def store(self, value: Any, array: int, offset: int) -> Any:
-        pointer = self._pointer(array, self.args[offset], value.type)
+        pointer = self.pointer(array, self.args[offset], value.type)
         self.builder.store(value, pointer, align=1)
         return self.context.get_dummy_value()
 
@@ -196,15 +204,48 @@ def at_most(typing: Any, value: Any, number: Any) -> Any:
     return _lanes(_lanes, number), _call("umin")
 
 
-@_intrinsic
-def copy16(typing: Any, source: Any, at: Any, target: Any, to: Any) -> Any:
-    """Copy 16 bytes."""
+def _copy(kind: ir.Type) -> Any:
+    def copy(typing: Any, source: Any, at: Any, target: Any, to: Any) -> Any:
+        def build(*parts: Any) -> Any:
+            code = _Code(*parts)
+            return code.store(code.load(0, 1, kind), 2, 3)
+
+        return types.void(source, types.uintp, target, types.uintp), build
+
+    return _intrinsic(copy)
+
+
+copy8, copy16 = _copy(_8x8), _copy(_16x8)
+
+
+@_intrinsic(prefer_literal=True)
+def _prefetch(typing: Any, source: Any, at: Any, write: Any) -> Any:
+    """Ask for the cache line of a byte; it need not exist."""
 
     def build(*parts: Any) -> Any:
         code = _Code(*parts)
-        return code.store(code.load(0, 1, _16x8), 2, 3)
+        pointer = code.pointer(0, code.args[1], _I8)
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, _I32, _I32, _I32])
+        function = cgutils.get_or_insert_function(code.builder.module, kind, "llvm.prefetch.p0")
+        use, keep, data = (ir.Constant(_I32, number) for number in (write.literal_value, 3, 1))
+        code.builder.call(function, [pointer, use, keep, data])
+        return code.context.get_dummy_value()
 
-    return types.void(source, types.uintp, target, types.uintp), build
+    return types.void(source, types.uintp, write), build
+
+
+@nb.njit(nogil=True, forceinline=True)
+def prefetch_read(source, at, size):  # type: ignore[no-untyped-def]
+    """Ask for bytes in an order that the processor does not foresee, such as backwards."""
+    for k in range(np.uintp(0), np.uintp(size), np.uintp(64)):
+        _prefetch(source, at + k, 0)
+
+
+@nb.njit(nogil=True, forceinline=True)
+def prefetch_write(target, to, size):  # type: ignore[no-untyped-def]
+    """The same for bytes that will be written."""
+    for k in range(np.uintp(0), np.uintp(size), np.uintp(64)):
+        _prefetch(target, to + k, 1)
 
 
 @_intrinsic(prefer_literal=True)
@@ -277,6 +318,51 @@ def permute16(
     return types.void(source, types.uintp, orders, types.uintp, target, types.uintp), build
 
 
+# 256 entries by register shuffles: only where those give 0 for a negative place, as AVX2's do.
+FAST_LOOK_UP = bool(get_host_cpu_features().get("avx2")) and not getattr(config, "CPU_NAME", None)
+
+
+def look_up_steps(tables: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return tables (T, 256) in the form that `look_up32` takes.
+
+    A value's upper four bits say how many sixteenths of a half table it goes through; what they
+    add by exclusive or is the difference to the sixteenth before, so that the last one remains.
+    """
+    halves = tables.reshape(len(tables), 2, 8, 16)
+    steps = halves.copy()
+    steps[:, :, 1:] ^= halves[:, :, :-1]
+    return steps.reshape(len(tables), 256)
+
+
+@_intrinsic
+def look_up32(typing: Any, source: Any, at: Any, steps: Any, target: Any, to: Any) -> Any:
+    """Write the entries of 32 values in a table of `look_up_steps`, (256,) uint8."""
+
+    def build(*parts: Any) -> Any:
+        code = _Code(*parts)
+        builder, wide = code.builder, ir.VectorType(_I8, 32)
+
+        def filled(byte: int) -> ir.Constant:
+            return ir.Constant(wide, [byte] * 32)
+
+        def call(name: str, *values: Any) -> Any:
+            kind = ir.FunctionType(wide, [wide, wide])
+            return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
+
+        values, result = code.load(0, 1, wide), filled(0)
+        for half, flip in enumerate((0, 128)):
+            # A place below 0, in the other half or used up, adds nothing.
+            place = builder.xor(values, filled(flip))
+            for step in range(8):
+                code.args[1] = ir.Constant(ir.IntType(64), 16 * (8 * half + step))
+                table = code.shuffle(code.load(2, 1, _16x8), [*range(16), *range(16)])
+                result = builder.xor(result, call("llvm.x86.avx2.pshuf.b", table, place))
+                place = call("llvm.ssub.sat.v32i8", place, filled(16))
+        return code.store(result, 3, 4)
+
+    return types.void(source, types.uintp, steps, target, types.uintp), build
+
+
 @_intrinsic(prefer_literal=True)
 def bilinear(
     typing: Any, source: Any, top: Any, bottom: Any, weights: Any, first: Any, target: Any,
@@ -315,12 +401,13 @@ def copy_bytes(source, at, target, to, size):  # type: ignore[no-untyped-def]
     """Copy a run of bytes.
 
     Numba's own assignment of arrays takes seconds to compile, and a plain loop becomes a call of
-    the library's memcpy, which is slow for the short lines of small images.
+    the library's memcpy, which is slow for the lines of small images.
     """
-    k, end = np.uintp(0), np.uintp(size)
-    if end < np.uintp(256):
-        while k + np.uintp(16) <= end:
+    end = np.uintp(size)
+    if np.uintp(16) <= end < np.uintp(1024):
+        for k in range(np.uintp(0), end - np.uintp(15), np.uintp(16)):
             copy16(source, at + k, target, to + k)
-            k += np.uintp(16)
-    for rest in range(k, end):
-        target[to + rest] = source[at + rest]
+        copy16(source, at + end - np.uintp(16), target, to + end - np.uintp(16))
+    else:
+        for k in range(end):
+            target[to + k] = source[at + k]

@@ -391,11 +391,13 @@ def warp(images, out, matrices):  # type: ignore[no-untyped-def]
         np.empty(width * channels + 8, np.uint8),
     )
     source, target = images.reshape(images.size), out.reshape(out.size)
-    size = height * width * channels
-    for i in range(n - 1):
-        _warp_one(source, up(i * size), i * size, matrices[i], target, images.shape[1:], scratch)
-    # `bilinear` reads a few bytes past a pixel: past the last image that needs a copy with a rim.
-    last = np.empty(size + 8, np.uint8)
-    copy_bytes(source, up((n - 1) * size), last, up(0), size)
-    to = (n - 1) * size
-    _warp_one(last, up(0), to, matrices[n - 1], target, images.shape[1:], scratch)
+    size, shape = height * width * channels, (height, width, channels)
+    copy = np.empty(size + 8, np.uint8)
+    for i in range(n):
+        to = i * size
+        if to + size + 8 <= images.size:
+            _warp_one(source, up(to), to, matrices[i], target, shape, scratch)
+        else:
+            # `bilinear` reads a few bytes past a pixel: at the end of the array from a copy.
+            copy_bytes(source, up(to), copy, up(0), size)
+            _warp_one(copy, up(0), to, matrices[i], target, shape, scratch)

@@ -16,9 +16,6 @@ Rows = NDArray[np.intp]
 Keys = NDArray[np.uint32]
 Shape = tuple[int, int, int]
 
-# What a chain keeps in the second cache between its steps.
-_BLOCK_BYTES = 128 << 10
-
 
 def check_shape(technique: Technique, shape: Shape) -> None:
     """Raise `InputError` where a technique cannot work on images of this shape."""
@@ -107,18 +104,14 @@ def choose(
 
 
 def in_turn(steps: Sequence[Step]) -> Step:
-    """Return the step that runs several one after the other, block by block while in cache."""
+    """Return the step that runs several one after the other on a block, which stays in cache."""
 
     def step(images: Pixels, out: Pixels, start: int, stop: int) -> None:
-        block = max(1, _BLOCK_BYTES // images[0].size)
-        spare = np.empty((min(block, stop - start), *images.shape[1:]), np.uint8)
-        for first in range(0, stop - start, block):
-            last = min(first + block, stop - start)
-            source, pair = images[first:last], (out[first:last], spare[: last - first])
-            for k, inner in enumerate(steps):
-                target = pair[(len(steps) - 1 - k) % 2]
-                inner(source, target, start + first, start + last)
-                source = target
+        pair = out, np.empty_like(out)
+        for k, inner in enumerate(steps):
+            target = pair[(len(steps) - 1 - k) % 2]  # the last one writes to `out`
+            inner(images, target, start, stop)
+            images = target
 
     return step
 
