@@ -66,6 +66,39 @@ PREAMBLES = {
 HEAD = ("| parameter | default | range | unit | magnitude 0 → 1 | |", "|---|---|---|---|---|---|")
 
 END = """\
+## The random numbers
+
+What an image becomes depends on its address and its pixels alone: its id, the seed, which copy and
+which epoch it is, and a technique's name, parameters and place in a chain. Batches, threads, order,
+processes and global generators change no byte.
+
+The draws come from Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw
+("Parallel random numbers: as easy as 1, 2, 3", SC 2011): a function from four counter words and two
+key words, 32 bits each, to four words.
+
+1. The image's key is the first two words of the counter (lower half of the id, upper half, copy,
+   epoch) under the key (lower half of the seed, upper half).
+2. A technique draws its parameters, in the order in which its code asks for them, from the words of
+   the counters (n, code, place, 0), n = 0, 1, …, under the image's key. The code is the CRC-32 of
+   the technique's name; the place is 0 for a technique alone, and in a chain 1, 2, …
+3. What is drawn for each pixel comes from the counters (n, code, place, 1), n = 0 … B - 1, whose
+   words are cut into halves: number (2j + h)·B + n is the lower (h = 0) or upper (h = 1) half of
+   word j of block n. B is an eighth of the numbers needed, rounded up.
+
+```python
+from equipoise.keys import image_keys, words
+
+key = image_keys(seed=1, ids=[2], copies=3, epochs=4)
+assert key.tolist() == [[3331222140, 2648152920]]
+assert words(key, "noise", 2, place=0).tolist() == [[2968567355, 2440523060]]
+assert words(key, "noise", 2, place=1).tolist() == [[2481035339, 2376898525]]
+```
+
+**What may change between versions.** Whenever any address gives other bytes than before, the
+engine's version goes up; it stands in every manifest, and a manifest of another version is refused
+instead of giving other images. Within one version the bytes are the same on every machine, but for
+`jpeg`, which runs OpenCV's codec and may change with OpenCV, and for callables of your own.
+
 ## Adding a technique
 
 One function in one of the families' files, and nothing else: a *draw* step that turns addresses

@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from imblearn.over_sampling import RandomOverSampler
+from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.pipeline import make_pipeline
 from imblearn.utils import estimator_checks as checks
 from sklearn.base import clone
@@ -57,12 +58,39 @@ def test_parameters_are_validated(techniques):
     checks.check_dataframe_column_names_consistency("", sampler(techniques=()))
 
 
-# The same checks with images. Left out, because what they feed cannot be an image:
-# - check_samplers_sparse, check_samplers_pandas_sparse: images are dense (refused, see below);
-# - check_samplers_string: text (refused, see below);
-# - check_samplers_nan: NaN (refused, see below);
-# - check_sampler_get_feature_names_out and its pandas twin: names belong to the columns of rows.
-#   They run on rows above; `test_rows_of_pixels_in_a_frame` covers images in a frame.
+def test_it_is_an_oversampler():
+    assert issubclass(eq.AugmentationOverSampler, BaseOverSampler)
+
+
+# The same checks with images of four dimensions: a test `test_images_…` each. Not with these:
+DATA_THAT_IS_NO_IMAGE = {
+    "check_samplers_sparse": "images are dense; sparse rows are refused, see below",
+    "check_samplers_pandas": "a frame has two dimensions; see test_rows_of_pixels_in_a_frame",
+    "check_samplers_pandas_sparse": "both of these",
+    "check_samplers_string": "text has no brightness; refused, see below",
+    "check_samplers_nan": "NaN is no whole number from 0 to 255; refused, see below",
+    "check_sampler_get_feature_names_out": "names belong to the columns of rows",
+    "check_sampler_get_feature_names_out_pandas": "the same",
+}
+WITH_IMAGES = {
+    "check_target_type": "test_images_target_type",
+    "check_samplers_one_label": "test_images_one_label",
+    "check_samplers_fit": "test_images_fit",
+    "check_samplers_fit_resample": "test_images_fit_resample",
+    "check_samplers_sampling_strategy_fit_resample": "test_images_sampling_strategy",
+    "check_samplers_list": "test_images_list",
+    "check_samplers_multiclass_ova": "test_images_one_vs_all",
+    "check_samplers_preserve_dtype": "test_images_preserve_dtype",
+    "check_samplers_sample_indices": "test_images_sample_indices",
+    "check_samplers_2d_target": "test_images_2d_target",
+}
+
+
+def test_every_check_has_its_copy_with_images_or_a_reason():
+    names = {check.func.__name__ for _, check in ON_ROWS}
+    assert names == WITH_IMAGES.keys() | DATA_THAT_IS_NO_IMAGE.keys()
+    assert not WITH_IMAGES.keys() & DATA_THAT_IS_NO_IMAGE.keys()
+    assert all(test in globals() for test in WITH_IMAGES.values())
 
 
 @pytest.fixture(scope="module")
@@ -299,6 +327,50 @@ def test_wrong_input_is_a_value_error(digits, change, complaint):
     X = change.pop("X", lambda X: X)(X)
     with pytest.raises(ValueError, match=complaint):
         sampler(**change).fit_resample(X, y)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sampling_strategy": {7: 90}},
+        {"sampling_strategy": {1: 3}},
+        {"sampling_strategy": {1: -3}},
+        {"sampling_strategy": lambda y: {9: 1}},
+        {"sampling_strategy": 0.5},
+        {"sampling_strategy": -1.0},
+        {"sampling_strategy": "some"},
+        {"sampling_strategy": [1]},
+        {"random_state": "x"},
+        {"random_state": -1},
+        {"X": lambda X: X[:0], "y": lambda y: y[:0]},
+        {"X": lambda X: X.ravel()[: len(X)]},
+        {"X": lambda X: [[1, 2], [3]], "y": lambda y: [0, 1]},
+        {"X": lambda X: 3},
+        {"X": lambda X: None},
+        {"X": lambda X: "images"},
+        {"y": lambda y: np.zeros(len(y), int)},
+        {"y": lambda y: np.linspace(0, 1, len(y))},
+        {"y": lambda y: np.where(y > 1, np.nan, y)},
+        {"y": lambda y: np.stack([y, y], axis=1)},
+        {"y": lambda y: np.stack([y > 0, y > 1, y > 0], axis=1).astype(int)},
+        {"y": lambda y: None},
+    ],
+)
+@pytest.mark.parametrize("flat", [False, True])
+def test_wrong_input_gets_the_error_of_random_oversampling(digits, change, flat):
+    change = {"X": lambda X: X, "y": lambda y: y, **change}
+    y = change.pop("y")(digits[1])
+    X = change.pop("X")(digits[0])
+
+    def kind(made, X):
+        with pytest.raises((ValueError, TypeError)) as caught:
+            made.fit_resample(X, y)
+        return type(caught.value)
+
+    rows = X.reshape(len(X), 64) if isinstance(X, np.ndarray) and X.ndim == 4 else X
+    made = sampler(**change, image_shape=(8, 8) if flat else None)
+    random = RandomOverSampler(**{"random_state": 0, **change})
+    assert kind(made, rows if flat else X) is kind(random, rows)
 
 
 def test_sparse_images_are_refused(digits):

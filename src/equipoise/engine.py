@@ -34,9 +34,8 @@ Pixels = NDArray[np.uint8]
 
 Shape = tuple[int, int, int]
 
-# A chunk is what one thread takes at a time, through all techniques of a chain: it stays in cache
-# meanwhile, and bounds the scratch memory. For less than so many bytes a further thread costs more
-# than it brings.
+# A chunk is what one thread takes at a time; it bounds the scratch memory. For less than so many
+# bytes a further thread costs more than it brings.
 _CHUNK_BYTES = 1 << 20
 _WORKER_BYTES = 256 << 10
 

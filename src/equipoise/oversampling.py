@@ -8,7 +8,7 @@ from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_target_type
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing, check_array, check_consistent_length, check_random_state
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import _num_samples, validate_data
 
 from equipoise.engine import carry_out
 from equipoise.planning import Plan, share_out
@@ -93,6 +93,7 @@ class AugmentationOverSampler(BaseOverSampler):
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
         frame = hasattr(X, "iloc")
         if not frame:
+            _num_samples(X)  # a TypeError for what has none, as everywhere in imbalanced-learn
             sparse = False if self.techniques else ["csr", "csc"]
             X = check_array(
                 X, dtype=None, accept_sparse=sparse, allow_nd=True, ensure_all_finite=False

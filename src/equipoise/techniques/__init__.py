@@ -11,7 +11,16 @@ from equipoise.errors import InputError, unknown
 from equipoise.techniques import colour, degradation, geometry, occlusion, policies
 from equipoise.techniques.base import CATALOGUE, Definition, Parameter, Technique
 
-__all__ = ["CATALOGUE", "FAMILIES", "Definition", "Parameter", "Technique", "register", "resolve"]
+__all__ = [
+    "CATALOGUE",
+    "FAMILIES",
+    "Definition",
+    "Parameter",
+    "Technique",
+    "register",
+    "registered",
+    "resolve",
+]
 
 # Importing a family enters its techniques into the catalogue.
 FAMILIES = {
@@ -34,6 +43,16 @@ def register(name: str, function: Callable[..., Any]) -> Technique:
         raise InputError(f"{name!r} is a technique of the catalogue; choose another name.")
     _REGISTERED[name] = function
     return resolve(name)
+
+
+def registered(techniques: Iterable[Technique]) -> dict[str, Callable[..., Any]]:
+    """Return the callables that techniques and their parts have by a registered name."""
+    found: dict[str, Callable[..., Any]] = {}
+    for technique in techniques:
+        if technique.function is not None and technique.name in _REGISTERED:
+            found[technique.name] = technique.function
+        found |= registered(technique.parts)
+    return found
 
 
 def resolve(spec: object) -> Technique:

@@ -13,6 +13,7 @@ from equipoise.errors import require
 from equipoise.keys import fill_halves
 from equipoise.techniques.base import Arrays, Draws, Parameter, technique
 from equipoise.techniques.filtering import gaussian, motion, sharpen_gaussian
+from equipoise.techniques.lanes import copy_bytes
 from equipoise.techniques.resampling import shrink_and_stretch
 
 u8, u16, u32, i16, i32, up = np.uint8, np.uint16, np.uint32, np.int16, np.int32, np.uintp
@@ -28,11 +29,14 @@ _TILE = 2048
 
 @nb.njit(nogil=True, forceinline=True)
 def _values(draws, start, count, white, under, values):  # type: ignore[no-untyped-def]
-    """What each pixel becomes by its draw: 255, 0, or 1 where it stays."""
+    """What each pixel becomes by its draw: 255, 0, or 1 where it stays; `under` is 1 at least."""
+    # The last draw that turns a pixel, as 65536 has no place in the 16 bits that are compared.
+    last_white, last = u16(white - u32(1)), u16(under - u32(1))
+    light = u8(255) if white > u32(0) else u8(0)
     for p in range(up(count)):
-        draw = u32(draws[start + p])
-        stays = u8(1) if draw >= under else u8(0)
-        values[p] = u8(stays | (u8(255) if draw < white else u8(0)))
+        draw = u16(draws[start + p])
+        stays = u8(0) if draw <= last else u8(1)
+        values[p] = u8(stays | u8(light & (u8(255) if draw <= last_white else u8(0))))
 
 
 @nb.njit(nogil=True, forceinline=True)
@@ -54,7 +58,7 @@ def _set_pixels(source, target, first, spread, count, channels):  # type: ignore
 def salt_and_pepper(images, out, address, white, black):  # type: ignore[no-untyped-def]
     """Set pixels whose draw of sixteen bits is below `white` to 255, then below `black` to 0."""
     n, height, width, channels = images.shape
-    pixels = height * width
+    pixels, size = height * width, height * width * channels
     blocks = (pixels + 7) // 8
     tile = min(blocks, _TILE)
     source, target = images.reshape(images.size), out.reshape(out.size)
@@ -63,16 +67,19 @@ def salt_and_pepper(images, out, address, white, black):  # type: ignore[no-unty
     for i in range(n):
         a = address[i]
         over, under = u32(white[i]), u32(white[i] + black[i])
+        if under == u32(0):
+            copy_bytes(source, up(i * size), target, up(i * size), size)
+            continue
         for first in range(0, blocks, tile):
-            size = min(tile, blocks - first)
-            fill_halves(a[0], a[1], a[2], a[3], first, size, draws)
-            runs = 1 if size == blocks else 8  # all blocks at once are one run
+            some = min(tile, blocks - first)
+            fill_halves(a[0], a[1], a[2], a[3], first, some, draws)
+            runs = 1 if some == blocks else 8  # all blocks at once are one run
             for run in range(runs):
                 at = run * blocks + first
-                count = min(8 * size // runs, pixels - at)
+                count = min(8 * some // runs, pixels - at)
                 if count <= 0:
                     continue
-                _values(draws, up(run * size), count, over, under, values)
+                _values(draws, up(run * some), count, over, under, values)
                 if channels == 3:
                     _spread(values, count, 3, spread)
                 elif channels == 4:

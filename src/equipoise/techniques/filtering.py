@@ -1,7 +1,7 @@
 """Filters: Gaussian windows, sharpening, motion. Borders are reflected about the border pixels.
 
 A window is the product of a column and a row of weights. The lines are taken in bands that stay in
-the first cache: columns first, sixteen side by side, into 16-bit sums with a reflected rim on both
+the first cache: columns first, many side by side, into 16-bit sums with a reflected rim on both
 sides; then rows, from the sums.
 """
 
@@ -13,6 +13,8 @@ from equipoise.techniques.lanes import (
     copy8,
     copy_bytes,
     lanes_at,
+    prefetch_read,
+    put_both,
     put_bytes,
     put_lanes,
 )
@@ -56,32 +58,49 @@ def _weigh(window, kernel):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, forceinline=True)
-def _down(source, at, lines, top, end, sums, to, pitch, kernel):  # type: ignore[no-untyped-def]
-    """Weigh sixteen columns of the lines from `top` to `end`."""
-    a = bytes_at(source, at + lines[top])
-    b = bytes_at(source, at + lines[top + 1])
-    c = bytes_at(source, at + lines[top + 2])
-    d = bytes_at(source, at + lines[top + 3])
-    e = bytes_at(source, at + lines[top + 4])
-    f = bytes_at(source, at + lines[top + 5])
-    for y in range(top, end):
-        g = bytes_at(source, at + lines[y + 6])
-        put_lanes(_weigh((a, b, c, d, e, f, g), kernel), sums, to)
-        to += pitch
-        a, b, c, d, e, f = b, c, d, e, f, g
+def _begun(source, at, lines, top):  # type: ignore[no-untyped-def]
+    """The sums of `_next` after the four lines before the last one of the line `top`."""
+    a, b = bytes_at(source, at + lines[top + 1]), bytes_at(source, at + lines[top + 2])
+    c, d = bytes_at(source, at + lines[top + 3]), bytes_at(source, at + lines[top + 4])
+    return d, c + d, b + (c << 1) + d, a + (b + c) * 3 + d
 
 
 @nb.njit(nogil=True, forceinline=True)
-def _columns_down(source, base, lines, top, end, size, margin, sums, kernel):  # type: ignore[no-untyped-def]
-    """Weigh columns, sixteen at a time from top to bottom: each byte is read once."""
+def _next(state, row):  # type: ignore[no-untyped-def]
+    """Add a line to sums of 1, 2, 3 and 4 lines, and to one of five by 1 4 6 4 1.
+
+    The weights are those of adding up neighbours four times, so four additions do.
+    """
+    one, two, three, four = state
+    pair = one + row
+    triple = two + pair
+    quadruple = three + triple
+    return (row, pair, triple, quadruple), four + quadruple
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _down(source, at, lines, top, end, sums, to, pitch):  # type: ignore[no-untyped-def]
+    """Weigh thirty-two columns of the lines from `top` to `end` by 1 4 6 4 1."""
+    right = at + up(16)
+    state, state_right = _begun(source, at, lines, top), _begun(source, right, lines, top)
+    for y in range(top, end):
+        line = lines[y + 5]
+        state, total = _next(state, bytes_at(source, at + line))
+        put_lanes(total, sums, to)
+        state_right, total = _next(state_right, bytes_at(source, right + line))
+        put_lanes(total, sums, to + up(32))
+        to += pitch
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _columns_down(source, base, lines, top, end, size, margin, sums):  # type: ignore[no-untyped-def]
+    """Weigh columns by 1 4 6 4 1 from top to bottom: each byte is read once."""
     two, pitch = up(2), up(2 * (size + 2 * margin))
-    for x in range(up(0), up(size - 15), up(16)):
-        to = two * (up(margin) + x)
-        _down(source, base + x, lines, top, end, sums, to, pitch, kernel)
-    if size % 16:
-        x = up(size - 16)
-        to = two * (up(margin) + x)
-        _down(source, base + x, lines, top, end, sums, to, pitch, kernel)
+    for x in range(up(0), up(size - 31), up(32)):
+        _down(source, base + x, lines, top, end, sums, two * (up(margin) + x), pitch)
+    if size % 32:  # the last ones overlap those before
+        x = up(size - 32)
+        _down(source, base + x, lines, top, end, sums, two * (up(margin) + x), pitch)
 
 
 @nb.njit(nogil=True, forceinline=True)
@@ -115,16 +134,27 @@ def _lines_down(source, base, lines, top, end, size, margin, sums, kernel):  # t
 
 
 @nb.njit(nogil=True, forceinline=True)
-def _across(sums, at, step, target, to, kernel):  # type: ignore[no-untyped-def]
+def _across(sums, at, step, kernel):  # type: ignore[no-untyped-def]
     """Weigh sixteen sums with their neighbours, `step` bytes apart, down to bytes."""
     d = lanes_at(sums, at)
     c, e = lanes_at(sums, at - step), lanes_at(sums, at + step)
     b, f = lanes_at(sums, at - step - step), lanes_at(sums, at + step + step)
     total = _weigh((d, b, c, d, e, f, d), kernel)
-    if kernel == 3:
-        put_bytes((total + 8) >> 4, target, to)
-    else:
-        put_bytes((total + 128) >> 8, target, to)
+    return (total + 8) >> 4 if kernel == 3 else (total + 128) >> 8
+
+
+@nb.njit(nogil=True, forceinline=True)
+def _line_across(sums, line, step, target, to, size, kernel):  # type: ignore[no-untyped-def]
+    two, half = up(2), up(16)
+    for x in range(up(0), up(size - 31), up(32)):
+        left = _across(sums, two * (line + x), step, kernel)
+        right = _across(sums, two * (line + x + half), step, kernel)
+        put_both(left, right, target, to + x)
+    if size % 32:
+        x = min(up(size // 32 * 32), up(size - 16))
+        put_bytes(_across(sums, two * (line + x), step, kernel), target, to + x)
+        x = up(size - 16)
+        put_bytes(_across(sums, two * (line + x), step, kernel), target, to + x)
 
 
 @nb.njit(nogil=True, forceinline=True)
@@ -166,22 +196,20 @@ def _rim(sums, line, columns, width, channels, reach):  # type: ignore[no-untype
 
 
 @nb.njit(nogil=True, forceinline=True)
-def _lines_across(sums, columns, width, channels, target, to, count, kernel):  # type: ignore[no-untyped-def]
+def _lines_across(source, ahead, sums, columns, width, channels, target, to, count, kernel):  # type: ignore[no-untyped-def]
+    """Weigh `count` lines of sums; meanwhile the lines at `ahead`, next in turn, are asked for."""
     size, margin = width * channels, _REACH * channels
-    pitch, two, step = up(size + 2 * margin), up(2), up(2 * channels)
+    pitch, step = up(size + 2 * margin), up(2 * channels)
     # All rims first: reading what was just written in smaller pieces would stall.
     for y in range(up(count)):
         _rim(sums, y * pitch + up(margin), columns, width, channels, kernel // 2)
     for y in range(up(count)):
         line, first = y * pitch + up(margin), to + y * up(size)
+        prefetch_read(source, ahead + y * up(size), size)
         if kernel == 7:
             _across7(sums, line, up(channels), target, first, size)
-            continue
-        for x in range(up(0), up(size - 15), up(16)):
-            _across(sums, two * (line + x), step, target, first + x, kernel)
-        if size % 16:
-            x = up(size - 16)
-            _across(sums, two * (line + x), step, target, first + x, kernel)
+        else:
+            _line_across(sums, line, step, target, first, size, kernel)
 
 
 @nb.njit(nogil=True)
@@ -226,19 +254,19 @@ def _smooth(source, base, target, to, shape, tables, kernel):  # type: ignore[no
             _lines_down(source, base, lines, top, end, size, margin, sums, 7)
         elif kernel == 3:
             _lines_down(source, base, lines, top, end, size, margin, sums, 3)
-        elif size * height > 16384:  # what does not stay in the first cache
+        elif size < 32:
             _lines_down(source, base, lines, top, end, size, margin, sums, 5)
         else:
-            _columns_down(source, base, lines, top, end, size, margin, sums, 5)
-        first, count = to + up(top * size), end - top
+            _columns_down(source, base, lines, top, end, size, margin, sums)
+        first, count, ahead = to + up(top * size), end - top, base + up((end + 2) * size)
         if kernel == 7:
-            _lines_across(sums, columns, width, channels, target, first, count, 7)
+            _lines_across(source, ahead, sums, columns, width, channels, target, first, count, 7)
         elif kernel == 3:
-            _lines_across(sums, columns, width, channels, target, first, count, 3)
+            _lines_across(source, ahead, sums, columns, width, channels, target, first, count, 3)
         elif channels == 3:
-            _lines_across(sums, columns, width, 3, target, first, count, 5)
+            _lines_across(source, ahead, sums, columns, width, 3, target, first, count, 5)
         else:
-            _lines_across(sums, columns, width, channels, target, first, count, 5)
+            _lines_across(source, ahead, sums, columns, width, channels, target, first, count, 5)
 
 
 @nb.njit(cache=True, nogil=True)

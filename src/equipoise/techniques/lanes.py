@@ -36,6 +36,7 @@ __all__ = [
     "permute16",
     "prefetch_read",
     "prefetch_write",
+    "put_both",
     "put_bytes",
     "put_lanes",
     "reverse16",
@@ -157,6 +158,18 @@ def put_bytes(typing: Any, value: Any, target: Any, to: Any) -> Any:
         return code.store(code.builder.trunc(code.args[0], _16x8), 1, 2)
 
     return types.void(_lanes, target, types.uintp), build
+
+
+@_intrinsic
+def put_both(typing: Any, value: Any, more: Any, target: Any, to: Any) -> Any:
+    """Write the lower bytes of lanes and of the lanes after them, 32 bytes."""
+
+    def build(*parts: Any) -> Any:
+        code = _Code(*parts)
+        both = code.shuffle(code.args[0], list(range(32)), code.args[1])
+        return code.store(code.builder.trunc(both, ir.VectorType(_I8, 32)), 2, 3)
+
+    return types.void(_lanes, _lanes, target, types.uintp), build
 
 
 @_intrinsic

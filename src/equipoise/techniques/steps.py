@@ -16,6 +16,10 @@ Rows = NDArray[np.intp]
 Keys = NDArray[np.uint32]
 Shape = tuple[int, int, int]
 
+# What a chain takes through all its steps at a time. Smaller blocks would stay in the second cache,
+# but calling the kernels so often costs more than that brings.
+_BLOCK_BYTES = 1 << 20
+
 
 def check_shape(technique: Technique, shape: Shape) -> None:
     """Raise `InputError` where a technique cannot work on images of this shape."""
@@ -104,14 +108,19 @@ def choose(
 
 
 def in_turn(steps: Sequence[Step]) -> Step:
-    """Return the step that runs several one after the other on a block, which stays in cache."""
+    """Return the step that runs several one after the other, block by block while in cache."""
 
     def step(images: Pixels, out: Pixels, start: int, stop: int) -> None:
-        pair = out, np.empty_like(out)
-        for k, inner in enumerate(steps):
-            target = pair[(len(steps) - 1 - k) % 2]  # the last one writes to `out`
-            inner(images, target, start, stop)
-            images = target
+        count = stop - start
+        block = min(count, max(1, _BLOCK_BYTES // images[0].size))
+        spare = np.empty((block, *images.shape[1:]), np.uint8)
+        for first in range(0, count, block):
+            last = min(first + block, count)
+            source, pair = images[first:last], (out[first:last], spare[: last - first])
+            for k, inner in enumerate(steps):
+                target = pair[(len(steps) - 1 - k) % 2]  # the last one writes to `out`
+                inner(source, target, start + first, start + last)
+                source = target
 
     return step
 
