@@ -1,5 +1,11 @@
-import pytest
+import copy
 
+import numpy as np
+import pytest
+from joblib import Parallel, delayed
+
+from equipoise import techniques
+from equipoise.engine import augment
 from equipoise.errors import InputError
 from equipoise.recipes import NAMED, SUMMARIES, Recipe, get_recipe, load_recipes
 
@@ -108,3 +114,17 @@ def test_names_are_unique_and_known(tmp_path):
         load_recipes(["none", Recipe(name="none", loss="weighted")])
     with pytest.raises(InputError, match="No recipe was given"):
         load_recipes([])
+
+
+def test_registered_techniques_go_with_a_recipe_to_other_processes(monkeypatch, patches):
+    monkeypatch.setattr(techniques, "_REGISTERED", {})
+    techniques.register("darker", lambda image, rng: image // 2)
+    nested = {"chain": {"techniques": ["flip", "darker"]}}
+    recipe = Recipe(name="mine", strategy="auto", techniques=["darker", nested])
+    there = Parallel(n_jobs=2)(delayed(Recipe.resolved)(recipe) for _ in range(2))
+    images = patches(3, 8, 8)
+    for found in there:
+        assert [technique.name for technique in found] == ["darker", "chain"]
+        for one, half in zip(found, (images // 2, images[:, :, ::-1] // 2), strict=True):
+            assert np.array_equal(augment(images, one, seed=0, ids=range(3)), half)
+    assert copy.deepcopy(recipe) == recipe

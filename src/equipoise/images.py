@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equipoise.errors import require
+from equipoise.mapped import take
 
 __all__ = ["Broken", "ImageSet", "Splits"]
 
@@ -35,6 +36,8 @@ class ImageSet:
         Images of one group (a patient, a camera burst) stay in one split.
     digests : (N,) bytes of length 16
         A digest of each image's decoded pixels as they were in the source, before any resizing.
+    generated : (N,) bool, optional
+        Which images are from elsewhere than the data set: those of a recipe's `extra` folder.
     """
 
     images: Images
@@ -44,6 +47,7 @@ class ImageSet:
     names: NDArray[np.str_]
     digests: NDArray[np.bytes_]
     groups: NDArray[np.str_] | None = None
+    generated: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.labels), len(self.ids), len(self.names), len(self.digests)}
@@ -86,13 +90,19 @@ class ImageSet:
         images = self.images
         return replace(
             self,
-            images=images[rows] if isinstance(images, np.ndarray) else _pick(images, rows),
+            images=take(images, rows) if isinstance(images, np.ndarray) else _pick(images, rows),
             labels=self.labels[rows],
             ids=self.ids[rows],
             names=self.names[rows],
             digests=self.digests[rows],
             groups=None if self.groups is None else self.groups[rows],
+            generated=None if self.generated is None else self.generated[rows],
         )
+
+    @property
+    def real(self) -> "ImageSet":
+        """The images that are of the data set itself."""
+        return self if self.generated is None else self.select(~self.generated)
 
 
 def _pick(
@@ -127,6 +137,11 @@ class Splits:
         How many images had each size ("32×32") and mode ("RGB", "L", "RGBA", …) in the source.
     notes : tuple of str
         What a reader changed on the way and a user should know ("brought to 64×64").
+    given : tuple of str
+        Which of 'validation' and 'test' the source brought along; the others were cut.
+    withheld : ImageSet, optional
+        The training images of a class that a selection left out, where there are any: of those
+        classes there are other draws. None of them is in, or in one group with, validation or test.
     """
 
     train: ImageSet
@@ -137,6 +152,8 @@ class Splits:
     sizes: Mapping[str, int] = field(default_factory=dict)
     modes: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    withheld: ImageSet | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -167,5 +184,5 @@ class Splits:
 
         Of classes that are equally rare, the last.
         """
-        counts = self.train.counts
+        counts = self.train.real.counts
         return int(len(counts) - 1 - np.argmin(counts[::-1]))

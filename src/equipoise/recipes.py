@@ -12,12 +12,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from equipoise.errors import InputError, require, unknown
-from equipoise.techniques import Technique, resolve
+from equipoise.techniques import Technique, register, registered, resolve
 
 __all__ = ["NAMED", "SUMMARIES", "Recipe", "get_recipe", "load_recipes", "validation_line"]
 
 _Ratio = Annotated[float, Field(gt=0, le=1)]
 _Counts = dict[str, Annotated[int, Field(ge=0)]]
+_Shares = dict[str, Annotated[float, Field(ge=0, le=1)]]
 Strategy = Literal["auto", "minority", "not minority", "not majority", "all"] | _Ratio | _Counts
 Undersample = Literal["auto", "majority", "not minority", "not majority", "all"] | _Ratio | _Counts
 # A name, or {name: {parameter: value}}; the room that owns the catalogue resolves it.
@@ -49,6 +50,13 @@ class Recipe(BaseModel):
     scope : {'minority', 'all'}
         Which images the techniques touch: those of the classes that are brought up, or all. With
         static copies, `all` gives every class the same share of augmented images.
+    strength : dict, optional
+        From class name, `majority` or `minority` to a share of the techniques' own strength, in
+        [0, 1]: 0 leaves the images of a class clean. 1 for all by default.
+    extra : str, optional
+        A folder of class folders with images from elsewhere, such as a generative model's, which
+        join training and nothing else. In a YAML file it is relative to the file; in a recipe made
+        in Python, to the current folder.
     draws : {'natural', 'balanced', 'square_root', 'progressive'}
         Natural: passes over the whole set. Balanced: each class is drawn equally often. Square
         root: in proportion to the square root of its size. Progressive: from natural shares to
@@ -73,6 +81,8 @@ class Recipe(BaseModel):
     weights: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] | None = None
     augmentation: Literal["static", "fresh"] = "static"
     scope: Literal["minority", "all"] = "minority"
+    strength: _Shares | None = None
+    extra: str | None = None
     draws: Literal["natural", "balanced", "square_root", "progressive"] = "natural"
     mixing: Choice | None = None
     loss: Choice = "cross_entropy"
@@ -88,6 +98,15 @@ class Recipe(BaseModel):
             techniques=len(self.techniques),
         )
         return tuple(resolve(spec) for spec in self.techniques)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        # Registered techniques go with the recipe: where it is carried out, their names are known.
+        return {**super().__getstate__(), "registered": registered(self.resolved())}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        for name, function in state["registered"].items():
+            register(name, function)
+        super().__setstate__({key: part for key, part in state.items() if key != "registered"})
 
     def to_yaml(self) -> str:
         """Return the recipe as YAML that `get_recipe` reads."""
@@ -114,6 +133,13 @@ NAMED: dict[str, Recipe] = {
             augmentation="fresh",
             scope="all",
         ),
+        Recipe(
+            name="cutout",
+            draws="balanced",
+            techniques=("erase",),
+            augmentation="fresh",
+            scope="all",
+        ),
         Recipe(name="undersample", undersample="auto"),
         Recipe(name="resample", draws="balanced"),
         Recipe(name="square-root", draws="square_root"),
@@ -129,6 +155,7 @@ NAMED: dict[str, Recipe] = {
         Recipe(name="mixup", mixing="mixup"),
         Recipe(name="mixup-drw", mixing="mixup", loss="effective_number", defer=_LATE),
         Recipe(name="cutmix", mixing="cutmix"),
+        Recipe(name="cutmix-drw", mixing="cutmix", loss="effective_number", defer=_LATE),
         Recipe(name="cmo", mixing="cmo"),
         Recipe(name="cmo-drw", mixing="cmo", loss="effective_number", defer=_LATE),
     )
@@ -143,6 +170,7 @@ SUMMARIES: dict[str, str] = {
     "article": "Rarer classes brought up by cropped, flipped and noised copies, made once.",
     "article-blur": "As article, with blur in place of noise.",
     "balanced": "Each class drawn equally often, all classes cropped, flipped and noised afresh.",
+    "cutout": "Each class drawn equally often, boxes of all classes blanked (DeVries 2017).",
     "undersample": "Larger classes brought down to the smallest.",
     "resample": "Each class drawn equally often.",
     "square-root": "Classes drawn by the square root of their size (Mahajan et al. 2018).",
@@ -158,6 +186,7 @@ SUMMARIES: dict[str, str] = {
     "mixup": "Images and labels mixed in pairs (Zhang et al. 2018).",
     "mixup-drw": "As mixup, with effective-number weights in the last fifth.",
     "cutmix": "A box of another image pasted into each (Yun et al. 2019).",
+    "cutmix-drw": "As cutmix, with effective-number weights in the last fifth.",
     "cmo": "A box of a class-balanced draw pasted into half of the images (Park et al. 2022).",
     "cmo-drw": "As cmo, with effective-number weights in the last fifth.",
 }
@@ -197,8 +226,11 @@ def _read(path: Path) -> Recipe:
         raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(fields, dict):
         raise InputError(f"{path} must hold a recipe's fields, such as 'strategy: auto'.")
+    given = {"name": path.stem, **fields.get("recipe", fields)}
+    if isinstance(given.get("extra"), str):
+        given["extra"] = str((path.parent / Path(given["extra"]).expanduser()).absolute())
     try:
-        return Recipe(**{"name": path.stem, **fields.get("recipe", fields)})
+        return Recipe(**given)
     except ValidationError as error:
         raise InputError(f"{path}: {validation_line(error, Recipe)}") from None
 

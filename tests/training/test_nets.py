@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from equipoise import InputError
-from equipoise.training.nets import NETS, build_net
+from equipoise.training.nets import NETS, build_net, whiten
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -79,3 +79,17 @@ def test_ones_own_net_and_bad_names_and_sizes():
         build_net("articel", 3, 2, (32, 32), seed=0)
     with pytest.raises(InputError, match="at least 8×8"):
         build_net("article", 3, 2, (7, 32), seed=0)
+
+
+def test_whitening_gives_directions_of_like_variance_with_their_negatives(digits):
+    images = torch.from_numpy(digits.train.array).permute(0, 3, 1, 2).float()
+    images = (images - images.mean()) / images.std()
+    net = build_net("airbench", 1, 2, (8, 8), seed=0)
+    whiten(net, images)
+    maps = net[0](images)
+    assert not net[0].weight.requires_grad
+    assert torch.equal(maps[:, :2], -maps[:, 2:])
+    variances = (maps[:, :2] ** 2).mean((0, 2, 3))
+    # One where a direction's variance is far above the floor of a hundredth.
+    assert torch.all((variances > 0.8) & (variances <= 1.0))
+    assert abs((maps[:, 0] * maps[:, 1]).mean()) < 1e-4

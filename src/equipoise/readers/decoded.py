@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from equipoise.errors import reason
 from equipoise.images import Broken, Images
+from equipoise.mapped import filled, is_mapped, take
 from equipoise.readers.decoding import Picture, UndecodableError, decode, digest
 from equipoise.readers.lazy import LazyImages
 from equipoise.readers.sizing import LARGEST_KEPT, resize, to_channels
@@ -79,7 +80,8 @@ def decode_table(table: Table, *, size: int | None, whole: bool, most_pixels: in
         Of one image in a file.
     """
     whole = whole and size is None
-    keep = _Holder(_HELD) if whole else _reducer(size)
+    mapped = table.pixels if is_mapped(table.pixels) else None
+    keep = _none if mapped is not None else _Holder(_HELD) if whole else _reducer(size)
 
     def look(row: int) -> _Seen | Broken:
         try:
@@ -94,9 +96,15 @@ def decode_table(table: Table, *, size: int | None, whole: bool, most_pixels: in
     seen = [one for one in results if isinstance(one, _Seen)]
     digests = np.array([one.digest for one in seen], "S16")
     notes = () if whole else _sizing_notes(seen, size)
+    if isinstance(mapped, np.ndarray):
+        images: Images = take(mapped, rows) if whole else _sized(mapped, rows, seen, size)
+    elif whole:
+        images = _whole(table, rows, seen, digests, most_pixels)
+    else:
+        images = _uniform(seen, size)
     return Decoded(
         rows=rows,
-        images=_whole(table, rows, seen, digests, most_pixels) if whole else _uniform(seen, size),
+        images=images,
         digests=digests,
         sizes=_counted(f"{one.shape[1]}×{one.shape[0]}" for one in seen),
         modes=_counted(one.mode for one in seen),
@@ -142,6 +150,10 @@ def _reducer(size: int | None) -> Callable[[Pixels], Pixels]:
     return keep
 
 
+def _none(pixels: Pixels) -> None:
+    """Keep nothing of a picture that stays in its file."""
+
+
 class _Holder:
     """Keeps whole pictures while all have one shape and fit the budget, and after that none."""
 
@@ -185,6 +197,22 @@ def _uniform(seen: list[_Seen], size: int | None) -> Pixels:
         place[:] = to_channels(pixels, channels)
         one.pixels = None
     return images
+
+
+def _sized(mapped: Pixels, rows: NDArray[np.intp], seen: list[_Seen], size: int | None) -> Pixels:
+    """Return pictures of a map as a map: the same one where they are kept as they are."""
+    channels = 1 if mapped.shape[-1] == 1 else 3
+    shape = _common_shape(seen, size) if seen else mapped.shape[1:3]
+    if mapped.shape[1:] == (*shape, channels):
+        return take(mapped, rows)
+
+    def make(start: int, stop: int) -> Pixels:
+        some = mapped[rows[start:stop]]
+        same = some.shape[1:3] == shape
+        sized = some if same else np.stack([resize(image, shape[0]) for image in some])
+        return to_channels(sized, channels)
+
+    return filled((len(rows), *shape, channels), make)
 
 
 def _common_shape(seen: list[_Seen], size: int | None) -> tuple[int, int]:

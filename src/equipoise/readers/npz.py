@@ -3,21 +3,25 @@
 Numbers are the class names, unless a key `classes` names them. Nothing is ever unpickled.
 """
 
+import struct
 from collections.abc import Collection
+from os import SEEK_CUR
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
+from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, reason
+from equipoise.mapped import concatenated
 from equipoise.readers.arrays import as_images, as_labels, check_fits, positions
 from equipoise.readers.table import Table, sorted_classes
 
 __all__ = ["read_npz"]
 
 _MOST_HEADER = 2**16  # bytes
+_MAPPED = 2**28  # bytes; larger arrays stay in their file where they lie uncompressed
 _SPLITS = {"train_": "train", "val_": "validation", "test_": "test", "": "train"}
 
 
@@ -61,9 +65,29 @@ def _array(archive: ZipFile, member: str, path: Path) -> NDArray[Any]:
     size = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if size > archive.getinfo(member).file_size:
         raise InputError(f"{where}: its header promises more than the file holds.")
+    if size >= _MAPPED and (mapped := _map(archive, member, path)) is not None:
+        return mapped
     check_fits(size, where)
     with archive.open(member) as file:
         return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _map(archive: ZipFile, member: str, path: Path) -> NDArray[Any] | None:
+    """Return a member that lies in the file uncompressed and in C order as a map of it."""
+    found = archive.getinfo(member)
+    if found.compress_type != ZIP_STORED:
+        return None
+    with path.open("rb") as file:
+        file.seek(found.header_offset)
+        header = file.read(30)
+        # The local header's own lengths of name and extra field: its copy elsewhere may differ.
+        file.seek(sum(struct.unpack("<HH", header[26:30])), SEEK_CUR)
+        version = np.lib.format.read_magic(file)
+        first = version == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+        place = file.tell()
+    return None if fortran else np.memmap(path, dtype, "r", place, shape)
 
 
 def _table(
@@ -96,7 +120,7 @@ def _joined(images: list[Any], path: Path) -> NDArray[np.uint8]:
     if len({part.shape[1:] for part in images}) > 1:
         shapes = ", ".join(str(part.shape) for part in images)
         raise InputError(f"{path}: the images of all splits must have one shape, but got {shapes}.")
-    return images[0] if len(images) == 1 else np.concatenate(images)
+    return concatenated(images)
 
 
 def _named(classes: tuple[str, ...], named: NDArray[Any], path: Path) -> tuple[str, ...]:

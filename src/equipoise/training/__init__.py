@@ -25,6 +25,7 @@ _HOME = {
     "budget": "budgets",
     "build_net": "nets",
     "check": "jobs",
+    "export_onnx": "exporting",
     "class_weights": "losses",
     "fit": "fitting",
     "get_loss": "losses",
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from equipoise.training.decisions import adjust as adjust
     from equipoise.training.decisions import temperature as temperature
     from equipoise.training.decisions import tune as tune
+    from equipoise.training.exporting import export_onnx as export_onnx
     from equipoise.training.fitting import fit as fit
     from equipoise.training.fitting import train as train
     from equipoise.training.jobs import check as check

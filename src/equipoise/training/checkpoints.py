@@ -36,6 +36,8 @@ def fingerprint(data: Splits, job: Job) -> str:
             "seed": job.seed,
             "equal": job.equal,
             "objective": job.objective,
+            # The CPU's is left out: so checkpoints were before there was another.
+            **({} if job.device.type == "cpu" else {"device": job.device.type}),
         }
     )
 
@@ -56,6 +58,7 @@ def save(job: Job, path: Path, mark: str) -> None:
         "average": job.average and job.average.state_dict(),
         "optimiser": job.optimiser.state_dict(),
         "random": torch.random.get_rng_state(),
+        "random_on_device": torch.cuda.get_rng_state() if job.device.type == "cuda" else None,
         "logs": vars(job.logs),
         "best": vars(job.best),
         "seen": [
@@ -84,6 +87,8 @@ def restore(job: Job, path: Path, mark: str) -> bool:
         job.average.load_state_dict(state["average"])
     job.optimiser.load_state_dict(state["optimiser"])
     torch.random.set_rng_state(state["random"])
+    if job.device.type == "cuda":
+        torch.cuda.set_rng_state(state["random_on_device"])
     job.epoch, job.seconds = state["epoch"], state["seconds"]
     job.logs, job.best = Logs(**state["logs"]), Best(**state["best"])
     job.seen.load(
@@ -94,7 +99,7 @@ def restore(job: Job, path: Path, mark: str) -> bool:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        return torch.load(path, weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except Exception:
         # Absent, or whatever torch raises for a file that is none of its own.
         return None

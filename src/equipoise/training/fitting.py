@@ -6,17 +6,21 @@ from typing import Any
 
 import torch
 
+from equipoise.errors import require
+from equipoise.extras import generated_counts, with_extra
 from equipoise.files import claim
 from equipoise.images import ImageSet, Splits
 from equipoise.metrics import figures
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training.checkpoints import CHECKPOINT, fingerprint, restore, save
 from equipoise.training.decisions import adjust, temperature, tune
+from equipoise.training.devices import get_device
 from equipoise.training.jobs import Job, Logs, check, prepare
 from equipoise.training.loop import Report, goes_on, one_thread, run_epoch
 from equipoise.training.model import Model, evaluate
 from equipoise.training.nets import Net
 from equipoise.training.runs import Predictions, Run, read_run, write_run
+from equipoise.training.tracking import board_in, tracked
 from equipoise.training.trainers import DEFAULT, Trainer, get_trainer
 
 __all__ = ["fit", "train"]
@@ -33,11 +37,12 @@ def fit(
     net: Net | None = None,
     folder: Path | None = None,
     progress: Report | None = None,
+    device: str = "auto",
 ) -> Run:
     """Train one net and measure it; the test split is read once, at the end.
 
-    Everything random is a function of `seed`, and torch computes on one thread: the same call
-    gives the same numbers on the same kind of machine, however many cores it has.
+    Everything random is a function of `seed`, and torch computes on one thread: on the CPU the same
+    call gives the same numbers on the same kind of machine, however many cores it has.
 
     Parameters
     ----------
@@ -56,6 +61,9 @@ def fit(
         with the same weights, bit for bit on the same kind of CPU.
     progress : callable, optional
         Called with a `Progress` after every step and every epoch.
+    device : {'auto', 'cpu', 'cuda'}
+        See `equipoise.training.devices.get_device`. The run's model is on the CPU, whatever
+        trained it.
 
     Raises
     ------
@@ -64,11 +72,16 @@ def fit(
     WorkError
         If training diverges, or the state cannot be written.
     """
+    data = with_extra(data, recipe)
     check(data, recipe, trainer, equal=equal, objective=objective)
+    place = get_device(device)
     # A net's own randomness, such as dropout, draws from torch's generator: ours while we train.
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    with one_thread(), torch.random.fork_rng(devices=[] if place.type == "cpu" else None):
         torch.manual_seed(seed % 2**63)
-        job = prepare(data, recipe, trainer, seed=seed, equal=equal, objective=objective, net=net)
+        job = prepare(
+            data, recipe, trainer, seed=seed, equal=equal, objective=objective, net=net,
+            device=place,
+        )  # fmt: skip
         _run(job, data, folder, progress)
         return _finish(job, data)
 
@@ -94,6 +107,7 @@ def _finish(job: Job, data: Splits) -> Run:
         "validation": _predictions(job.model, data.validation),
         "test": _predictions(job.model, data.test),
     }
+    net.cpu()
     validation = predictions["validation"]
     logits, labels = validation.logits, validation.labels
     model = replace(
@@ -109,7 +123,7 @@ def _finish(job: Job, data: Splits) -> Run:
         equal=job.equal,
         rows=job.logs.rows,
         history=_history(job.logs),
-        metrics=_metrics(job, model, predictions),
+        metrics={**_metrics(job, model, predictions), "generated": generated_counts(data)},
         predictions=predictions,
         model=model,
     )
@@ -176,6 +190,8 @@ def train(
     equal: str = "steps",
     objective: str = "balanced_accuracy",
     progress: Report | None = None,
+    device: str = "auto",
+    tensorboard: bool = False,
 ) -> Run:
     """Train one net with one recipe.
 
@@ -197,8 +213,11 @@ def train(
         Folder for the run's files: `batches.csv`, `history.json`, `predictions.parquet`,
         `model.pt`, `recipe.yaml`, `trainer.yaml`, `metrics.json`. Given again, a run that was
         killed goes on and a finished one is read.
-    equal, objective, progress
+    equal, objective, progress, device
         See `equipoise.training.fit`.
+    tensorboard : bool
+        Whether the figures of each epoch are also written to `out`/tensorboard, which needs the
+        extra `tensorboard`.
 
     Raises
     ------
@@ -208,15 +227,21 @@ def train(
         If training diverges or a file cannot be written.
     """
     chosen = get_recipe(recipe)
+    data = with_extra(data, chosen)
     named = net if isinstance(net, str) else None
     how = get_trainer(trainer, epochs=epochs, net=named)
     own = None if isinstance(net, str) else net
 
+    get_device(device)
+    require(not tensorboard or out is not None, "an output folder for tensorboard", out=out)
+    board = None if not tensorboard else board_in(Path(out or ""))
+
     def run() -> Run:
-        return fit(
-            data, chosen, how, seed=seed, equal=equal, objective=objective, net=own,
-            folder=None if out is None else Path(out), progress=progress,
-        )  # fmt: skip
+        with tracked(board, progress) as report:
+            return fit(
+                data, chosen, how, seed=seed, equal=equal, objective=objective, net=own,
+                folder=None if out is None else Path(out), progress=report, device=device,
+            )  # fmt: skip
 
     if out is None:
         return run()

@@ -1,6 +1,7 @@
 """A run under way: what it is made of, and how it starts."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -11,16 +12,18 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from equipoise.errors import require, unknown
+from equipoise.extras import check_extra, with_extra
 from equipoise.images import ImageSet, Splits
 from equipoise.metrics import OBJECTIVES
 from equipoise.recipes import Recipe
 from equipoise.training.budgets import Budget, budget
 from equipoise.training.catalogue import pick
 from equipoise.training.decisions import plain
+from equipoise.training.devices import Resident, moved, resident
 from equipoise.training.losses import LOSSES, Loss, get_loss
 from equipoise.training.mixing import Mixing, get_mixing
 from equipoise.training.model import Model, channel_statistics
-from equipoise.training.nets import Net, build_net, check_size
+from equipoise.training.nets import Net, build_net, check_size, whiten
 from equipoise.training.optimisers import get_optimiser
 from equipoise.training.presenting import Batch, Presented, check_recipe, deferred, present
 from equipoise.training.seen import Seen
@@ -28,8 +31,13 @@ from equipoise.training.trainers import Trainer
 
 __all__ = ["Best", "Job", "Logs", "check", "prepare"]
 
+CPU = torch.device("cpu")
+
 # Training figures are those of so many images at most.
 _SAMPLE = 2000
+
+# A whitening layer is fitted to so many images at most.
+_WHITENED = 2000
 
 
 @dataclass
@@ -64,6 +72,12 @@ class Job:
         With the net that is evaluated and kept: the average where there is one.
     sample : Batch
         The training images that training figures are of.
+    device : torch.device
+        Where the net is.
+    forward : callable
+        The net as the steps run it: itself, or compiled.
+    resident : Resident, optional
+        The training set on the device.
     epoch : int
         Epochs done.
     seconds : float
@@ -87,6 +101,9 @@ class Job:
     sample: Batch
     seen: Seen
     started: float
+    device: torch.device
+    forward: Callable[[torch.Tensor], torch.Tensor]
+    resident: Resident | None = None
     epoch: int = 0
     seconds: float = 0.0
     logs: Logs = field(default_factory=Logs)
@@ -102,6 +119,8 @@ def check(data: Splits, recipe: Recipe, trainer: Trainer, *, equal: str, objecti
     """Raise `InputError` where a run would, without its work."""
     if objective not in OBJECTIVES:
         raise unknown("objective", objective, OBJECTIVES)
+    data = with_extra(data, recipe)
+    check_extra(data, recipe)
     require(len(data.classes) >= 2, "at least two classes", classes=list(data.classes))
     for name, part in data.parts.items():
         require(len(part) > 0, f"images in the {name} split", images=0)
@@ -142,17 +161,20 @@ def prepare(
     equal: str,
     objective: str,
     net: Net | None,
+    device: torch.device = CPU,
 ) -> Job:
     """Return a run before its first step."""
     started = perf_counter()
     train, classes = data.train, data.classes
-    mean, std = channel_statistics(train.array)
+    # Normalisation and budget are the trainer's: those of the data set without extra images.
+    real = train.real
+    mean, std = channel_statistics(real.array)
     size = (train.array.shape[1], train.array.shape[2])
-    module = build_net(net or trainer.net, len(mean), len(classes), size, seed)
-    average = _average(module, trainer)
+    weights = trainer.weights if net is None else None
+    module = build_net(net or trainer.net, len(mean), len(classes), size, seed, weights).to(device)
 
     def budget_of(presented: int) -> Budget:
-        return budget(train.labels, trainer, equal=equal, presented=presented)
+        return budget(real.labels, trainer, equal=equal, presented=presented)
 
     presented = present(
         train.array, train.labels, train.ids, recipe, seed=seed, classes=classes, threads=1,
@@ -160,7 +182,7 @@ def prepare(
     )  # fmt: skip
     shown = presented.roster.labels
     model = Model(
-        net=module if average is None else average.module,
+        net=module,
         net_name=trainer.net if net is None else "custom",
         classes=classes,
         size=size,
@@ -170,6 +192,10 @@ def prepare(
         positive=data.rarest if len(classes) == 2 else None,
         flip=trainer.test_time_flip,
     )
+    # Some from everywhere: sets are often in the order of their classes.
+    some = real.array[:: -(-len(real) // _WHITENED)]
+    whiten(module, model.normalise(moved(np.array(some), device)))
+    average = _average(module, trainer)
     return Job(
         recipe=recipe,
         trainer=trainer,
@@ -181,7 +207,7 @@ def prepare(
         presented=presented,
         net=module,
         average=average,
-        model=model,
+        model=model if average is None else replace(model, net=average.module),
         optimiser=get_optimiser(trainer, module),
         loss=get_loss(
             recipe.loss, shown, len(classes), trainer.label_smoothing, defer=recipe.defer
@@ -190,6 +216,10 @@ def prepare(
         sample=presented.batch(0, min(_SAMPLE, len(presented))),
         seen=Seen(len(classes)),
         started=started,
+        device=device,
+        # A module's attributes are untyped to torch.compile.
+        forward=torch.compile(module) if trainer.compile else module,
+        resident=None if recipe.mixing or trainer.shift else resident(presented, device),
     )
 
 

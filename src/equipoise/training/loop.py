@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from equipoise.errors import WorkError
+from equipoise.errors import WorkError, reason
 from equipoise.metrics import figures
 from equipoise.training.ahead import ahead
+from equipoise.training.devices import moved
 from equipoise.training.draws import Draws
 from equipoise.training.flips import flipped
 from equipoise.training.jobs import Best, Job
@@ -21,6 +22,8 @@ from equipoise.training.mixing import mix
 from equipoise.training.model import evaluate
 from equipoise.training.optimisers import set_learning_rate
 from equipoise.training.presenting import Batch
+from equipoise.training.seen import fingerprints
+from equipoise.training.shifts import shifted
 
 __all__ = ["Progress", "Report", "goes_on", "one_thread", "run_epoch"]
 
@@ -97,39 +100,54 @@ def goes_on(job: Job) -> bool:
 def _batch(job: Job, step: int) -> Batch:
     """Make a step's batch; runs on the other thread."""
     span, mixing = job.budget.span(step), job.mixing
+    if job.resident is not None:
+        return _resident(job, span)
     batch = _mirrored(job, job.presented.draws, span)
     if mixing is not None and step < job.budget.step_after(mixing.until):
         pool = None if mixing.foreground is None else _mirrored(job, mixing.foreground, span)
         classes = len(job.model.classes)
         batch = mix(mixing, batch, pool, classes=classes, seed=job.seed, start=span[0])
     # A mixed image counts for its first label.
-    job.seen.add(batch.images, batch.labels, job.presented.roster.source[batch.rows])
+    sources = job.presented.roster.source[batch.rows]
+    job.seen.add(fingerprints(batch.images), batch.labels, sources)
     return batch
+
+
+def _resident(job: Job, span: tuple[int, int]) -> Batch:
+    """Some draws whose pixels are on the device already."""
+    presented, pixels = job.presented, job.resident
+    assert pixels is not None
+    rows, passes = presented.draws(*span)
+    place, mirror = presented.place[rows], _mirror(job, rows, passes)
+    labels = presented.roster.labels[rows]
+    job.seen.add(pixels.marks(place, mirror), labels, presented.roster.source[rows])
+    return Batch(pixels.images(place, mirror), labels, rows, passes)  # type: ignore[arg-type]
 
 
 def _mirrored(job: Job, draws: Draws, span: tuple[int, int]) -> Batch:
-    """Some draws, with the trainer's own mirroring."""
+    """Some draws, with the trainer's own mirroring and shifts."""
     batch, roster = job.presented.take(draws, *span), job.presented.roster
-    mirror = flipped(
-        job.trainer.flip,
-        roster.ids[batch.rows],
-        roster.copy[batch.rows],
-        batch.passes,
-        seed=job.seed,
-    )
+    mirror = _mirror(job, batch.rows, batch.passes)
     batch.images[mirror] = batch.images[mirror, :, ::-1]
-    return batch
+    ids, copy = roster.ids[batch.rows], roster.copy[batch.rows]
+    images = shifted(batch.images, job.trainer.shift, ids, copy, batch.passes, seed=job.seed)
+    return replace(batch, images=images)
+
+
+def _mirror(job: Job, rows: NDArray[np.intp], passes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    roster = job.presented.roster
+    return flipped(job.trainer.flip, roster.ids[rows], roster.copy[rows], passes, seed=job.seed)
 
 
 def _step(job: Job, batch: Batch, step: int) -> float:
     """Take one step of the optimiser and return its loss."""
     set_learning_rate(job.optimiser, job.trainer, step, job.budget.steps)
-    images, labels = torch.from_numpy(batch.images), torch.from_numpy(batch.labels)
+    device = job.device
     loss = job.loss(
-        job.net(job.model.normalise(images)),
-        labels,
-        others=None if batch.others is None else torch.from_numpy(batch.others),
-        share=None if batch.share is None else torch.from_numpy(batch.share),
+        _logits(job, moved(batch.images, device)),
+        moved(batch.labels, device),
+        others=None if batch.others is None else moved(batch.others, device),
+        share=None if batch.share is None else moved(batch.share, device),
         progress=step / job.budget.steps,
     )
     job.optimiser.zero_grad(set_to_none=True)
@@ -142,6 +160,21 @@ def _step(job: Job, batch: Batch, step: int) -> float:
     value = loss.item()
     _check_finite(value, job, step + 1)
     return value
+
+
+def _logits(job: Job, images: torch.Tensor) -> torch.Tensor:
+    half = job.trainer.precision == "bfloat16"
+    with torch.autocast(job.device.type, torch.bfloat16, enabled=half):
+        try:
+            return job.forward(job.model.normalise(images)).float()
+        except Exception as error:
+            if not job.trainer.compile or job.logs.training_losses:
+                raise
+            # torch raises what its compilers do, of any type and many lines.
+            raise WorkError(
+                f"torch.compile cannot compile the net {job.model.net_name}: {reason(error)}. "
+                "Train with compile: false."
+            ) from None
 
 
 def _check_finite(value: float, job: Job, step: int) -> None:
@@ -157,8 +190,10 @@ def _row(job: Job, told: Progress) -> dict[str, Any]:
     model, validation = job.model, job.validation
     training = evaluate(model, job.sample.images)
     validated = evaluate(model, validation.array)
+    # Logits first: of infinite ones NumPy would warn before the loss can be looked at.
+    finite = np.isfinite(training).all() and np.isfinite(validated).all()
+    _check_finite(0.0 if finite else math.nan, job, told.step)
     losses = _batch_losses(validated, validation.labels, job.trainer.batch_size)
-    _check_finite(float(np.sum(losses) + training.sum()), job, told.step)
     job.logs.validation_losses.extend(losses)
     return {
         "epoch": told.epoch,

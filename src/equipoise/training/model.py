@@ -15,14 +15,15 @@ from equipoise.errors import InputError, require
 from equipoise.files import atomic
 from equipoise.readers.sizing import resize, to_channels
 from equipoise.training.decisions import Decision, plain
+from equipoise.training.devices import device_of, moved
 from equipoise.training.nets import Net, build_net
 
-__all__ = ["Model", "channel_statistics", "load_model", "save_model"]
+__all__ = ["Model", "channel_statistics", "fit_image", "load_model", "save_model"]
 
 _FORMAT = 1
 
 # Measured: larger batches leave the caches and are slower on a CPU.
-_EVALUATION_BATCH = 128
+_EVALUATION_BATCH = {"cpu": 128}
 
 
 @dataclass(frozen=True)
@@ -127,12 +128,13 @@ class Model:
         else:
             fitting = np.empty((len(images), *shape), np.uint8)  # type: ignore[arg-type]
             for i, image in enumerate(images):  # type: ignore[arg-type]
-                fitting[i] = _fit_image(np.asarray(image), shape)
+                fitting[i] = fit_image(np.asarray(image), shape)
         require(fitting.dtype == np.uint8, "images of type uint8", dtype=str(fitting.dtype))
         return fitting
 
 
-def _fit_image(image: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def fit_image(image: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Bring an image to a model's (height, width, channels), as `equipoise.load` does."""
     height, width, channels = shape
     have = image.shape[-1] if image.ndim == 3 else 0
     require(
@@ -158,16 +160,18 @@ def evaluate(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     try:
         with torch.inference_mode():
             # One empty batch where there is no image, for the shape.
-            starts = range(0, max(1, len(images)), _EVALUATION_BATCH)
-            parts = [_logits(model, images[i : i + _EVALUATION_BATCH]) for i in starts]
-            return torch.cat(parts).float().numpy()
+            size = _EVALUATION_BATCH.get(device_of(model.net).type, 1024)
+            starts = range(0, max(1, len(images)), size)
+            parts = [_logits(model, images[i : i + size]) for i in starts]
+            return torch.cat(parts).float().cpu().numpy()
     finally:
         model.net.train(training)
 
 
 def _logits(model: Model, images: NDArray[np.uint8]) -> Tensor:
     # torch refuses read-only memory maps and reversed views: it gets a copy.
-    batch = model.normalise(torch.from_numpy(np.array(images, order="C")))
+    pixels = torch.from_numpy(np.array(images, order="C"))
+    batch = model.normalise(moved(pixels, device_of(model.net)))
     logits = model.net(batch)
     return (logits + model.net(batch.flip(3))) / 2 if model.flip else logits
 

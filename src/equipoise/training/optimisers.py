@@ -6,6 +6,7 @@ from math import cos, pi
 import torch
 from torch import nn
 
+from equipoise.training.muon import Muon
 from equipoise.training.trainers import Trainer
 
 __all__ = ["SCHEDULES", "get_optimiser", "set_learning_rate"]
@@ -27,6 +28,8 @@ def get_optimiser(trainer: Trainer, net: nn.Module) -> torch.optim.Optimizer:
             weight_decay=decay,
             fused=True,
         )
+    if trainer.optimiser == "muon":
+        return Muon(parameters, rate, momentum=trainer.momentum, weight_decay=decay)
     kind = torch.optim.AdamW if trainer.optimiser == "adamw" else torch.optim.Adam
     return kind(parameters, rate, weight_decay=decay, fused=True)
 

@@ -14,7 +14,8 @@ from equipoise.images import Broken
 from equipoise.readers.decoding import UndecodableError, decode
 from equipoise.readers.folder import read_regular
 from equipoise.readers.layout import is_image_name
-from equipoise.training.model import Model
+from equipoise.training.ahead import ahead
+from equipoise.training.model import Model, fit_image
 
 __all__ = ["image_files", "predict_files"]
 
@@ -67,12 +68,12 @@ def predict_files(
     chosen = model.decided(decision)
     rows: list[dict[str, Any]] = []
     broken: list[Broken] = []
-    for files, pictures in _decoded(image_files(paths)):
+    for files, pictures in _decoded(image_files(paths), (*model.size, model.channels)):
         broken.extend(p for p in pictures if isinstance(p, Broken))
         whole = [(f, p) for f, p in zip(files, pictures, strict=True) if isinstance(p, np.ndarray)]
         if not whole:
             continue
-        logits = model.logits([pixels for _, pixels in whole])
+        logits = model.logits(np.stack([pixels for _, pixels in whole]))
         probabilities = softmax(logits.astype(np.float64), axis=1)
         rows.extend(
             {"path": str(file), "class": model.classes[k], "probability": round(float(row[k]), 6)}
@@ -82,16 +83,23 @@ def predict_files(
 
 
 def _decoded(
-    files: Sequence[Path],
+    files: Sequence[Path], shape: tuple[int, int, int]
 ) -> Iterator[tuple[Sequence[Path], list[NDArray[np.uint8] | Broken]]]:
+    """Yield files and their images in a model's shape, on all cores and one part ahead."""
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(files), _TOGETHER):
-            part = files[start : start + _TOGETHER]
-            yield part, list(pool.map(_pixels, part))
+
+        def decoded(
+            part: Sequence[Path],
+        ) -> tuple[Sequence[Path], list[NDArray[np.uint8] | Broken]]:
+            return part, list(pool.map(lambda path: _pixels(path, shape), part))
+
+        parts = (files[i : i + _TOGETHER] for i in range(0, len(files), _TOGETHER))
+        yield from ahead(decoded, parts, 1)
 
 
-def _pixels(path: Path) -> NDArray[np.uint8] | Broken:
+def _pixels(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8] | Broken:
     try:
-        return decode(read_regular(str(path))).pixels
+        pixels = decode(read_regular(str(path))).pixels
     except (OSError, UndecodableError) as error:
         return Broken(str(path), str(error))
+    return fit_image(pixels, shape)

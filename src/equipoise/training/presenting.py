@@ -1,15 +1,17 @@
 """A training set as a recipe presents it: which images, how often, augmented how."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equipoise import engine, keys
 from equipoise.errors import require
+from equipoise.mapped import filled, is_mapped
 from equipoise.planning import Plan, plan, targets, undersample
 from equipoise.recipes import Recipe
+from equipoise.strengths import class_strengths
 from equipoise.techniques import Technique
 from equipoise.training.budgets import Budget
 from equipoise.training.draws import Draws
@@ -43,10 +45,13 @@ class Roster:
     touched : (M,) bool
         Whether a fresh technique may touch the row.
     techniques : tuple of Technique
+        Those of the recipe, once for each different strength above 0 of a class.
     fresh : bool
         Whether the techniques are drawn anew each time.
     weights : tuple of float, optional
         The techniques' shares of fresh draws; equal by default.
+    offset : (M,) int16, optional
+        Where in `techniques` those at the strength of the row's class begin; 0 by default.
     """
 
     source: NDArray[np.int64]
@@ -58,6 +63,7 @@ class Roster:
     techniques: tuple[Technique, ...]
     fresh: bool
     weights: tuple[float, ...] | None = None
+    offset: NDArray[np.int16] | None = None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -90,7 +96,7 @@ def draw_up(
     source = left[np.concatenate([kept, made.source])]
     # Fresh duplicates are images of their own: copy 0 is the original.
     copy = np.concatenate([np.zeros(len(kept), np.int32), made.copy + np.int32(fresh)])
-    return Roster(
+    roster = Roster(
         source=source,
         labels=labels[source],
         ids=ids[source],
@@ -100,6 +106,24 @@ def draw_up(
         techniques=techniques,
         fresh=fresh,
         weights=recipe.weights if fresh else None,
+    )
+    return roster if recipe.strength is None else _at_strength(roster, labels, recipe, classes)
+
+
+def _at_strength(
+    roster: Roster, labels: NDArray[np.int64], recipe: Recipe, classes: tuple[str, ...] | None
+) -> Roster:
+    """The roster with its techniques at the strength of each class; at 0 its rows stay clean."""
+    counts = np.bincount(labels, minlength=len(classes or ()))
+    strengths = class_strengths(roster.techniques, recipe.strength, counts, classes)
+    offset = strengths.offset[roster.labels]
+    return replace(
+        roster,
+        technique=strengths.of(roster.technique, roster.labels),
+        touched=roster.touched & (offset >= 0),
+        techniques=strengths.techniques,
+        weights=roster.weights or (1.0,) * len(roster.techniques) if roster.fresh else None,
+        offset=offset,
     )
 
 
@@ -148,6 +172,8 @@ def freshen(
         )  # fmt: skip
     drawn = keys.uniforms(keys.image_keys(seed, ids, copy, passes), "fresh", 1)[:, 0]
     choice = np.where(touch, np.searchsorted(_steps(roster.weights), drawn, side="right") - 1, -1)
+    if roster.offset is not None:
+        choice = np.where(choice < 0, -1, choice + roster.offset[rows])
     return engine.augment_each(
         images, roster.techniques, choice, seed=seed, ids=ids, copy=copy, epoch=passes,
         threads=threads,
@@ -306,8 +332,17 @@ def present(
     roster = draw_up(labels, ids, recipe, seed=seed, classes=classes)
     made = roster.technique >= 0
     place = np.where(made, len(images) + made.cumsum() - 1, roster.source)
-    to_make = Plan(roster.source[made], roster.technique[made], roster.copy[made], made[made])
-    copies = engine.carry_out(images, ids, to_make, roster.techniques, seed=seed, threads=threads)
+    rows = np.flatnonzero(made)
+
+    def copied(start: int, stop: int) -> NDArray[np.uint8]:
+        some = rows[start:stop]
+        part = Plan(roster.source[some], roster.technique[some], roster.copy[some], made[some])
+        return engine.carry_out(images, ids, part, roster.techniques, seed=seed, threads=threads)
+
+    count = len(rows)
+    # Copies of images that are not held in memory are not held there either.
+    mapped = is_mapped(images) and count > 0
+    copies = filled((count, *images.shape[1:]), copied) if mapped else copied(0, count)
     draws = _draws(roster, recipe, seed, budget_of)
     return Presented(roster, images, copies, place, draws, seed, threads)
 

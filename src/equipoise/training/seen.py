@@ -44,10 +44,9 @@ class Seen:
         ]
 
     def add(
-        self, images: NDArray[np.uint8], labels: NDArray[np.int64], sources: NDArray[np.int64]
+        self, marks: NDArray[np.uint64], labels: NDArray[np.int64], sources: NDArray[np.int64]
     ) -> None:
-        """Note a batch: its images as presented, their labels and the rows they were made from."""
-        marks = fingerprints(images)
+        """Note a batch: its images' fingerprints, labels and the rows they were made from."""
         for label in np.unique(labels):
             mine = labels == label
             self._new[label]["sources"].append(sources[mine].astype(np.uint64))

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from equipoise.errors import InputError, require, unknown
 from equipoise.recipes import validation_line
 
-__all__ = ["DEFAULT", "NAMED", "Trainer", "get_trainer"]
+__all__ = ["DEFAULT", "NAMED", "Trainer", "get_trainer", "trainer_beside"]
 
 
 class Trainer(BaseModel):
@@ -23,14 +23,17 @@ class Trainer(BaseModel):
     ----------
     name : str
     net : str
-        Name of a net in `equipoise.training.NETS`.
-    optimiser : {'adam', 'adamw', 'sgd'}
+        Name of a net in `equipoise.training.NETS`, or `timm/` and the name of one of timm.
+    weights : str, optional
+        What a net of timm starts from: 'pretrained', or a file of weights.
+    optimiser : {'adam', 'adamw', 'sgd', 'muon'}
         Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015; Loshchilov and
-        Hutter, "Decoupled weight decay regularization", ICLR 2019; SGD with Nesterov momentum.
+        Hutter, "Decoupled weight decay regularization", ICLR 2019; SGD with Nesterov momentum;
+        Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024.
     learning_rate : float
         The highest one.
     momentum : float
-        Of SGD.
+        Of SGD and Muon.
     weight_decay : float
     schedule : str
         Name of a schedule in `equipoise.training.SCHEDULES`.
@@ -47,19 +50,29 @@ class Trainer(BaseModel):
         Mirrors images of every class, whatever the recipe does. Alternating: in every other pass,
         a random half of the images in the first (Jordan, "94% on CIFAR-10 in 3.29 seconds on a
         single GPU", 2024).
+    shift : float
+        Moves images of every class by whole pixels, up to this share of height and width each
+        way, the rim reflected, whatever the recipe does; anew each time.
     test_time_flip : bool
         Logits are the mean over an image and its mirror image.
     keep : {'last', 'best'}
         The weights of the last epoch, or of the one that did best on validation.
     patience : int, optional
         Stops after so many epochs without a better one on validation.
+    precision : {'float32', 'bfloat16'}
+        Of the steps' products and convolutions; weights, sums and evaluation stay float32. On a CPU
+        bfloat16 is slower unless it computes in it (AMX, AVX512-BF16).
+    compile : bool
+        Whether the steps run through `torch.compile`, which needs a C++ compiler, a minute before
+        the first step, and is not always faster.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     net: str = "article"
-    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    weights: str | None = None
+    optimiser: Literal["adam", "adamw", "sgd", "muon"] = "adam"
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 1e-3
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -70,9 +83,12 @@ class Trainer(BaseModel):
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     clip: Annotated[float, Field(gt=0)] | None = None
     flip: Literal["none", "random", "alternating"] = "none"
+    shift: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     test_time_flip: bool = False
     keep: Literal["last", "best"] = "last"
     patience: Annotated[int, Field(ge=1)] | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
 
     def to_yaml(self) -> str:
         """Return the trainer as YAML that `get_trainer` reads."""
@@ -80,7 +96,7 @@ class Trainer(BaseModel):
 
 
 # Cao et al., "Learning imbalanced datasets with label-distribution-aware margin loss", 2019,
-# less its padded crops, which are a recipe's matter here; its momentum is Nesterov's here.
+# with Nesterov's momentum.
 _LONGTAIL = Trainer(
     name="longtail",
     net="resnet32",
@@ -91,10 +107,32 @@ _LONGTAIL = Trainer(
     batch_size=128,
     epochs=200,
     flip="random",
+    shift=0.125,
+)
+
+# Chosen on validation images: docs/results/training.md.
+_FAST = Trainer(
+    name="fast",
+    net="airbench",
+    optimiser="muon",
+    learning_rate=0.03,
+    weight_decay=0.1,
+    schedule="one_cycle",
+    batch_size=128,
+    epochs=12,
+    label_smoothing=0.1,
+    ema=0.99,
+    flip="alternating",
+    shift=0.125,
+    test_time_flip=True,
+)
+
+_STRONG = _FAST.model_copy(
+    update={"name": "strong", "net": "airbench_wide", "epochs": 15, "ema": 0.995}
 )
 
 NAMED: dict[str, Trainer] = {
-    trainer.name: trainer for trainer in (Trainer(name="article"), _LONGTAIL)
+    trainer.name: trainer for trainer in (Trainer(name="article"), _FAST, _STRONG, _LONGTAIL)
 }
 
 DEFAULT = "article"
@@ -123,15 +161,25 @@ def get_trainer(
         trainer = trainer.model_copy(update={"epochs": epochs})
     if net is not None:
         trainer = trainer.model_copy(update={"net": net})
-    _check_net(trainer.net)
+    _check_net(trainer)
     return trainer
 
 
-def _check_net(name: str) -> None:
-    from equipoise.training.nets import NETS
+def trainer_beside(recipe: str | Path) -> str | Path:
+    """Return a recipe's file where it holds a trainer too, as a search's best.yaml does.
 
-    if name not in NETS:
-        raise unknown("net", name, NETS)
+    Else the name of the default trainer. The file must be one that `get_recipe` has read.
+    """
+    path = Path(recipe)
+    is_file = path.suffix in (".yaml", ".yml") and path.is_file()
+    both = is_file and "trainer" in (yaml.safe_load(path.read_text("utf-8")) or {})
+    return path if both else DEFAULT
+
+
+def _check_net(trainer: Trainer) -> None:
+    from equipoise.training.nets import check_net
+
+    check_net(trainer.net, trainer.weights)
 
 
 def _read(path: Path) -> Trainer:

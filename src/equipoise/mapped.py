@@ -1,0 +1,78 @@
+"""Image arrays that are maps of files: sets larger than the memory that a process may use.
+
+Pages of a map are read when they are asked for and dropped when memory is short, so that they are
+the system's cache and not the process's own memory. What is chosen from such an array stays a map:
+a run of rows is a view of the same file, and other choices go to a temporary file of their own
+(TMPDIR names where), which ends with the array.
+"""
+
+import tempfile
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["concatenated", "filled", "is_mapped", "take"]
+
+_BLOCK = 2**24  # bytes copied at a time
+
+Pixels = NDArray[np.uint8]
+
+
+def is_mapped(array: object) -> bool:
+    """Whether an array is a map of a file, or a view of one."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return True
+        array = array.base
+    return False
+
+
+def take(images: Pixels, rows: NDArray[np.intp]) -> Pixels:
+    """Return the images at `rows`, in that order; of a map, without holding them in memory."""
+    if not is_mapped(images):
+        return images[rows]
+    if len(rows) and (np.diff(rows) == 1).all():
+        return images[rows[0] : rows[-1] + 1]
+    return filled((len(rows), *images.shape[1:]), lambda start, stop: images[rows[start:stop]])
+
+
+def concatenated(parts: Sequence[Pixels]) -> Pixels:
+    """Return arrays of images as one, a map where one of them is."""
+    if len(parts) == 1 or not any(map(is_mapped, parts)):
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    joined = _scratch((sum(map(len, parts)), *parts[0].shape[1:]))
+    start = 0
+    for part in parts:
+        for block in _blocks(part.shape):
+            joined[start + block.start : start + block.stop] = part[block]
+        start += len(part)
+    return joined
+
+
+def filled(shape: tuple[int, ...], make: Callable[[int, int], Pixels]) -> Pixels:
+    """Return a map of a temporary file with `make(start, stop)` in its rows, block by block."""
+    array = _scratch(shape)
+    for block in _blocks(shape):
+        array[block] = make(block.start, block.stop)
+    return array
+
+
+def _scratch(shape: tuple[int, ...]) -> Pixels:
+    """Return zeros as a map of a temporary file, which is gone when the array is."""
+    if 0 in shape:
+        return np.zeros(shape, np.uint8)
+    with tempfile.NamedTemporaryFile(prefix="equipoise-", suffix=".pixels", delete=False) as file:
+        path = Path(file.name)
+    array = np.memmap(path, np.uint8, "w+", shape=shape)
+    # Views hold the map itself, not this array. The file keeps its name meanwhile: other processes
+    # are given that instead of the pixels.
+    weakref.finalize(array._mmap, path.unlink, missing_ok=True)  # type: ignore[attr-defined]
+    return array
+
+
+def _blocks(shape: tuple[int, ...]) -> list[slice]:
+    step = max(1, _BLOCK // max(1, int(np.prod(shape[1:]))))
+    return [slice(i, min(i + step, shape[0])) for i in range(0, shape[0], step)]
