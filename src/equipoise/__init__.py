@@ -24,6 +24,7 @@ _HOME = {
     "load": "readers",
     "load_model": "training",
     "report": "reports",
+    "search": "studies.searching",
     "train": "training",
     "upsample": "writers",
 }
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from equipoise.recipes import Recipe as Recipe
     from equipoise.reports import report as report
     from equipoise.studies import compare as compare
+    from equipoise.studies.searching import search as search
     from equipoise.training import Augmented as Augmented
     from equipoise.training import Decision as Decision
     from equipoise.training import Trainer as Trainer

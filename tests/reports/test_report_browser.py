@@ -116,7 +116,7 @@ def test_every_section_is_seen_with_and_without_scripts(browser, page_file):
     for scripts in (True, False):
         with opened(browser, page_file, java_script_enabled=scripts) as page:
             sections = page.locator("main > section")
-            assert sections.count() == 12
+            assert sections.count() == 14
             assert all(section.bounding_box()["height"] > 80 for section in sections.all())
             assert page.locator("svg.plot").count() == 35
             assert page.locator("h1").inner_text().startswith("Use “balanced”")

@@ -20,6 +20,8 @@ SECTIONS = (
     "trade-off",
     "confusion",
     "shortcut",
+    "safety",
+    "memory",
     "gain",
     "calibration",
     "mistakes",

@@ -36,6 +36,7 @@ def test_every_run_leaves_its_files(study):
             assert names == {
                 "batches.csv",
                 "history.json",
+                "memory.json",
                 "metrics.json",
                 "model.pt",
                 "predictions.parquet",

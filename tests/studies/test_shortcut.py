@@ -1,8 +1,13 @@
 import pytest
 
 from equipoise.files import write_json
-from equipoise.recipes import Recipe
-from equipoise.studies.shortcut import shortcut_matrix, shortcut_words
+from equipoise.recipes import Recipe, get_recipe
+from equipoise.studies.shortcut import (
+    mended,
+    shortcut_matrix,
+    shortcut_remedies,
+    shortcut_words,
+)
 
 
 def _folders(tmp_path, name, runs):
@@ -58,11 +63,30 @@ def test_words_only_where_the_excess_is_shown(tmp_path):
         "none",
         ["cat", "dog"],
     )
-    recipes = {name: Recipe(name=name) for name in matrix}
+    recipes = {name: Recipe(name=name, techniques=("noise",)) for name in matrix}
     words = shortcut_words(matrix, "none", recipes)
     assert len(words) == 1
     assert "'sure'" in words[0]
     assert "mark of dog" in words[0]
-    assert "scope: all" in words[0]
+    assert "scope: all and augmentation: fresh" in words[0]
     every = shortcut_words(matrix, "none", recipes | {"sure": Recipe(name="sure", scope="all")})
     assert "scope: all" not in every[0]
+    remedies = shortcut_remedies(matrix, "none", recipes)
+    assert list(remedies) == ["sure"]
+    assert "scope: all" in remedies["sure"]
+
+
+def test_the_remedy_is_a_recipe_that_shows_the_mark_to_all(tmp_path):
+    article = get_recipe("article")
+    better = mended(article, ["noise"])
+    assert better == article.model_copy(
+        update={"name": "article-all", "scope": "all", "augmentation": "fresh"}
+    )
+    path = tmp_path / "better.yaml"
+    path.write_text(better.to_yaml())
+    assert get_recipe(path) == better
+    # Where all classes see it already, the mark alone is shown more weakly.
+    weaker = mended(better, ["noise"])
+    crop, _, noise = weaker.resolved()
+    assert noise.parameters == {"white": 0.075, "black": 0.05}
+    assert crop.parameters == {"scale": 0.625}

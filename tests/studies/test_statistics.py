@@ -8,6 +8,7 @@ from equipoise.studies.statistics import (
     mean_ranks,
     p_value,
     paired,
+    ratio,
     runs_needed,
     verdict,
 )
@@ -83,3 +84,43 @@ def test_runs_needed_have_the_power_they_promise():
 def test_ties_share_their_rank():
     assert mean_ranks([[0.9, 0.8], [0.7, 0.8], [0.5, 0.1]], True) == [1.25, 1.75, 3.0]
     assert mean_ranks([[0.9, 0.8], [0.7, 0.7]], False) == [2.0, 1.0]
+
+
+def test_overlapping_runs_have_nadeau_and_bengios_variance():
+    values, share = [0.02, 0.05, 0.01, 0.04, 0.03], 0.25
+    got = estimate(values, overlap=share)
+    error = np.std(values, ddof=1) * np.sqrt(1 / 5 + share)
+    assert got.high - got.mean == pytest.approx(stats.t.ppf(0.975, 4) * error, abs=1e-12)
+    statistic = np.mean(values) / error
+    assert p_value(values, share) == pytest.approx(2 * stats.t.sf(statistic, 4), abs=1e-12)
+    assert runs_needed(values, overlap=share) > runs_needed(values)
+    # What runs have in common does not average out.
+    assert runs_needed([0.02, -0.01, 0.03], overlap=share) is None
+
+
+def test_the_verdict_on_overlapping_runs_is_that_of_their_p_value():
+    rng = np.random.default_rng(0)
+    for values in rng.normal(0.5, 1, (200, 6)):
+        shown = verdict(estimate(values, overlap=0.2)) != "no difference shown"
+        assert shown == (p_value(values, 0.2) < 0.05)
+
+
+def test_fiellers_interval_covers_the_ratio_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    spread = [[0.02**2, 0.6 * 0.02**2], [0.6 * 0.02**2, 0.02**2]]
+    held, open_ended = [], 0
+    for _ in range(2000):
+        above, below = rng.multivariate_normal([0.04, 0.1], spread, 6).T
+        share = ratio(above.tolist(), below.tolist())
+        open_ended += np.isnan(share.low)
+        held.append(np.isnan(share.low) or share.low <= 0.4 <= share.high)
+    assert np.mean(held) == pytest.approx(0.95, abs=0.015)
+    assert open_ended < 20
+
+
+def test_a_ratio_to_nothing_has_no_interval():
+    share = ratio([0.01, 0.02, 0.03], [0.01, -0.02, 0.02])
+    assert np.isnan([share.low, share.high]).all()
+    assert np.isnan(ratio([0.1], [0.2]).mean)
+    exact = ratio([0.1, 0.11, 0.12], [0.2, 0.22, 0.24])
+    assert (exact.mean, exact.low, exact.high) == pytest.approx((0.5, 0.5, 0.5))

@@ -187,3 +187,79 @@ def test_only_what_is_shown_to_be_better_is_recommended(verdicts, figures):
     if found.kind == "decision alone":
         assert verdicts.get(("none", AGAINST_PLAIN)) == UP
     assert found.sentence.endswith(".")
+
+
+HELD = {"shown": False, "comparisons": 4}
+
+
+def test_what_holm_takes_back_is_seen_alone_and_not_recommended():
+    case = summary(BETTER, {("balanced", "tuned"): UP, ("balanced", AGAINST_PLAIN): UP})
+    for entry in case["differences"]:
+        entry |= HELD
+    found = answer(case)
+    assert found.kind == "nothing"
+    assert (
+        "With the tuned decision, better than “none” when each is looked at alone, not after "
+        "Holm's correction for 4 comparisons: “balanced”." in found.notes
+    )
+    entry = {"recipe": "balanced", "decision": "plain", "metric": "roc_auc", "mean": 0.004}
+    case = summary(BETTER, {("balanced", "tuned"): UP, ("balanced", AGAINST_PLAIN): UP})
+    case["differences"].append({**entry, "verdict": UP, **HELD})
+    assert "better when looked at alone, not after Holm's correction" in answer(case).notes[0]
+
+
+def test_how_many_runs_a_difference_needs_is_said():
+    case = summary(
+        {**BETTER, ("weights", "tuned"): (0.7, 0.5, 0.8)},
+        {("weights", "tuned"): EVEN, ("balanced", "tuned"): EVEN},
+    )
+    case["differences"][0] |= {"runs": 3, "runs_needed": 28}
+    case["differences"][1] |= {"runs": 3, "runs_needed": 1460}
+    assert answer(case).notes[0] == (
+        "With the tuned decision, no difference to “none” is shown for “weights” (about 28 runs "
+        "would be needed to show a difference of this size), “balanced” (about 1,460)."
+    )
+
+
+def with_oracle(opens: bool) -> dict[str, Any]:
+    case = summary(BETTER, {("balanced", "tuned"): UP, ("balanced", AGAINST_PLAIN): UP})
+    case["table"].append({**case["table"][-1], "recipe": "oracle"})
+    for decision in ("plain", "tuned"):
+        case["table"][-1][decision] = levels(balanced_accuracy=0.95, recall=0.95, precision=0.95)
+        case["differences"].append(
+            {"recipe": "oracle", "decision": decision, "metric": "balanced_accuracy"}
+            | {"mean": 0.25, "verdict": UP, "shown": True}
+        )
+    case["recipes"]["oracle"] = {}
+    closed = {"balanced": {"tuned": {"mean": 0.4, "low": 0.3, "high": 0.52}}}
+    gap = {"mean": 0.25, "low": 0.2, "high": 0.3}
+    case["oracle"] = {
+        "metric": "balanced_accuracy",
+        "gap": gap,
+        "opens": opens,
+        "closed": closed,
+    }
+    return case
+
+
+def test_the_oracle_is_no_way_to_act_but_a_measure_of_one():
+    found = answer(with_oracle(opens=True))
+    assert found.recipe == "balanced"
+    note = found.notes[-1].replace("\u202f", " ")
+    assert "would bring +25.0 points beyond the tuned decision of “none”" in note
+    assert "“balanced” closes 40 % (30 % to 52 %) of that gap" in note
+    assert "no gap to close" in answer(with_oracle(opens=False)).notes[-1]
+    case = with_oracle(opens=True)
+    case["table"] = [case["table"][0], case["table"][-1]]
+    assert answer(case).kind == "one recipe"
+
+
+def test_folds_are_named():
+    case = summary(
+        BETTER, {("balanced", "tuned"): UP, ("balanced", AGAINST_PLAIN): UP}, draws=[0, 1], folds=2
+    )
+    for row in case["table"]:
+        row["runs"] = 6
+    found = answer(case)
+    assert "shown over 3 seeds × 2 folds" in found.sentence
+    assert "Nadeau and Bengio" in found.notes[-1]

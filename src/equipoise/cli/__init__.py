@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from equipoise import __version__
-from equipoise.cli import catalogues, data, models, show, studies
+from equipoise.cli import catalogues, data, models, searching, show, studies
 from equipoise.errors import InputError, WorkError
 
 __all__ = ["app", "main", "run"]
@@ -23,6 +23,8 @@ _WAY = """Which measure against class imbalance works on your images?
       what is in a data set, and what is wrong with it
   [bold]equipoise compare photos/ --out study[/bold]
       which measure helps, and how sure that is
+  [bold]equipoise search photos/ --budget 20m --out search[/bold]
+      the best recipe within a time budget
   [bold]equipoise upsample photos/ --out balanced[/bold]
       the balanced data set on disk
   [bold]equipoise train photos/ --recipe balanced --out model[/bold]
@@ -43,8 +45,10 @@ for command in (
     data.audit,
     data.upsample,
     studies.compare,
+    searching.search,
     models.train,
     models.predict,
+    models.export,
     studies.report,
     catalogues.recipes,
     catalogues.techniques,

@@ -7,11 +7,13 @@ import typer
 
 from equipoise.cli import show
 from equipoise.cli.options import (
+    Backend,
     Classes,
     Data,
     DataDir,
     Jobs,
     Json,
+    LongTail,
     MostPixels,
     Quiet,
     Seed,
@@ -19,11 +21,12 @@ from equipoise.cli.options import (
     Take,
     names_of,
 )
-from equipoise.cli.selecting import whole
+from equipoise.cli.selecting import cut_splits, whole
 from equipoise.errors import InputError, WorkError, printable
 
 if TYPE_CHECKING:
     from equipoise.auditing import Audit
+    from equipoise.images import Splits
     from equipoise.writers import Summary
 
 __all__ = ["audit", "print_audit", "upsample"]
@@ -59,8 +62,16 @@ def audit(
             "splits.",
         ),
     ] = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A run without techniques: does it still know images after them?"),
+    ] = None,
+    techniques: Annotated[
+        str, typer.Option(help="With --model: the techniques to try on its validation images.")
+    ] = "crop,flip,noise",
     classes: Classes = None,
     take: Take = None,
+    long_tail: LongTail = None,
     data_dir: DataDir = None,
     most_pixels: MostPixels = None,
     seed: Seed = 0,
@@ -74,22 +85,51 @@ def audit(
     from equipoise.auditing import audit as look
     from equipoise.files import write_json
 
-    splits = whole(data, classes, take, None, data_dir, seed, quiet or as_json, most_pixels)
+    splits = whole(
+        data, classes, take, None, data_dir, seed, quiet or as_json, most_pixels, long_tail
+    )
     found = look(splits, near=near)
+    safety = None
+    if model is not None:
+        sized = cut_splits(data, classes, take, None, data_dir, (0.2, 0.15), seed, True, long_tail)
+        safety = _safety(sized, model, names_of(techniques) or [])
     if out is not None:
         from equipoise.reports import audit_page
 
         write_json(out / "audit.json", found.to_dict())
         audit_page(found.to_dict(), out / "audit.html", source=splits.source, notes=splits.notes)
     if as_json:
-        show.print_json(found.to_dict())
+        show.print_json({**found.to_dict(), **({} if safety is None else {"safety": safety})})
     elif not quiet:
         print_audit(found)
+        if safety is not None:
+            _print_safety(safety)
         if out is not None:
             show.say(f"Written: {out / 'audit.html'}, {out / 'audit.json'}")
         show.say(f"Next: equipoise compare {data} --out study")
     if strict:
         _refuse_leaks(data, found)
+
+
+def _safety(splits: "Splits", run: Path, techniques: list[str]) -> dict[str, Any]:
+    """What techniques do to the images of each class, by a net that was trained without them."""
+    from equipoise.studies import held_out, label_safety
+    from equipoise.training import load_model
+
+    return label_safety(load_model(run), held_out(splits, run), techniques)
+
+
+def _print_safety(safety: dict[str, Any]) -> None:
+    from equipoise.studies import safety_words
+
+    rows = [
+        (technique, name, entry["images"], f"{entry['lost']:.0%}", entry["toward"] or "")
+        for technique, classes in safety.items()
+        for name, entry in classes.items()
+        if entry["lost"] is not None
+    ]
+    show.grid(("after", "class", "images known", "no longer known", "mostly taken for"), rows)
+    show.say("", *(safety_words(safety) or ["Every class stays known after these techniques."]), "")
 
 
 def _refuse_leaks(data: str, found: "Audit") -> None:
@@ -170,13 +210,25 @@ def upsample(
     format_: Annotated[
         str, typer.Option("--format", help="folder, npz, parquet or webdataset.")
     ] = "folder",
+    copies: Annotated[
+        str, typer.Option(help="What copies are encoded as: png (nothing is lost), jpeg or webp.")
+    ] = "png",
+    quality: Annotated[int, typer.Option(help="Of JPEG and WebP copies, 1 to 100.")] = 90,
+    link: Annotated[
+        bool,
+        typer.Option(
+            "--link", help="In a folder: originals as hard links to DATA's files where it can be."
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option(help="Print the counts and write nothing.")] = False,
     classes: Classes = None,
     take: Take = None,
+    long_tail: LongTail = None,
     size: Size = None,
     data_dir: DataDir = None,
     most_pixels: MostPixels = None,
     jobs: Jobs = None,
+    backend: Backend = "loky",
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -194,7 +246,9 @@ def upsample(
         raise InputError("Where to is missing: give --out DIR, or --dry-run for the counts alone.")
     chosen = get_recipe(recipe) if recipe else None
     parsed = parse_strategy(strategy)
-    splits = whole(data, classes, take, size, data_dir, seed, quiet or as_json, most_pixels)
+    splits = whole(
+        data, classes, take, size, data_dir, seed, quiet or as_json, most_pixels, long_tail
+    )
     with show.bar("writing", quiet or as_json) as move:
         summary = write(
             splits,
@@ -204,8 +258,12 @@ def upsample(
             techniques=names_of(techniques) or (),
             scope=scope,
             format=format_,
+            copies=copies,
+            quality=quality,
+            link=link,
             seed=seed,
             jobs=jobs,
+            backend=backend,
             dry_run=dry_run,
             from_manifest=from_manifest,
             progress=lambda done, total: move(done, total, "images"),

@@ -12,9 +12,11 @@ from equipoise.cli.options import (
     Classes,
     Data,
     DataDir,
+    Device,
     Epochs,
     Equal,
     Json,
+    LongTail,
     NetName,
     Objective,
     Out,
@@ -23,15 +25,15 @@ from equipoise.cli.options import (
     Size,
     Take,
     TestFraction,
-    TrainerSpec,
     ValidationFraction,
 )
 from equipoise.cli.selecting import cut_splits
+from equipoise.errors import require
 
 if TYPE_CHECKING:
     from equipoise.training import Progress
 
-__all__ = ["predict", "train"]
+__all__ = ["export", "predict", "train"]
 
 
 def train(
@@ -40,16 +42,26 @@ def train(
     recipe: Annotated[str, typer.Option(help="A recipe's name or YAML file.")] = "article",
     classes: Classes = None,
     take: Take = None,
+    long_tail: LongTail = None,
     size: Size = None,
     data_dir: DataDir = None,
     test_fraction: TestFraction = 0.2,
     validation_fraction: ValidationFraction = 0.15,
-    trainer: TrainerSpec = "article",
+    trainer: Annotated[
+        str | None,
+        typer.Option(
+            help="A trainer's name or YAML file; else the one in the recipe's file, or article."
+        ),
+    ] = None,
     net: NetName = None,
     epochs: Epochs = None,
     equal: Equal = "steps",
     objective: Objective = "balanced_accuracy",
     seed: Seed = 0,
+    device: Device = "auto",
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write each epoch's figures to OUT/tensorboard.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -57,12 +69,15 @@ def train(
     from equipoise.recipes import get_recipe
     from equipoise.training import get_trainer
     from equipoise.training import train as run_training
+    from equipoise.training.trainers import trainer_beside
 
     # Names are looked up before the data set is read: it may be large.
     chosen = get_recipe(recipe)
-    how = get_trainer(trainer, epochs=epochs, net=net)
+    how = get_trainer(trainer or trainer_beside(recipe), epochs=epochs, net=net)
     fractions = (test_fraction, validation_fraction)
-    splits = cut_splits(data, classes, take, size, data_dir, fractions, seed, quiet or as_json)
+    splits = cut_splits(
+        data, classes, take, size, data_dir, fractions, seed, quiet or as_json, long_tail
+    )
     with show.bar("training", quiet or as_json) as move:
         result = run_training(
             splits,
@@ -73,6 +88,8 @@ def train(
             equal=equal,
             objective=objective,
             progress=lambda p: move(p.step, p.steps, _running(p)),
+            device=device,
+            tensorboard=tensorboard,
         )
     if as_json:
         show.print_json(result.metrics)
@@ -121,3 +138,21 @@ def predict(
         writer.writerows(rows)
     for item in () if quiet else broken:
         show.note(f"left out: {item.name}: {item.reason}")
+
+
+def export(
+    model: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that train wrote.")],
+    out: Annotated[Path, typer.Option(help="The file to write, .onnx.")],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a model as ONNX: uint8 images in, logits and probabilities out."""
+    from equipoise.training import export_onnx, load_model
+
+    require(out.suffix == ".onnx", "a name ending in .onnx for --out", out=str(out))
+    loaded = load_model(model)
+    export_onnx(loaded, out)
+    if as_json:
+        show.print_json({"model": str(out), "classes": list(loaded.classes)})
+    elif not quiet:
+        show.say(f"Model: {out} ({out.stat().st_size / 1e6:.1f} MB)")

@@ -8,13 +8,16 @@ import typer
 from equipoise.errors import InputError
 
 __all__ = [
+    "Backend",
     "Classes",
     "Data",
     "DataDir",
+    "Device",
     "Epochs",
     "Equal",
     "Jobs",
     "Json",
+    "LongTail",
     "MostPixels",
     "NetName",
     "Objective",
@@ -28,6 +31,7 @@ __all__ = [
     "ValidationFraction",
     "counts_of",
     "names_of",
+    "shares_of",
 ]
 
 Data = Annotated[
@@ -47,6 +51,13 @@ Take = Annotated[
     str | None,
     typer.Option(help="Keep the first so many training images a class: cat=4800,dog=1200."),
 ]
+LongTail = Annotated[
+    float | None,
+    typer.Option(
+        help="Thin out training, class by class in their order, to an imbalance ratio of so much: "
+        "100."
+    ),
+]
 Size = Annotated[int | None, typer.Option(help="Bring every image to SIZE×SIZE pixels.")]
 MostPixels = Annotated[
     int | None, typer.Option(help="Leave out images of more pixels than this: 100 million.")
@@ -55,6 +66,9 @@ DataDir = Annotated[Path | None, typer.Option(help="Where the CIFAR-10 archive l
 TestFraction = Annotated[float, typer.Option(help="Share cut for testing where no test split is.")]
 ValidationFraction = Annotated[
     float, typer.Option(help="Share of training cut for validation where no such split is.")
+]
+Device = Annotated[
+    str, typer.Option(help="Where the net computes: [bold]auto[/bold] (a GPU if any), cpu or cuda.")
 ]
 TrainerSpec = Annotated[str, typer.Option("--trainer", help="A trainer's name or YAML file.")]
 NetName = Annotated[str | None, typer.Option("--net", help="Another net than the trainer's.")]
@@ -70,6 +84,13 @@ Objective = Annotated[
     ),
 ]
 Jobs = Annotated[int | None, typer.Option(help="Runs side by side; all cores by default.")]
+Backend = Annotated[
+    str,
+    typer.Option(
+        help="Where the work is done: [bold]loky[/bold], this machine, or ray, the cluster that "
+        "RAY_ADDRESS names; its machines must see DATA and the output folder."
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Everything random follows from it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")]
@@ -95,3 +116,22 @@ def counts_of(option: str, text: str | None) -> dict[str, int] | None:
             )
         counts[name.strip()] = int(number)
     return counts
+
+
+def shares_of(option: str, text: str | None) -> dict[str, float] | None:
+    """Return `name=share` pairs of an option, or say how they are written."""
+    if text is None:
+        return None
+    shares: dict[str, float] = {}
+    for part in names_of(text) or []:
+        name, mark, number = part.rpartition("=")
+        try:
+            share = float(number)
+        except ValueError:
+            mark = ""
+        if not mark or name.strip() in shares:
+            raise InputError(
+                f"{option} is written dog=0.05,cat=0.95 (each class once), but got {text!r}."
+            )
+        shares[name.strip()] = share
+    return shares

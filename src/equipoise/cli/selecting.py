@@ -21,6 +21,7 @@ def cut_splits(
     fractions: tuple[float, float],
     seed: int,
     quiet: bool,
+    long_tail: float | None = None,
 ) -> "Splits":
     """Return DATA ready for training: the missing splits cut, images of one size.
 
@@ -32,6 +33,7 @@ def cut_splits(
         data,
         classes=names_of(classes),
         take=counts_of("--take", take),
+        long_tail=long_tail,
         size=size,
         data_dir=data_dir,
         test_fraction=fractions[0],
@@ -50,6 +52,7 @@ def whole(
     seed: int,
     quiet: bool,
     most_pixels: int | None = None,
+    long_tail: float | None = None,
 ) -> "Splits":
     """Return DATA as it is: nothing cut, and nothing resized unless asked for."""
     from equipoise.readers import load
@@ -59,6 +62,7 @@ def whole(
         data,
         classes=names_of(classes),
         take=counts_of("--take", take),
+        long_tail=long_tail,
         size=size,
         data_dir=data_dir,
         seed=seed,

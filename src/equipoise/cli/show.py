@@ -79,7 +79,10 @@ def bar(title: str, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
 
 
 def comparison(summary: Mapping[str, Any]) -> None:
-    """Print a study's table: both decisions, and the verdict on the tuned one."""
+    """Print a study's table: both decisions, and the verdict on the tuned one.
+
+    With an oracle, also the share of the way to it; where it says nothing, a dash.
+    """
     reference = next(iter(summary["recipes"]), "")
     verdicts = {
         (row["recipe"], row["decision"]): row
@@ -95,6 +98,9 @@ def comparison(summary: Mapping[str, Any]) -> None:
             _percent(row["tuned"]["precision"]),
             _percent(row["tuned"]["roc_auc"]),
             _difference(verdicts.get((row["recipe"], "tuned")), row["recipe"] == reference),
+            _p_value(verdicts.get((row["recipe"], "tuned"))),
+            _rank(row),
+            *([_closed(summary["oracle"], row["recipe"])] if summary.get("oracle") else []),
             f"{row['seconds']['mean']:.0f} s",
         )
         for row in summary["table"]
@@ -107,6 +113,9 @@ def comparison(summary: Mapping[str, Any]) -> None:
         "precision, tuned",
         "ROC-AUC",
         f"tuned, against {reference}",
+        "p (Holm)",
+        "rank",
+        *(["gap closed"] if summary.get("oracle") else []),
         "seconds",
     )
     grid(heads, rows)
@@ -125,11 +134,47 @@ def _difference(row: Mapping[str, Any] | None, is_reference: bool) -> str:
         return "reference"
     if row is None:
         return "–"
-    return f"{row['mean'] * 100:+.1f}  {row['verdict']}"
+    alone = row["verdict"] in ("higher", "lower") and not row["shown"]
+    return f"{row['mean'] * 100:+.1f}  {row['verdict']}{' alone' * alone}"
+
+
+def _p_value(row: Mapping[str, Any] | None) -> str:
+    p = None if row is None else row["p_holm"]
+    return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _rank(row: Mapping[str, Any]) -> str:
+    rank = (row.get("rank") or {}).get("tuned")
+    return "–" if rank is None else f"{rank:.1f}"
+
+
+def _closed(oracle: Mapping[str, Any], recipe: str) -> str:
+    share = (oracle["closed"].get(recipe) or {}).get("tuned") or {}
+    if not oracle["opens"] or share.get("mean") is None:
+        return "–"
+    low, high = share["low"], share["high"]
+    ends = "" if low is None else f" ({low * 100:.0f} to {high * 100:.0f})"
+    return f"{share['mean'] * 100:.0f} %{ends}"
 
 
 def remarks(summary: Mapping[str, Any]) -> None:
-    """Print what a study says in words: failures, what is missing, shortcuts, the answer."""
+    """Print what a study says in words: failures, what is missing, warnings, the answer."""
     failed = [f"Failed: {name}: {reason}" for name, reason in summary["failed"].items()]
     missing = [f"Unfinished: {', '.join(summary['missing'])}"] if summary["missing"] else []
-    say("", *failed, *missing, *summary["shortcut_words"], "", summary["answer"], "")
+    warnings = [
+        *summary["shortcut_words"],
+        *summary["label_safety_warnings"],
+        *summary["memory_words"],
+    ]
+    why = [entry["words"] for entry in summary["gain"].values()]
+    say(
+        "",
+        *failed,
+        *missing,
+        *warnings,
+        *why,
+        "",
+        summary["answer"],
+        *summary.get("answer_notes", ()),
+        "",
+    )

@@ -10,6 +10,7 @@ import typer
 from equipoise.cli import show
 from equipoise.cli.data import print_audit
 from equipoise.cli.options import (
+    Backend,
     Classes,
     Data,
     DataDir,
@@ -17,6 +18,7 @@ from equipoise.cli.options import (
     Equal,
     Jobs,
     Json,
+    LongTail,
     NetName,
     Objective,
     Out,
@@ -28,7 +30,9 @@ from equipoise.cli.options import (
     TrainerSpec,
     ValidationFraction,
     names_of,
+    shares_of,
 )
+from equipoise.cli.searching import finish_search
 from equipoise.cli.selecting import cut_splits
 
 if TYPE_CHECKING:
@@ -69,8 +73,31 @@ def compare(
         str, typer.Option(help="Names or YAML files; the first is the reference.")
     ] = _RECIPES,
     seeds: Annotated[int, typer.Option(help="Runs a recipe.")] = 3,
+    draws: Annotated[
+        int, typer.Option(help="Draws of the images that --take chooses; each with every seed.")
+    ] = 1,
+    folds: Annotated[
+        int | None,
+        typer.Option(help="Test on so many folds of all images in turn: for small data."),
+    ] = None,
+    oracle: Annotated[
+        bool,
+        typer.Option(
+            "--oracle",
+            help="Also train the reference on the real images that --take left out, and say how "
+            "much of the way there each recipe goes.",
+        ),
+    ] = False,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            help="Shares of the classes where the net will be used, at which calibration is judged "
+            "too: dog=0.05,cat=0.95."
+        ),
+    ] = None,
     classes: Classes = None,
     take: Take = None,
+    long_tail: LongTail = None,
     size: Size = None,
     data_dir: DataDir = None,
     test_fraction: TestFraction = 0.2,
@@ -81,6 +108,7 @@ def compare(
     equal: Equal = "steps",
     objective: Objective = "balanced_accuracy",
     jobs: Jobs = None,
+    backend: Backend = "loky",
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -98,8 +126,11 @@ def compare(
     # Names are looked up before the data set is read: it may be large.
     chosen = load_recipes(names_of(recipes) or [])
     how = get_trainer(trainer, epochs=epochs, net=net)
+    shares = shares_of("--prior", prior)
     fractions = (test_fraction, validation_fraction)
-    splits = cut_splits(data, classes, take, size, data_dir, fractions, seed, quiet or as_json)
+    splits = cut_splits(
+        data, classes, take, size, data_dir, fractions, seed, quiet or as_json, long_tail
+    )
     _compare(
         splits,
         out,
@@ -107,10 +138,15 @@ def compare(
         quiet,
         recipes=chosen,
         seeds=seeds,
+        draws=draws,
+        folds=folds,
+        oracle=oracle,
+        prior=shares,
         trainer=how,
         equal=equal,
         objective=objective,
         jobs=jobs,
+        backend=backend,
         seed=seed,
     )
 
@@ -141,7 +177,9 @@ def _finish(study: "Study", page: Path, as_json: bool, quiet: bool) -> None:
 
 
 def report(
-    study: Annotated[Path, typer.Argument(metavar="DIR", help="A study, finished or running.")],
+    study: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A study or search, finished or running.")
+    ],
     out: Annotated[Path | None, typer.Option(help="Where to; DIR/report.html by default.")] = None,
     plots: Annotated[Path | None, typer.Option(help="Also write each plot here.")] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
@@ -152,8 +190,14 @@ def report(
     from equipoise.reports import report as write_report
     from equipoise.studies import open_study
 
-    opened = open_study(study)
-    page = write_report(opened, out, plots=plots)
-    _finish(opened, page, as_json, quiet)
+    if (study / "search.json").is_file():
+        from equipoise.studies.searching import open_search
+
+        page = write_report(study, out, plots=plots)
+        finish_search(open_search(study), page, "DATA", as_json, quiet)
+    else:
+        opened = open_study(study)
+        page = write_report(opened, out, plots=plots)
+        _finish(opened, page, as_json, quiet)
     if open_it:
         typer.launch(str(page))

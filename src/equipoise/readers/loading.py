@@ -15,6 +15,7 @@ from equipoise.readers.opening import Source, open_table, source_name
 from equipoise.readers.splitting import cut as cut_off
 from equipoise.readers.splitting import units
 from equipoise.readers.table import Table
+from equipoise.readers.taking import WITHHELD, apart, long_tailed
 
 __all__ = ["load"]
 
@@ -26,6 +27,7 @@ def load(
     *,
     classes: Sequence[str] | None = None,
     take: Mapping[str, int] | None = None,
+    long_tail: float | None = None,
     size: int | None = None,
     seed: int = 0,
     test_fraction: float = 0.2,
@@ -46,7 +48,10 @@ def load(
         The classes to keep, in this order: a class's label is its position.
     take : mapping of str to int, optional
         How many images of a class to keep in training: the first so many. Done after the test
-        split is cut and before the validation split is.
+        split is cut and before the validation split is. What is left out is kept as `withheld`.
+    long_tail : float, optional
+        In the place of `take`: training images thinned out, class by class in their order, down to
+        one in so many for the last; see `readers.taking.long_tailed`.
     size : int, optional
         Side to bring the images to, in pixels, 2 to 4096. By default sets of one size up to 64×64
         keep it and others are brought to 64×64.
@@ -73,15 +78,18 @@ def load(
     require(most_pixels >= 4, "most_pixels >= 4", most_pixels=most_pixels)
     table = _select(open_table(source, classes, data_dir), classes)
     _check_take(table, take or {})
+    _check_long_tail(long_tail, take)
     decoded = decode_table(table, size=size, whole=not cut, most_pixels=most_pixels)
     _check_classes(table, decoded, printable(source_name(source)))
     data = _image_set(table, decoded)
     part = table.splits[decoded.rows]
     if cut:
         part = _cut(data, part, "test", test_fraction, seed)
-    part = _take(data, part, take or {})
+    given = tuple(name for name in ("validation", "test") if (table.splits == name).any())
+    part = _take(data, part, take or _profile(data, part, long_tail))
     if cut:
         part = _cut(data, part, "validation", validation_fraction, seed)
+    withheld = apart(part, data.digests, data.groups) if cut else np.zeros(len(part), bool)
     return Splits(
         train=data.select(part == "train"),
         validation=data.select(part == "validation"),
@@ -91,6 +99,8 @@ def load(
         sizes=decoded.sizes,
         modes=decoded.modes,
         notes=(*table.notes, *decoded.notes),
+        given=given,
+        withheld=data.select(withheld) if withheld.any() else None,
     )
 
 
@@ -140,6 +150,15 @@ def _check_take(table: Table, take: Mapping[str, int]) -> None:
         require(whole and count > 0, "take >= 1", remedy=f"Class: {printable(name)}.", take=count)
         label = table.classes.index(name)
         _check_enough(name, count, (table.splits == "train") & (table.labels == label))
+
+
+def _check_long_tail(long_tail: float | None, take: Mapping[str, int] | None) -> None:
+    if long_tail is None:
+        return
+    finite = isinstance(long_tail, (int, float, np.number)) and np.isfinite(long_tail)
+    require(bool(finite and long_tail >= 1), "long_tail >= 1", long_tail=long_tail)
+    if take:
+        raise InputError("--take and --long-tail both choose the training images: give one.")
 
 
 def _check_enough(name: str, count: int, there: NDArray[np.bool_]) -> None:
@@ -208,9 +227,17 @@ def _cut(
 
 def _take(data: ImageSet, part: NDArray[np.str_], take: Mapping[str, int]) -> NDArray[np.str_]:
     """Return each image's split with training cut down to the first so many of a class."""
-    part = part.copy()
+    part = part.astype("U10")
     for name, count in take.items():
         there = (part == "train") & (data.labels == data.classes.index(name))
         _check_enough(name, count, there)
-        part[np.flatnonzero(there)[count:]] = ""
+        part[np.flatnonzero(there)[count:]] = WITHHELD
     return part
+
+
+def _profile(data: ImageSet, part: NDArray[np.str_], long_tail: float | None) -> Mapping[str, int]:
+    """Return how many training images of each class a long tail keeps; none where none is asked."""
+    if long_tail is None:
+        return {}
+    counts = np.bincount(data.labels[part == "train"], minlength=len(data.classes))
+    return dict(zip(data.classes, long_tailed(counts, long_tail).tolist(), strict=True))

@@ -1,14 +1,14 @@
-"""Cutting a split from a set: stratified by class, whole groups, the same for the same seed."""
+"""Cutting a split or folds from a set: stratified, whole groups, the same for the same seed."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedShuffleSplit
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 
 from equipoise.errors import InputError, printable
 
-__all__ = ["cut", "units"]
+__all__ = ["cut", "folds_of", "units"]
 
 _MOST_FOLDS = 20
 
@@ -84,6 +84,75 @@ def cut(
         label = int(np.argmin(np.minimum(held, left)))
         raise _too_small(name, fraction, classes, labels, grouped, label)
     return chosen
+
+
+def folds_of(
+    labels: NDArray[np.int64],
+    unit: NDArray[np.intp],
+    folds: int,
+    *,
+    seed: int,
+    classes: tuple[str, ...],
+    grouped: bool,
+) -> NDArray[np.intp]:
+    """Deal the images out to folds of about the same size and the same shares of the classes.
+
+    Parameters
+    ----------
+    labels : (N,) int64
+    unit : (N,) int
+        Images of the same unit stay together.
+    folds : int
+    seed : int
+    classes : tuple of str
+    grouped : bool
+        As in `cut`.
+
+    Returns
+    -------
+    (N,) int
+        The fold of each image, from 0.
+
+    Raises
+    ------
+    InputError
+        Where a class is too small to be in every fold.
+    """
+    state = int(np.random.SeedSequence([seed % 2**64, folds]).generate_state(1)[0])
+    _, first, index = np.unique(unit, return_index=True, return_inverse=True)
+    index = index.ravel()
+    pairs = np.unique(np.stack([labels, index]), axis=1)
+    there = np.bincount(pairs[0] if grouped else labels[first], minlength=len(classes))
+    if there.min() >= folds:
+        number = (
+            _dealt(labels, index, folds, state)
+            if grouped
+            else _dealt(labels[first], None, folds, state)[index]
+        )
+        shared = np.zeros((folds, len(classes)), bool)
+        shared[number, labels] = True
+        if shared.all():
+            return number
+        there = shared.sum(0)
+    label = int(np.argmin(there))
+    raise InputError(
+        f"--folds {folds}: every class must be in every fold, but class "
+        f"{printable(classes[label])!r} has only {np.sum(labels == label)} images"
+        f"{' in too few groups' if grouped else ''}. Give fewer folds, or leave the class out with "
+        "--classes."
+    )
+
+
+def _dealt(
+    labels: NDArray[np.int64], groups: NDArray[np.intp] | None, folds: int, state: int
+) -> NDArray[np.intp]:
+    """Deal rows out to stratified folds, whole groups where there are any."""
+    kind = StratifiedKFold if groups is None else StratifiedGroupKFold
+    splitter = kind(n_splits=folds, shuffle=True, random_state=state)
+    number = np.empty(len(labels), np.intp)
+    for fold, (_, rows) in enumerate(splitter.split(labels, labels, groups)):
+        number[rows] = fold
+    return number
 
 
 def _by_shuffle(strata: NDArray[np.int64], fraction: float, state: int) -> NDArray[np.bool_]:

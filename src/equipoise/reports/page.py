@@ -13,7 +13,7 @@ from markupsafe import Markup
 from equipoise import __version__
 from equipoise.errors import InputError, WorkError
 from equipoise.files import atomic
-from equipoise.reports import shortcut, tables
+from equipoise.reports import diagnosis, search, shortcut, tables
 from equipoise.reports.figures import Gallery, draw, picture
 from equipoise.reports.folder import StudyFolder, named, open_folder
 from equipoise.studies import formats, words
@@ -28,8 +28,8 @@ def report(study: Any, path: str | Path | None = None, *, plots: str | Path | No
 
     Parameters
     ----------
-    study : Study, str or Path
-        A study, or its folder. It may be running still: the page says what is missing.
+    study : Study, Search, str or Path
+        A study or a search, or its folder. It may be running still: the page says what is missing.
     path : str or Path, optional
         Where the page goes; `report.html` in the study's folder by default.
     plots : str or Path, optional
@@ -47,13 +47,16 @@ def report(study: Any, path: str | Path | None = None, *, plots: str | Path | No
     WorkError
         Where writing fails, as on a full disk.
     """
+    directory = Path(getattr(study, "directory", study))
     if isinstance(study, str | Path):
-        _bring_up_to_date(Path(study))
-    folder = open_folder(Path(getattr(study, "directory", study)))
-    target = _target(Path(path) if path is not None else folder.directory / "report.html")
+        _bring_up_to_date(search.studied(directory))
+    folder = open_folder(search.studied(directory))
+    target = _target(Path(path) if path is not None else directory / "report.html")
     answer = words.answer(folder.summary)
     gallery = draw(folder, answer.recipe or next(iter(named(folder.summary)), ""))
-    html = _environment().get_template("report.html.j2").render(_context(folder, answer, gallery))
+    diagnosis.draw_calibration(gallery, folder.summary)
+    context = {**_context(folder, answer, gallery), "search": search.searched(directory)}
+    html = _environment().get_template("report.html.j2").render(context)
     _write(target, html)
     if plots is not None:
         _write_plots(Path(plots), gallery)
@@ -109,10 +112,12 @@ def _context(folder: StudyFolder, answer: words.Answer, gallery: Gallery) -> dic
             for m in tables.headline_metrics(summary)
         ],
         "objective": tables.headline_metrics(summary)[0],
+        "overall": tables.overall_heads(summary),
         "comparison": tables.comparison(summary, (answer.recipe, answer.decision)),
         "metrics": [(*tables.with_unit(m, None), tables.better_when(m)) for m in metrics],
         "blocks": blocks,
         "gains": tables.gains(summary),
+        **diagnosis.context(summary, telling),
         "recalls": tables.class_recalls(summary),
         "costs": tables.costs(summary),
         "confusions": [] if gallery.maps else tables.confusions(summary),

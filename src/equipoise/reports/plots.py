@@ -17,6 +17,7 @@ from equipoise.reports.svg import ACCENT, INK, LINE, MUTED, PAPER, WARM, drawn, 
 
 __all__ = ["confusion_map", "learning", "precision_recall", "reliability_plot", "roc"]
 
+Bins = tuple[NDArray, NDArray, NDArray]
 Points = dict[str, tuple[float, float, float] | None]
 _SIZE, _TEXT = (2.7, 2.0), 8.5
 MID_ACCENT, MID_WARM = (0.18, 0.53, 0.76), (0.86, 0.44, 0.2)
@@ -121,7 +122,7 @@ def _square(figure: Figure, axes: Axes) -> str:
     return drawn(figure)
 
 
-def reliability_plot(bins: tuple[NDArray, NDArray, NDArray], lowest: float) -> str:
+def reliability_plot(bins: Bins, lowest: float, after: Bins | None = None) -> str:
     """Draw accuracy against confidence; a dot's area is its share of the answers.
 
     Parameters
@@ -130,14 +131,22 @@ def reliability_plot(bins: tuple[NDArray, NDArray, NDArray], lowest: float) -> s
         Confidence, accuracy and share, as `reliability` returns them.
     lowest : float
         The lowest confidence there can be: one over the number of classes.
+    after : three arrays, optional
+        The same after temperature scaling, drawn hollow.
     """
     figure, axes = _panel("confidence, %", "right, %")
     confidence, accuracy, share = bins
     axes.plot([lowest, 1], [lowest, 1], color=MUTED, linewidth=1.0, linestyle=(0, (1, 1.5)))
     axes.plot(confidence, accuracy, color=ACCENT, linewidth=1.4)
     axes.scatter(confidence, accuracy, s=12 + 160 * share, c=ACCENT, alpha=0.75, linewidths=0)
+    least = float(accuracy.min())
+    if after is not None:
+        cooled, right, part = after
+        axes.plot(cooled, right, color=WARM, linewidth=1.2, linestyle=(0, (4, 1.6)))
+        axes.scatter(cooled, right, s=12 + 160 * part, c="none", edgecolors=WARM, linewidths=1.2)
+        least = min(least, float(right.min()))
     axes.set_xlim(lowest - 0.02, 1.02)
-    axes.set_ylim(min(lowest, float(accuracy.min())) - 0.04, 1.04)
+    axes.set_ylim(min(lowest, least) - 0.04, 1.04)
     _in_percent(axes, "both")
     return drawn(figure)
 

@@ -8,6 +8,7 @@ from equipoise.reports.folder import named
 from equipoise.studies.formats import (
     LOWER_IS_BETTER,
     METRICS,
+    ORACLE,
     Estimate,
     change,
     count,
@@ -19,7 +20,8 @@ from equipoise.studies.formats import (
     number,
     percent,
 )
-from equipoise.studies.words import AGAINST_PLAIN, Differences, class_figure, figure, judged
+from equipoise.studies.verdicts import Differences, is_shown, judged
+from equipoise.studies.words import AGAINST_PLAIN, class_figure, figure
 
 __all__ = [
     "Cell",
@@ -31,6 +33,7 @@ __all__ = [
     "every_metric",
     "gains",
     "headline_metrics",
+    "overall_heads",
 ]
 
 _MARKS = {"better": "▲", "worse": "▼", "even": "○", "": "·"}
@@ -73,6 +76,7 @@ class Row:
     reference: bool = False
     chosen: bool = False
     note: str = ""
+    overall: list[Cell] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -114,17 +118,27 @@ def _interval(metric: str, value: Estimate, write: Any) -> str:
 
 
 def difference_cell(metric: str, entry: Mapping[str, Any] | None, scale: "Scale") -> Cell:
-    """Return a paired difference with its interval, its verdict and its place on the scale."""
+    """Return a paired difference with its interval, its verdict and its place on the scale.
+
+    What Holm's correction takes back is marked like what is not shown.
+    """
     value = estimate(entry) if entry else None
     if entry is None or value is None:
         return Cell("–")
     verdict = str(entry.get("verdict", ""))
+    tone = judged(metric, verdict)
+    if tone in ("better", "worse"):
+        p = number(entry.get("p_holm"))
+        after = "" if p is None else f", p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
+        if not is_shown(entry):
+            verdict, tone = f"{verdict} alone", "even"
+        verdict += after
     return Cell(
         change(metric, value.mean),
         _interval(metric, value, change),
         value.mean,
         verdict,
-        judged(metric, verdict),
+        tone,
         scale.place(value),
     )
 
@@ -161,7 +175,7 @@ def comparison(summary: Summary, chosen: tuple[str, str]) -> list[Row]:
     """Return the first table: for each decision the headline metrics and the difference.
 
     Cells: for plain and then tuned, the objective, its difference to the reference under the
-    same decision, and the other headline metrics.
+    same decision, and the other headline metrics; over all, those of `overall_heads`.
     """
     metrics, names = headline_metrics(summary), named(summary)
     differences = Differences(summary.get("differences") or ())
@@ -177,13 +191,41 @@ def comparison(summary: Summary, chosen: tuple[str, str]) -> list[Row]:
             if name == names[0]:
                 apart = Cell("reference", value=0.0)
             cells += [levels[0], apart, *levels[1:]]
-        rows.append(Row(name, cells, name == names[0], name == chosen[0], _runs(summary, name)))
+        flags = (name == names[0], name == chosen[0], _runs(summary, name))
+        rows.append(Row(name, cells, *flags, _overall(summary, name)))
     return rows
+
+
+def overall_heads(summary: Summary) -> list[tuple[str, str]]:
+    """Return what is said of a recipe over all, with its small print."""
+    ranked = any(row.get("rank") for row in summary.get("table") or ())
+    heads = [("Mean rank", "1 is best")] if ranked else []
+    return [*heads, ("Gap closed", "%")] if summary.get("oracle") else heads
+
+
+def _overall(summary: Summary, name: str) -> list[Cell]:
+    """A recipe's mean rank, and how much of the gap to the oracle it closes; both tuned."""
+    row: Summary = next((r for r in summary.get("table") or () if r["recipe"] == name), {})
+    rank = number((row.get("rank") or {}).get("tuned"))
+    oracle = summary.get("oracle") or {}
+    share = estimate(((oracle.get("closed") or {}).get(name) or {}).get("tuned"))
+    closed = Cell("–")
+    if share is not None and oracle.get("opens"):
+        closed = level_cell("balanced_accuracy", share)  # a share, in per cent
+    cells = {"Mean rank": Cell("–" if rank is None else f"{rank:.1f}", value=rank)}
+    cells["Gap closed"] = closed
+    return [cells[title] for title, _ in overall_heads(summary)]
 
 
 def _runs(summary: Summary, name: str) -> str:
     runs = next((r.get("runs") for r in summary.get("table") or () if r["recipe"] == name), 0)
-    return f"{runs} run{'s' * (runs != 1)}" if runs else "no run yet"
+    if not runs:
+        return "no run yet"
+    row = next(r for r in summary["table"] if r["recipe"] == name)
+    seconds = estimate(row.get("seconds"))
+    each = f" of {duration(seconds.mean)}" if seconds else ""
+    real = ", with the real images that were left out" if name == ORACLE else ""
+    return f"{runs} run{'s' * (runs != 1)}{each}{real}"
 
 
 def every_metric(summary: Summary) -> tuple[list[str], list[Block]]:

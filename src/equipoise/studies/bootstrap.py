@@ -9,14 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-__all__ = ["image_weights", "run_weights", "weighted_figures"]
+__all__ = ["image_weights", "run_weights", "weighted_calibration", "weighted_figures"]
 
 Floats = NDArray[np.float64]
 
 
-def image_weights(images: int, resamples: int, seed: int) -> Floats:
-    """Return how often each of `images` is drawn in each resample, (B, N)."""
-    rng = np.random.default_rng([seed, 0])
+def image_weights(images: int, resamples: int, seed: int, fold: int = 0) -> Floats:
+    """Return how often each of `images` is drawn in each resample, (B, N).
+
+    Folds have test images of their own, and so resamples of their own.
+    """
+    rng = np.random.default_rng([seed, 0, fold] if fold else [seed, 0])
     return rng.multinomial(images, np.full(images, 1 / images), resamples).astype(np.float64)
 
 
@@ -59,7 +62,7 @@ def weighted_figures(
         **_from_confusion(cells.reshape(-1, k, k), positive),
         "roc_auc": np.mean(auc, axis=0),
         "pr_auc": np.mean(precision, axis=0),
-        **_calibration(probabilities, labels, weights),
+        **weighted_calibration(probabilities, labels, weights),
     }
 
 
@@ -103,9 +106,10 @@ def _ranking(scores: Floats, hits: NDArray[np.bool_], weights: Floats) -> tuple[
         return area, ((true - before) * precision).sum(1) / true[:, -1]
 
 
-def _calibration(
+def weighted_calibration(
     probabilities: Floats, labels: NDArray[np.int_], weights: Floats, bins: int = 15
 ) -> dict[str, Floats]:
+    """Return `ece`, `brier` and `log_loss` of (N, K) probabilities for each row of weights."""
     n, k = probabilities.shape
     total = weights.sum(1)
     confidence = probabilities.max(1)

@@ -1,24 +1,26 @@
-"""The honest comparison: recipes × seeds under one trainer, one budget, one set of splits."""
+"""The honest comparison: recipes × seeds × draws, one trainer, one budget, the same splits."""
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from joblib import Parallel, cpu_count, delayed
-
-from equipoise.errors import require
+from equipoise.errors import InputError, require
 from equipoise.files import claim
 from equipoise.images import Splits
 from equipoise.metrics import HIGHER_IS_BETTER
+from equipoise.parallel import check_backend, scattered
 from equipoise.readers import load
 from equipoise.recipes import Recipe, load_recipes
+from equipoise.studies.calibration import check_prior
+from equipoise.studies.drawing import check_draws, check_folds, check_oracle
 from equipoise.studies.examples import write_examples
 from equipoise.studies.facts import Plan, describe, extend, write_facts
-from equipoise.studies.shortcut import probe
+from equipoise.studies.formats import ORACLE
+from equipoise.studies.probing import ask
 from equipoise.studies.summary import summarise
 from equipoise.studies.tables import DECISIONS
 from equipoise.studies.trials import (
@@ -84,13 +86,18 @@ def compare(
     recipes: Sequence[str | Path | Recipe] = DEFAULT_RECIPES,
     *,
     seeds: int = 3,
+    draws: int = 1,
+    folds: int | None = None,
+    oracle: bool = False,
     out: str | Path | None = None,
     trainer: str | Path | Trainer = "article",
     epochs: int | None = None,
     equal: Equal = "steps",
     objective: str = "balanced_accuracy",
+    prior: Mapping[str, float] | None = None,
     seed: int = 0,
     jobs: int | None = None,
+    backend: str = "loky",
     command: str = "",
     progress: Progress | None = None,
 ) -> Study:
@@ -107,6 +114,16 @@ def compare(
         The first is the reference that the others are set against.
     seeds : int
         Runs a recipe, at least 1; their seeds are ``seed, seed + 1, …``.
+    draws : int
+        How many draws of the training images that `take` or `long_tail` chose from more. The first
+        is the data as given; each other draw takes as many of the same classes anew. Every seed
+        is run with every draw.
+    folds : int, optional
+        For data too small to hold out: that many folds of all images are tested on in turn, each by
+        nets that were trained on the others. Every seed is run with every fold.
+    oracle : bool
+        Also train the first recipe with the real images that were left out, and say how much of
+        the way there each recipe goes.
     out : path, optional
         The study's folder. One that holds the same study is gone on with: finished runs stay, more
         recipes or seeds extend it. By default a new temporary folder.
@@ -117,10 +134,14 @@ def compare(
         The same number of steps for every recipe, or the same number of passes over its own set.
     objective : str
         What the tuned decision maximises on validation; one of `metrics.OBJECTIVES`.
+    prior : mapping of str to float, optional
+        The share of each class where the nets will be used; calibration is judged there, too.
     seed : int
         Also cuts the splits, where `data` is not yet split.
     jobs : int, optional
         Runs side by side; all cores by default. The table does not depend on it.
+    backend : {'loky', 'ray'}
+        Processes of this machine, or of a Ray cluster; see `equipoise.parallel`.
     command : str
         Shown in the report as the way to make it again.
     progress : callable, optional
@@ -132,9 +153,16 @@ def compare(
     """
     require(seeds >= 1, "seeds >= 1", seeds=seeds)
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
-    plan = Plan(tuple(load_recipes(recipes)), tuple(range(seed, seed + seeds)))
+    check_backend(backend)
     chosen = get_trainer(trainer, epochs=epochs)
+    named = _named(recipes, oracle)
     splits = data if isinstance(data, Splits) else load(data, seed=seed)
+    check_folds(splits, folds, draws, oracle=oracle)
+    check_draws(splits, draws)
+    wanted = check_prior(prior, splits.classes)
+    if oracle:
+        check_oracle(splits)
+    plan = Plan(named, tuple(range(seed, seed + seeds)), tuple(range(folds or draws)), folds)
     for recipe in plan.recipes:
         check(splits, recipe, chosen, equal=equal, objective=objective)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
@@ -143,23 +171,34 @@ def compare(
         "data_digest": splits.digest,
         # What is at its default is left out, so that a field added later changes nothing.
         "trainer": chosen.model_dump(mode="json", exclude_defaults=True),
+        "folds": folds,
         **settings,
     }
     with claim(folder, "comparison", fingerprint):
         plan = extend(folder, plan)
-        facts = describe(splits, chosen, command=command, seed=seed, **settings)
+        facts = describe(
+            splits, chosen, command=command, seed=seed, folds=folds, prior=wanted, **settings
+        )
         write_facts(folder, plan, facts, chosen)
         techniques = _techniques(plan.recipes)
         write_examples(folder / "examples", splits.train, techniques, seed)
         with _watched(folder, plan.trials, chosen.epochs, progress):
-            _run(folder, plan.trials, splits, chosen, facts, jobs)
-        _probe(folder, plan.trials, splits, techniques, seed, jobs)
+            _run(folder, plan.trials, splits, chosen, facts, jobs, backend)
+        _probe(folder, plan.trials, splits, techniques, seed, jobs, backend)
         return Study(folder, summarise(folder))
 
 
 def open_study(folder: str | Path) -> Study:
     """Return a study on disk, finished or running, its summary brought up to date."""
     return Study(Path(folder), summarise(Path(folder)))
+
+
+def _named(recipes: Sequence[str | Path | Recipe], oracle: bool) -> tuple[Recipe, ...]:
+    """Return the recipes; the oracle is the first of them under another name, and the last."""
+    given = load_recipes(recipes)
+    if any(recipe.name == ORACLE for recipe in given):
+        raise InputError(f"The name '{ORACLE}' is kept for --oracle: give the recipe another.")
+    return (*given, *([given[0].model_copy(update={"name": ORACLE})] if oracle else []))
 
 
 def _techniques(recipes: Sequence[Recipe]) -> list[Technique]:
@@ -174,14 +213,17 @@ def _run(
     trainer: Trainer,
     facts: dict[str, Any],
     jobs: int | None,
+    backend: str,
 ) -> None:
+    place = folder.resolve()  # a process elsewhere may stand in another folder
     missing = [trial for trial in trials if not over(folder_of(folder, trial))]
-    Parallel(n_jobs=min(jobs or cpu_count(), max(len(missing), 1)))(
-        delayed(run_trial)(
-            trial, data, trainer, facts["equal"], facts["objective"], folder_of(folder, trial)
-        )
-        for trial in missing
-    )
+
+    def work(trial: Trial) -> None:
+        equal, objective = facts["equal"], facts["objective"]
+        run_trial(trial, data, trainer, equal, objective, folder_of(place, trial))
+
+    for _ in scattered(work, missing, jobs=jobs, backend=backend):
+        pass
 
 
 def _probe(
@@ -191,11 +233,16 @@ def _probe(
     techniques: Sequence[Technique],
     seed: int,
     jobs: int | None,
+    backend: str,
 ) -> None:
-    done = [folder_of(folder, trial) for trial in trials if finished(folder_of(folder, trial))]
-    Parallel(n_jobs=min(jobs or cpu_count(), max(len(done), 1)))(
-        delayed(probe)(path, data.validation, techniques, seed) for path in done
-    )
+    place = folder.resolve()
+    done = [trial for trial in trials if finished(folder_of(folder, trial))]
+
+    def work(trial: Trial) -> None:
+        ask(folder_of(place, trial), trial, data, techniques, seed)
+
+    for _ in scattered(work, done, jobs=jobs, backend=backend):
+        pass
 
 
 @contextmanager

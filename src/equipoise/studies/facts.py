@@ -1,6 +1,5 @@
 """What a study is about: everything its summary needs besides the runs, in `study.json`."""
 
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +7,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from joblib import cpu_count
+
 from equipoise import __version__
 from equipoise.auditing import audit
 from equipoise.errors import InputError
 from equipoise.files import read_json, write_json, write_text
 from equipoise.images import Splits
 from equipoise.recipes import Recipe, get_recipe
+from equipoise.studies.drawing import folded
+from equipoise.studies.formats import ORACLE
 from equipoise.studies.trials import Trial
 from equipoise.training import Trainer
 
@@ -32,30 +35,44 @@ _PACKAGES = (
 
 @dataclass(frozen=True)
 class Plan:
-    """Which runs a study has: recipes in order (the first is the reference) × seeds × draws."""
+    """Which runs a study has: recipes in order (the first is the reference) × seeds × draws.
+
+    With `folds`, the draws are the folds. The oracle is the last of the recipes.
+    """
 
     recipes: tuple[Recipe, ...]
     seeds: tuple[int, ...]
     draws: tuple[int, ...] = (0,)
+    folds: int | None = None
 
     @property
     def trials(self) -> list[Trial]:
         """All runs, seed by seed, so that a whole table stands as early as possible."""
         return [
-            Trial(recipe, seed, draw)
+            Trial(recipe, seed, draw, self.folds)
             for seed in self.seeds
             for draw in self.draws
             for recipe in self.recipes
         ]
 
 
-def describe(data: Splits, trainer: Trainer, **settings: Any) -> dict[str, Any]:
-    """Return the facts of a study that do not depend on its recipes and seeds."""
+def describe(
+    data: Splits, trainer: Trainer, *, folds: int | None = None, **settings: Any
+) -> dict[str, Any]:
+    """Return the facts of a study that do not depend on its recipes and seeds.
+
+    With folds, `overlap` is test to training images of a run.
+    """
+    overlap = None
+    if folds is not None:
+        first = folded(data, 0, folds)
+        overlap = len(first.test) / len(first.train)
     return {
         "equipoise": __version__,
         **settings,
+        "folds": folds,
         "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
-        "machine": {"cores": len(os.sched_getaffinity(0)), "processor": _processor()},
+        "machine": {"cores": cpu_count(), "processor": _processor()},
         "data": {
             "source": data.source,
             "digest": data.digest,
@@ -63,6 +80,7 @@ def describe(data: Splits, trainer: Trainer, **settings: Any) -> dict[str, Any]:
             "audit": audit(data).to_dict(),
             "notes": list(data.notes),
         },
+        "overlap": overlap,
         "positive_class": data.classes[data.rarest] if len(data.classes) == 2 else None,
         "trainer": trainer.model_dump(mode="json"),
     }
@@ -95,7 +113,9 @@ def extend(folder: Path, plan: Plan) -> Plan:
                 "Give the new one another name, or name another folder."
             )
     seeds = tuple(sorted({*plan.seeds, *facts["seeds"]}))
-    return Plan(tuple(earlier.values()), seeds, tuple(sorted({*plan.draws, *facts["draws"]})))
+    recipes = sorted(earlier.values(), key=lambda recipe: recipe.name == ORACLE)
+    draws = tuple(sorted({*plan.draws, *facts["draws"]}))
+    return Plan(tuple(recipes), seeds, draws, plan.folds)
 
 
 def write_facts(folder: Path, plan: Plan, facts: dict[str, Any], trainer: Trainer) -> None:
@@ -118,4 +138,5 @@ def read_facts(folder: Path) -> dict[str, Any]:
 def read_trials(folder: Path, facts: dict[str, Any]) -> Sequence[Trial]:
     """Return the runs that a study on disk has or will have."""
     recipes = [get_recipe(folder / "recipes" / f"{name}.yaml") for name in facts["recipes"]]
-    return Plan(tuple(recipes), tuple(facts["seeds"]), tuple(facts["draws"])).trials
+    draws, folds = tuple(facts["draws"]), facts.get("folds")
+    return Plan(tuple(recipes), tuple(facts["seeds"]), draws, folds).trials

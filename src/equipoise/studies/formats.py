@@ -1,13 +1,14 @@
 """Figures as readers see them: percentages, points, seconds, and the names of the metrics."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
     "LOWER_IS_BETTER",
     "METRICS",
+    "ORACLE",
     "Estimate",
     "change",
     "count",
@@ -15,9 +16,14 @@ __all__ = [
     "estimate",
     "is_share",
     "level",
+    "listed",
     "metric_name",
     "percent",
+    "quoted",
 ]
+
+# The reserved name of the reference recipe when it is trained on real images.
+ORACLE = "oracle"
 
 _THIN = "\u202f"  # narrow no-break space: a figure never parts from its unit
 _MINUS = "\u2212"
@@ -128,3 +134,13 @@ def duration(seconds: float | None) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f}{_THIN}min"
     return f"{seconds / 3600:.1f}{_THIN}h"
+
+
+def quoted(recipe: str) -> str:
+    """Return a recipe's name as it stands in a sentence."""
+    return f"“{recipe}”"
+
+
+def listed(recipes: Iterable[str]) -> str:
+    """Return several recipes' names as they stand in a sentence."""
+    return ", ".join(map(quoted, recipes))

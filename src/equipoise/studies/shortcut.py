@@ -21,13 +21,25 @@ from equipoise.engine import augment
 from equipoise.files import read_json, write_json
 from equipoise.images import ImageSet
 from equipoise.recipes import Recipe
+from equipoise.strengths import weaken
 from equipoise.studies.statistics import estimate, paired
 from equipoise.techniques import Technique
 from equipoise.training import load_model
 
-__all__ = ["probe", "probed", "shortcut_matrix", "shortcut_words"]
+__all__ = [
+    "FILE",
+    "RECOGNISED",
+    "mended",
+    "probe",
+    "probed",
+    "shortcut_matrix",
+    "shortcut_remedies",
+    "shortcut_words",
+]
 
-_FILE = "shortcut.json"
+FILE = "shortcut.json"
+# In the file beside the techniques: the same, of the images that are recognised when clean.
+RECOGNISED = "recognised"
 # Smaller rises are not worth a sentence, however sure they are.
 _WORTH_SAYING = 0.05
 
@@ -35,31 +47,34 @@ _WORTH_SAYING = 0.05
 def probe(folder: Path, validation: ImageSet, techniques: Sequence[Technique], seed: int) -> None:
     """Write the confusion matrices of one run's net on clean and augmented validation images.
 
-    What an earlier probe of the same folder found is kept; only what is missing is computed.
+    Each is written twice: of all images, and of those that the net recognises when clean. What an
+    earlier probe of the same folder found is kept; only what is missing is computed.
     """
-    path = folder / _FILE
+    path = folder / FILE
     found = read_json(path) if path.is_file() else {}
-    missing = [t for t in techniques if t.name not in found]
+    recognised = found.setdefault(RECOGNISED, {})
+    missing = [t for t in techniques if t.name not in recognised]
     if not missing and "clean" in found:
         return
     model = load_model(folder)
-    images, every = validation.array, np.arange(len(validation.classes))
+    labels, every = validation.labels, np.arange(len(validation.classes))
 
-    def confusion(shown: NDArray[np.uint8]) -> list[list[int]]:
-        decided = model.predict(shown, decision="plain")
-        return confusion_matrix(validation.labels, decided, labels=every).tolist()
+    def confusion(decided: NDArray[np.int64], among: NDArray[np.bool_]) -> list[list[int]]:
+        return confusion_matrix(labels[among], decided[among], labels=every).tolist()
 
-    if "clean" not in found:
-        found["clean"] = confusion(images)
+    clean, all_of_them = model.predict(validation.array, "plain"), np.ones(len(labels), bool)
+    found["clean"] = confusion(clean, all_of_them)
     for technique in missing:
-        shown = augment(images, technique, seed=seed, ids=validation.ids, threads=1)
-        found[technique.name] = confusion(np.asarray(shown))
+        shown = augment(validation.array, technique, seed=seed, ids=validation.ids, threads=1)
+        decided = model.predict(np.asarray(shown), "plain")
+        found[technique.name] = confusion(decided, all_of_them)
+        recognised[technique.name] = confusion(decided, clean == labels)
     write_json(path, found)
 
 
 def probed(folder: Path) -> bool:
     """Whether a run has been probed."""
-    return (folder / _FILE).is_file()
+    return (folder / FILE).is_file()
 
 
 def shortcut_matrix(
@@ -75,9 +90,7 @@ def shortcut_matrix(
         The recipe whose rise is the control.
     classes : sequence of str
     """
-    probes = {
-        name: [read_json(folder / _FILE) for folder in runs] for name, runs in folders.items()
-    }
+    probes = {name: [read_json(folder / FILE) for folder in runs] for name, runs in folders.items()}
     return {
         name: {
             technique: {
@@ -92,7 +105,8 @@ def shortcut_matrix(
 
 def _common(probes: Mapping[str, list[dict[str, Any]]]) -> list[str]:
     every = [run for runs in probes.values() for run in runs]
-    return [name for name in every[0] if name != "clean" and all(name in run for run in every)]
+    techniques = [name for name in every[0] if name not in ("clean", RECOGNISED)]
+    return [name for name in techniques if all(name in run for run in every)]
 
 
 def _shares(run: dict[str, Any], technique: str) -> NDArray[np.float64]:
@@ -139,10 +153,10 @@ def shortcut_words(
     """Say in plain sentences which technique has become the mark of which class, and the remedy."""
     return [
         f"In nets trained with '{recipe}', {technique} has become a mark of {entry['toward']}: "
-        f"after {technique}, {entry['augmented']:.0%} of the {label} images are taken for "
-        f"another class ({entry['clean']:.0%} when clean; {entry['control']:.0%} in the nets of "
-        f"'{reference}'). "
-        f"{_remedy(recipes[recipe])}"
+        f"after {technique}, {entry['augmented']:.0%} of the images of {label} are taken "
+        f"for another class ({entry['clean']:.0%} when clean; {entry['control']:.0%} in the nets "
+        f"of '{reference}'). "
+        f"{_remedy(recipes[recipe], technique)}"
         for recipe, techniques in matrix.items()
         for technique, labels in techniques.items()
         for label, entry in labels.items()
@@ -150,10 +164,50 @@ def shortcut_words(
     ]
 
 
-def _remedy(recipe: Recipe) -> str:
+def _remedy(recipe: Recipe, technique: str) -> str:
     if recipe.scope == "all":
-        return "The recipe shows it to every class already; a weaker one would mark less."
-    return "Show the technique to every class alike: scope: all."
+        return (
+            "The recipe shows it to every class already, so show a weaker one: "
+            f"'{mended(recipe, [technique]).name}' has it at half its strength."
+        )
+    return (
+        f"Show it to every class alike, anew each time: '{mended(recipe, [technique]).name}' has "
+        "scope: all and augmentation: fresh."
+    )
+
+
+def mended(recipe: Recipe, marks: Sequence[str]) -> Recipe:
+    """Return the recipe with the change that keeps `marks`, names of techniques, from being marks.
+
+    Every class sees them alike and anew; where that is so already, they are at half their strength.
+    """
+    if recipe.scope != "all":
+        change: dict[str, Any] = {"scope": "all", "augmentation": "fresh"}
+        return recipe.model_copy(update={"name": f"{recipe.name[:60]}-all", **change})
+    specs = [
+        weaken(technique, 0.5).spec
+        if technique.name in marks and technique.function is None
+        else spec
+        for technique, spec in zip(recipe.resolved(), recipe.techniques, strict=True)
+    ]
+    return recipe.model_copy(
+        update={"name": f"{recipe.name[:59]}-half", "techniques": tuple(specs)}
+    )
+
+
+def shortcut_remedies(
+    matrix: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]],
+    reference: str,
+    recipes: Mapping[str, Recipe],
+) -> dict[str, str]:
+    """Return, for each recipe with a technique that marks a class, the YAML of one without."""
+    remedies = {}
+    for recipe, techniques in matrix.items():
+        found = techniques.items()
+        marks = [name for name, of in found if any(_is_mark(entry) for entry in of.values())]
+        if marks and recipe != reference:
+            remedies[recipe] = mended(recipes[recipe], marks).to_yaml()
+    return remedies
 
 
 def _is_mark(entry: Mapping[str, Any]) -> bool:

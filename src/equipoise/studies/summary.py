@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.files import read_json, write_json, write_text
+from equipoise.studies.diagnosing import diagnose
 from equipoise.studies.facts import read_facts, read_trials
+from equipoise.studies.formats import ORACLE
+from equipoise.studies.gap import gap_closed
 from equipoise.studies.shortcut import probed, shortcut_matrix, shortcut_words
-from equipoise.studies.tables import DECISIONS, differences, score, table
+from equipoise.studies.tables import DECISIONS, differences, ranks, score, table
 from equipoise.studies.trials import (
     Outcome,
     Trial,
@@ -39,7 +42,8 @@ def summarise(folder: Path) -> dict[str, Any]:
         "recipes": {t.recipe.name: t.recipe.model_dump(mode="json") for t in trials},
         **_tables(folder, done, facts),
     }
-    summary["answer"] = answer(summary).sentence
+    found = answer(summary)
+    summary |= {"answer": found.sentence, "answer_notes": list(found.notes)}
     write_text(folder / "results.csv", _results(folder, done))
     write_json(folder / "summary.json", summary)
     # What was written is what is returned: NaN as None in both.
@@ -59,16 +63,24 @@ def _tables(folder: Path, done: Sequence[Trial], facts: dict[str, Any]) -> dict[
         for name, of in outcomes.items()
         for decision in DECISIONS
     }
-    compared = reference in outcomes
+    compared, overlap = reference in outcomes, facts.get("overlap") or 0.0
+    objective = facts.get("objective") or "balanced_accuracy"
+    ranked = ranks(outcomes, scores, objective)
+    rows = table(outcomes, scores, classes, seed, overlap)
+    oracle = compared and ORACLE in outcomes
     matrix = _shortcut(folder, outcomes, reference, classes) if compared else {}
-    return {
-        "table": table(outcomes, scores, classes, seed),
-        "differences": differences(outcomes, scores, reference, seed) if compared else [],
+    tables = {
+        "table": [{**row, "rank": ranked.get(row["recipe"], {})} for row in rows],
+        "differences": (
+            differences(outcomes, scores, reference, seed, overlap) if compared else []
+        ),
+        "oracle": gap_closed(outcomes, scores, reference, objective, seed) if oracle else {},
         "shortcut": matrix,
         "shortcut_words": shortcut_words(
             matrix, reference, {t.recipe.name: t.recipe for t in done}
         ),
     }
+    return {**tables, **diagnose(folder, outcomes, facts, tables)}
 
 
 def _shortcut(

@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from equipoise.metrics import HIGHER_IS_BETTER, figures
 from equipoise.studies.bootstrap import image_weights, run_weights, weighted_figures
+from equipoise.studies.formats import ORACLE
 from equipoise.studies.statistics import (
     BOOTSTRAP_RUNS,
+    CONFIDENCE,
     Estimate,
     estimate,
     holm,
+    mean_ranks,
     p_value,
     paired,
     runs_needed,
@@ -22,7 +25,7 @@ from equipoise.studies.statistics import (
 from equipoise.studies.trials import Outcome
 from equipoise.training import Decision
 
-__all__ = ["DECISIONS", "Scores", "differences", "score", "table"]
+__all__ = ["DECISIONS", "Scores", "differences", "over_runs", "ranks", "score", "table"]
 
 DECISIONS = ("plain", "tuned")
 _RESAMPLES = 1000
@@ -58,9 +61,17 @@ def score(outcomes: Sequence[Outcome], decision: str, positive: int, seed: int) 
     ]
     if len(outcomes) < BOOTSTRAP_RUNS:
         return Scores(runs, {})
-    weights = image_weights(len(outcomes[0].labels), _RESAMPLES, seed)
-    under = [weighted_figures(o.logits, o.labels, d, positive, weights) for o, d in pairs]
+    # Draws have their test images in common, folds do not.
+    weights = {
+        fold: image_weights(len(o.labels), _RESAMPLES, seed, fold)
+        for fold, o in {_fold(o): o for o in outcomes}.items()
+    }
+    under = [weighted_figures(o.logits, o.labels, d, positive, weights[_fold(o)]) for o, d in pairs]
     return Scores(runs, {name: np.stack([u[name] for u in under], axis=1) for name in under[0]})
+
+
+def _fold(outcome: Outcome) -> int:
+    return 0 if outcome.trial.folds is None else outcome.trial.draw
 
 
 def _decide(outcome: Outcome, decision: str) -> NDArray[np.int64]:
@@ -69,7 +80,7 @@ def _decide(outcome: Outcome, decision: str) -> NDArray[np.int64]:
     return Decision.from_dict(outcome.metrics["decision"]).apply(outcome.logits)
 
 
-def _over_runs(resampled: NDArray[np.float64] | None, seed: int) -> NDArray[np.float64] | None:
+def over_runs(resampled: NDArray[np.float64] | None, seed: int) -> NDArray[np.float64] | None:
     """Mean over resampled runs, of figures that are each under resampled test images."""
     if resampled is None:
         return None
@@ -82,8 +93,12 @@ def table(
     scores: Mapping[tuple[str, str], Scores],
     classes: Sequence[str],
     seed: int,
+    overlap: float = 0.0,
 ) -> list[dict[str, Any]]:
-    """Return `summary["table"]`: a row a recipe, in order."""
+    """Return `summary["table"]`: a row a recipe, in order.
+
+    `overlap` is that of `statistics.estimate`, where runs are folds.
+    """
     return [
         {
             "recipe": name,
@@ -93,8 +108,8 @@ def table(
             "passes": of[0].metrics["passes"],
             "distinct_images": _seen(of, "images", classes),
             "distinct_sources": _seen(of, "sources", classes),
-            **{decision: _metrics(scores[name, decision], seed) for decision in DECISIONS},
-            "per_class": {d: _per_class(scores[name, d], classes) for d in DECISIONS},
+            **{decision: _metrics(scores[name, decision], seed, overlap) for decision in DECISIONS},
+            "per_class": {d: _per_class(scores[name, d], classes, overlap) for d in DECISIONS},
             "confusion": {d: _confusion(scores[name, d]) for d in DECISIONS},
         }
         for name, of in outcomes.items()
@@ -108,19 +123,23 @@ def _seen(of: Sequence[Outcome], kind: str, classes: Sequence[str]) -> dict[str,
     }
 
 
-def _metrics(scores: Scores, seed: int) -> dict[str, dict[str, object]]:
+def _metrics(scores: Scores, seed: int, overlap: float) -> dict[str, dict[str, object]]:
     return {
         metric: estimate(
-            scores.values(metric), _over_runs(scores.resampled.get(metric), seed)
+            scores.values(metric), over_runs(scores.resampled.get(metric), seed), overlap
         ).to_dict()
         for metric in HIGHER_IS_BETTER
     }
 
 
-def _per_class(scores: Scores, classes: Sequence[str]) -> dict[str, dict[str, object]]:
+def _per_class(
+    scores: Scores, classes: Sequence[str], overlap: float
+) -> dict[str, dict[str, object]]:
     return {
         label: {
-            metric: estimate([run[f"per_class_{metric}"][k] for run in scores.runs]).to_dict()
+            metric: estimate(
+                [run[f"per_class_{metric}"][k] for run in scores.runs], overlap=overlap
+            ).to_dict()
             for metric in ("recall", "precision")
         }
         for k, label in enumerate(classes)
@@ -136,12 +155,14 @@ def differences(
     scores: Mapping[tuple[str, str], Scores],
     reference: str,
     seed: int,
+    overlap: float = 0.0,
 ) -> list[dict[str, Any]]:
     """Return `summary["differences"]`: every figure of every recipe against the reference.
 
     Plain against plain and tuned against tuned, and each tuned decision (the reference's own
     included) against the reference's plain one. Runs are paired by seed and draw; runs that lack
-    their partner are left out.
+    their partner are left out. `verdict` is that of the interval; `shown` says that the
+    difference also stands after Holm's correction, and `comparisons` for how many it is.
     """
     comparisons = [
         (name, label, (name, mine), (reference, theirs))
@@ -159,7 +180,7 @@ def differences(
         if not pairs:
             continue
         for metric in HIGHER_IS_BETTER:
-            difference = _difference(scores[mine], scores[theirs], metric, pairs, seed)
+            difference = _difference(scores[mine], scores[theirs], metric, pairs, seed, overlap)
             rows.append(
                 {
                     "recipe": name,
@@ -168,22 +189,57 @@ def differences(
                     **difference.to_dict(),
                     "runs": len(pairs),
                     "verdict": verdict(difference),
-                    "p": p_value(difference.values),
-                    "runs_needed": runs_needed(difference.values),
+                    "p": p_value(difference.values, overlap),
+                    "runs_needed": runs_needed(difference.values, overlap=overlap),
                 }
             )
     return _corrected(rows)
 
 
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add `p_holm`: the p-value corrected for the number of recipes that are set against one."""
-    families: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    """Add `p_holm`: the p-value corrected for the number of recipes that are set against one.
+
+    The oracle is no recipe that could be chosen: it is compared to alone.
+    """
+    families: dict[tuple[str, str, bool], list[dict[str, Any]]] = {}
     for row in rows:
-        families.setdefault((row["decision"], row["metric"]), []).append(row)
+        key = (row["decision"], row["metric"], row["recipe"] == ORACLE)
+        families.setdefault(key, []).append(row)
     for family in families.values():
-        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
+        corrected = holm([row["p"] for row in family])
+        for row, p in zip(family, corrected, strict=True):
             row["p_holm"] = p
+            row["shown"] = row["verdict"] in ("higher", "lower") and p < 1 - CONFIDENCE
+            row["comparisons"] = int(np.isfinite(corrected).sum())
     return rows
+
+
+def ranks(
+    outcomes: Mapping[str, Sequence[Outcome]],
+    scores: Mapping[tuple[str, str], Scores],
+    metric: str,
+) -> dict[str, dict[str, float]]:
+    """Return each recipe's mean rank under either decision, 1 best, ties sharing theirs.
+
+    Over the runs that are finished for every recipe; the oracle is not ranked.
+    """
+    names = [name for name in outcomes if name != ORACLE]
+    keys = {name: [(o.trial.seed, o.trial.draw) for o in outcomes[name]] for name in names}
+    common = sorted(set.intersection(*map(set, keys.values()))) if names else []
+    if not common:
+        return {}
+    found: dict[str, dict[str, float]] = {name: {} for name in names}
+    for decision in DECISIONS:
+        values = [
+            np.take(
+                scores[name, decision].values(metric), [keys[name].index(key) for key in common]
+            )
+            for name in names
+        ]
+        means = mean_ranks(values, HIGHER_IS_BETTER[metric])
+        for name, mean in zip(names, means, strict=True):
+            found[name][decision] = mean
+    return found
 
 
 def _partners(mine: Sequence[Outcome], theirs: Sequence[Outcome]) -> list[tuple[int, int]]:
@@ -193,11 +249,16 @@ def _partners(mine: Sequence[Outcome], theirs: Sequence[Outcome]) -> list[tuple[
 
 
 def _difference(
-    mine: Scores, theirs: Scores, metric: str, pairs: list[tuple[int, int]], seed: int
+    mine: Scores,
+    theirs: Scores,
+    metric: str,
+    pairs: list[tuple[int, int]],
+    seed: int,
+    overlap: float,
 ) -> Estimate:
     left, right = (list(side) for side in zip(*pairs, strict=True))
     values = paired(np.take(mine.values(metric), left), np.take(theirs.values(metric), right))
     if metric not in mine.resampled or metric not in theirs.resampled:
-        return estimate(values)
+        return estimate(values, overlap=overlap)
     resampled = mine.resampled[metric][:, left] - theirs.resampled[metric][:, right]
-    return estimate(values, _over_runs(resampled, seed))
+    return estimate(values, over_runs(resampled, seed), overlap)

@@ -12,6 +12,8 @@ from equipoise.errors import WorkError
 from equipoise.files import read_json, write_json, write_text
 from equipoise.images import Splits
 from equipoise.recipes import Recipe
+from equipoise.studies.drawing import drawn, folded, with_real
+from equipoise.studies.formats import ORACLE
 from equipoise.training import Equal, Progress, Trainer, fit, write_run
 
 __all__ = [
@@ -29,11 +31,23 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Trial:
-    """What one run is: everything about it that differs between the runs of a study."""
+    """What one run is: everything about it that differs between the runs of a study.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        The recipe called `ORACLE` is trained on the real images that a selection left out, too.
+    seed : int
+    draw : int
+        Which draw of the training images; 0 is the data as given. With folds, which of them.
+    folds : int, optional
+        Of how many folds.
+    """
 
     recipe: Recipe
     seed: int
     draw: int = 0
+    folds: int | None = None
 
     @property
     def name(self) -> str:
@@ -41,13 +55,24 @@ class Trial:
         return f"{self.recipe.name}-seed{self.seed}-draw{self.draw}"
 
     def __str__(self) -> str:
-        return f"{self.recipe.name} seed {self.seed} draw {self.draw}"
+        kind = "draw" if self.folds is None else "fold"
+        return f"{self.recipe.name} seed {self.seed} {kind} {self.draw}"
+
+    def data(self, data: Splits) -> Splits:
+        """Return what this run is trained and tested on, made from the study's data."""
+        if self.folds is not None:
+            return folded(data, self.draw, self.folds)
+        given = drawn(data, self.draw)
+        return with_real(given) if self.recipe.name == ORACLE else given
 
 
 def run_trial(
     trial: Trial, data: Splits, trainer: Trainer, equal: Equal, objective: str, folder: Path
 ) -> None:
-    """Train, and write the run to `folder`; a run that fails leaves the reason there instead."""
+    """Train, and write the run to `folder`; a run that fails leaves the reason there instead.
+
+    `data` is the study's; the run's own is made from it here, where the run takes place.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     marker = folder / "progress"
 
@@ -57,7 +82,7 @@ def run_trial(
 
     try:
         run = fit(
-            data,
+            trial.data(data),
             trial.recipe,
             trainer,
             seed=trial.seed,

@@ -3,15 +3,18 @@
 Pure functions of `summary.json`: a comparison has a reference (its first recipe, with the plain
 decision), and every other pair of a recipe and a decision is a way to act. The answer names the
 best way that is *shown* to be better, and gives credit to the tuned decision where that alone
-does it.
+does it. Shown is what an interval without zero says and Holm's correction for the number of
+recipes leaves standing; what it does not is said to be seen alone.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from equipoise.studies.doubts import doubt, of_folds, of_oracle, of_others
 from equipoise.studies.formats import (
     LOWER_IS_BETTER,
+    ORACLE,
     Estimate,
     change,
     estimate,
@@ -19,9 +22,19 @@ from equipoise.studies.formats import (
     level,
     metric_name,
     percent,
+    quoted,
 )
+from equipoise.studies.verdicts import Differences, correction
 
-__all__ = ["AGAINST_PLAIN", "Answer", "Differences", "answer", "figure", "runs_in_words"]
+__all__ = [
+    "AGAINST_PLAIN",
+    "Answer",
+    "Differences",
+    "answer",
+    "class_figure",
+    "figure",
+    "runs_in_words",
+]
 
 AGAINST_PLAIN = "tuned vs plain baseline"
 Kind = Literal["use", "decision alone", "nothing", "one run", "one recipe", "no run"]
@@ -54,31 +67,6 @@ class Answer:
         return f"{self.action}: {self.evidence}." if self.evidence else f"{self.action}."
 
 
-class Differences:
-    """The summary's paired differences, found by recipe, decision and metric."""
-
-    def __init__(self, entries: Iterable[Mapping[str, Any]]) -> None:
-        self._entries = {(e.get("recipe"), e.get("decision"), e.get("metric")): e for e in entries}
-
-    def get(self, recipe: str, decision: str, metric: str) -> Mapping[str, Any] | None:
-        """Return an entry as the summary has it, or None."""
-        return self._entries.get((recipe, decision, metric))
-
-    def verdict(self, recipe: str, decision: str, metric: str) -> str:
-        """Return 'better', 'worse', 'even', or '' where nothing is said."""
-        entry = self.get(recipe, decision, metric) or {}
-        return judged(metric, str(entry.get("verdict", "")))
-
-
-def judged(metric: str, verdict: str) -> str:
-    """Return what 'higher' or 'lower' means for a metric: 'better' or 'worse'."""
-    if verdict == "no difference shown":
-        return "even"
-    if verdict not in ("higher", "lower"):
-        return ""
-    return "better" if (verdict == "higher") != (metric in LOWER_IS_BETTER) else "worse"
-
-
 def figure(summary: Mapping[str, Any], recipe: str, decision: str, metric: str) -> Estimate | None:
     """Return a figure of the summary's table, or None where it is not there."""
     row = _row(summary, recipe)
@@ -106,21 +94,25 @@ def answer(summary: Mapping[str, Any]) -> Answer:
     summary : mapping
         The content of `summary.json`; whatever is missing is taken for unfinished.
     """
-    names = [row["recipe"] for row in summary.get("table") or () if row.get("runs")]
+    rows = [row for row in summary.get("table") or () if row.get("runs")]
+    # The oracle has images that nobody else has: it is no way to act.
+    names = [row["recipe"] for row in rows if row["recipe"] != ORACLE]
     reference = next(iter(summary.get("recipes") or names), "")
     if not names:
         return Answer("no run", "No run has finished yet", "make this page again later")
     if reference not in names:
         return Answer(
             "no run",
-            f"{_quoted(reference)} has no finished run yet",
+            f"{quoted(reference)} has no finished run yet",
             "there is nothing to compare to",
         )
     if len(names) == 1:
         return _alone(summary, reference)
-    if max(row.get("runs") or 0 for row in summary["table"]) == 1:
+    if max(row["runs"] for row in rows) == 1:
         return _one_run(summary, reference, names)
-    return _judge(summary, reference, names)
+    found = _judge(summary, reference, names)
+    oracle = of_oracle(summary, found.recipe, found.decision, reference)
+    return replace(found, notes=(*found.notes, *oracle, *of_folds(summary)))
 
 
 def _judge(summary: Mapping[str, Any], reference: str, names: list[str]) -> Answer:
@@ -136,7 +128,7 @@ def _judge(summary: Mapping[str, Any], reference: str, names: list[str]) -> Answ
     alone = differences.verdict(reference, AGAINST_PLAIN, metric) == "better"
     beyond, plain = best(others, "tuned", "tuned"), best(others, "plain", "plain")
     either = best(others, "tuned", AGAINST_PLAIN)
-    notes = _others_in_words(differences, others, metric, reference)
+    notes = of_others(differences, others, metric, reference)
     if beyond and differences.verdict(beyond, AGAINST_PLAIN, metric) == "better":
         decision = _decision(summary, differences, beyond, metric)
         return _use(summary, differences, beyond, decision, notes)
@@ -167,7 +159,7 @@ def _use(
 ) -> Answer:
     against = "plain" if decision == "plain" else AGAINST_PLAIN
     evidence = _rise(summary, differences, recipe, decision, against)
-    action = f"Use {_quoted(recipe)}" + (" with the tuned decision" if decision == "tuned" else "")
+    action = f"Use {quoted(recipe)}" + (" with the tuned decision" if decision == "tuned" else "")
     return Answer(
         "use",
         action,
@@ -185,7 +177,7 @@ def _decision_alone(
     evidence = _rise(summary, differences, reference, "tuned", AGAINST_PLAIN)
     return Answer(
         "decision alone",
-        f"The tuned decision alone does it; keep {_quoted(reference)}",
+        f"The tuned decision alone does it; keep {quoted(reference)}",
         f"{evidence}, shown over {runs_in_words(summary, reference)}; "
         "no other recipe is shown to do better than that",
         reference,
@@ -200,30 +192,17 @@ def _nothing(summary: Mapping[str, Any], notes: tuple[str, ...]) -> Answer:
         "nothing",
         "Nothing is shown to help",
         f"no measure is shown to raise {_lower(metric)} above the "
-        f"{_level(metric, figure(summary, reference, 'plain', metric))} of {_quoted(reference)}, "
+        f"{_level(metric, figure(summary, reference, 'plain', metric))} of {quoted(reference)}, "
         f"over {runs_in_words(summary, reference)}",
-        notes=(*_doubt(summary), *notes),
+        notes=(*doubt(summary, metric), *notes),
     )
-
-
-def _doubt(summary: Mapping[str, Any]) -> tuple[str, ...]:
-    """How large a difference the runs could have missed, where that is worth saying."""
-    metric = _objective(summary)
-    found = [e for e in summary.get("differences") or () if e.get("metric") == metric]
-    values = [value for value in map(estimate, found) if value is not None]
-    halves = [(v.high - v.low) / 2 for v in values if v.low is not None and v.high is not None]
-    if not halves or max(halves) < 0.02:
-        return ()
-    width = change(metric, max(halves)).lstrip("+")
-    unit = " points" if is_share(metric) else ""
-    return (f"The intervals reach up to ±{width}{unit}: more seeds might show a difference.",)
 
 
 def _one_run(summary: Mapping[str, Any], reference: str, names: list[str]) -> Answer:
     metric = _objective(summary)
     ways = [(name, decision) for name in names for decision in ("plain", "tuned")]
     recipe, decision = max(ways, key=lambda way: _height(summary, way[0], way[1], metric))
-    name = _quoted(recipe) + (" with the tuned decision" if decision == "tuned" else "")
+    name = quoted(recipe) + (" with the tuned decision" if decision == "tuned" else "")
     best = _level(metric, figure(summary, recipe, decision, metric))
     base = _level(metric, figure(summary, reference, "plain", metric))
     top = f"{name} came out best, {_lower(metric)} {best}"
@@ -233,7 +212,7 @@ def _one_run(summary: Mapping[str, Any], reference: str, names: list[str]) -> An
         (
             top
             if (recipe, decision) == (reference, "plain")
-            else f"{top} against {base} of {_quoted(reference)}"
+            else f"{top} against {base} of {quoted(reference)}"
         )
         + "; only more seeds can tell this from luck",
     )
@@ -244,7 +223,7 @@ def _alone(summary: Mapping[str, Any], reference: str) -> Answer:
     value = _level(metric, figure(summary, reference, "plain", metric))
     return Answer(
         "one recipe",
-        f"Only {_quoted(reference)} has been run",
+        f"Only {quoted(reference)} has been run",
         f"{_lower(metric)} is {value}, and there is nothing to compare it to yet",
     )
 
@@ -293,11 +272,11 @@ def _found(
     # The summary has differences of a class's precision for the positive class of two alone.
     verdict = differences.verdict(recipe, against, "precision") if _positive(summary) else ""
     before_it = percent(former.mean)
-    ending = (
-        f" (before {before_it}, no difference shown)"
-        if verdict == "even"
-        else (f" instead of {before_it}")
-    )
+    ending = f" instead of {before_it}"
+    if verdict == "even":
+        ending = f" (before {before_it}, no difference shown)"
+    elif verdict.endswith("alone"):
+        ending = f" (before {before_it}, not shown after Holm's correction)"
     return [f"{found}, and {right}{ending}"]
 
 
@@ -313,35 +292,26 @@ def _ranking(differences: Differences, recipe: str) -> tuple[str, ...]:
         return (f"Its net also tells the classes apart better: ROC-AUC {gain}.",)
     if verdict == "worse":
         return (f"Its net tells the classes apart less well: ROC-AUC {gain}.",)
+    if verdict.endswith("alone"):
+        return (
+            f"Its net tells the classes apart {verdict.removesuffix(' alone')} when looked at "
+            f"alone, not after {correction(entry)}: ROC-AUC {gain}.",
+        )
     return (
         "Its net is not shown to tell the classes apart better (ROC-AUC "
         f"{gain}, no difference shown): the gain is in where the line between them is drawn.",
     )
 
 
-def _others_in_words(
-    differences: Differences, others: list[str], metric: str, reference: str
-) -> tuple[str, ...]:
-    notes = []
-    for decision in ("plain", "tuned"):
-        for verdict, words in (
-            ("worse", f"worse than {_quoted(reference)}:"),
-            ("even", f"no difference to {_quoted(reference)} is shown for"),
-        ):
-            found = [r for r in others if differences.verdict(r, decision, metric) == verdict]
-            if found:
-                notes.append(f"With the {decision} decision, {words} {_listed(found)}.")
-    return tuple(notes)
-
-
 def runs_in_words(summary: Mapping[str, Any], recipe: str) -> str:
     """Return "5 seeds × 3 draws", or "4 runs" where some of them are missing."""
     runs = int(_row(summary, recipe).get("runs") or 0)
     seeds, draws = len(summary.get("seeds") or ()), len(summary.get("draws") or ())
+    folds = summary.get("folds")
     if runs != seeds * max(draws, 1):
         return f"{runs} run{'s' * (runs != 1)}"
     words = f"{seeds} seed{'s' * (seeds != 1)}"
-    return words if draws <= 1 else f"{words} × {draws} draws"
+    return words if draws <= 1 else f"{words} × {draws} {'folds' if folds else 'draws'}"
 
 
 def _rarest(summary: Mapping[str, Any]) -> str | None:
@@ -354,14 +324,6 @@ def _rarest(summary: Mapping[str, Any]) -> str | None:
 def _positive(summary: Mapping[str, Any]) -> str | None:
     positive = summary.get("positive_class")
     return None if positive is None else str(positive)
-
-
-def _quoted(recipe: str) -> str:
-    return f"“{recipe}”"
-
-
-def _listed(recipes: Iterable[str]) -> str:
-    return ", ".join(map(_quoted, recipes))
 
 
 def _reference(summary: Mapping[str, Any]) -> str:

@@ -1,0 +1,158 @@
+"""`search`: the best recipe within a time budget."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from equipoise.cli import show
+from equipoise.cli.options import (
+    Backend,
+    Classes,
+    Data,
+    DataDir,
+    Epochs,
+    Equal,
+    Jobs,
+    Json,
+    LongTail,
+    NetName,
+    Objective,
+    Out,
+    Quiet,
+    Seed,
+    Size,
+    Take,
+    TestFraction,
+    TrainerSpec,
+    ValidationFraction,
+    names_of,
+)
+from equipoise.cli.selecting import cut_splits
+
+if TYPE_CHECKING:
+    from equipoise.studies.searching import Search
+
+__all__ = ["finish_search", "search"]
+
+_SHOWN = 12  # rows of the leaderboard that are printed
+
+
+def search(
+    data: Data,
+    out: Out,
+    budget: Annotated[
+        str | None, typer.Option(help="Time to take, confirmation included: 90s, 20m, 1h30m.")
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(help="Most recipes to try; 100 where there is a budget.")
+    ] = None,
+    recipes: Annotated[
+        str | None, typer.Option(help="Names or YAML files to try first, in place of the usual.")
+    ] = None,
+    trainer_fields: Annotated[
+        bool, typer.Option("--trainer-fields", help="Search fields of the trainer too.")
+    ] = False,
+    space: Annotated[
+        Path | None,
+        typer.Option(help="YAML file of the fields to search, each with a list of its values."),
+    ] = None,
+    classes: Classes = None,
+    take: Take = None,
+    long_tail: LongTail = None,
+    size: Size = None,
+    data_dir: DataDir = None,
+    test_fraction: TestFraction = 0.2,
+    validation_fraction: ValidationFraction = 0.15,
+    trainer: TrainerSpec = "article",
+    net: NetName = None,
+    epochs: Epochs = None,
+    equal: Equal = "steps",
+    objective: Objective = "balanced_accuracy",
+    jobs: Jobs = None,
+    backend: Backend = "loky",
+    seed: Seed = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The best recipe within a time budget: best.yaml, a leaderboard and a report.
+
+    Recipes are judged on validation, most of them by short runs. Two fifths of the budget are kept
+    to run the best two and the baseline again, with new seeds; only then is the test split read.
+    Killed or interrupted, the same command goes on.
+    """
+    from equipoise.reports import report as write_report
+    from equipoise.studies.searching import search as run_search
+    from equipoise.studies.searching.arms import ENTRANTS
+    from equipoise.studies.searching.searching import check_limits
+    from equipoise.training import get_trainer
+
+    # Names and the budget are looked at before the data set is read: it may be large.
+    check_limits(budget, trials, jobs)
+    how = get_trainer(trainer, epochs=epochs, net=net)
+    fractions = (test_fraction, validation_fraction)
+    splits = cut_splits(
+        data, classes, take, size, data_dir, fractions, seed, quiet or as_json, long_tail
+    )
+    with show.bar("searching", quiet or as_json) as move:
+        found = run_search(
+            splits,
+            budget=budget,
+            trials=trials,
+            out=out,
+            recipes=names_of(recipes) or ENTRANTS,
+            trainer=how,
+            trainer_fields=trainer_fields,
+            space=space,
+            equal=equal,
+            objective=objective,
+            seed=seed,
+            jobs=jobs,
+            backend=backend,
+            command=shlex.join(["equipoise", *sys.argv[1:]]),
+            progress=move,
+        )
+    finish_search(found, write_report(out), data, as_json, quiet)
+
+
+def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: bool) -> None:
+    """Print what a search found, or how far it is."""
+    if as_json:
+        show.print_json(found.summary)
+        return
+    if quiet:
+        return
+    summary = found.summary
+    board = summary["leaderboard"]
+    show.grid(
+        (
+            "place",
+            "recipe",
+            "trainer",
+            "epochs",
+            "validation, tuned",
+            "plain",
+            "ROC-AUC",
+            "seconds",
+        ),
+        [_cells(row) for row in board[:_SHOWN]],
+    )
+    more = [f"and {len(board) - _SHOWN} more in leaderboard.csv"] if len(board) > _SHOWN else []
+    show.say(*more, "", *summary.get("words", ["The search is not finished."]), "")
+    show.say(f"Report: {page}")
+    if summary["finished"]:
+        best = found.directory / "best.yaml"
+        show.say(f"Next: equipoise train {data} --recipe {best} --out model")
+
+
+def _cells(row: dict[str, Any]) -> tuple[object, ...]:
+    changed = ", ".join(f"{key} {_short(value)}" for key, value in row["trainer"].items()) or "–"
+    auc = "–" if row["roc_auc"] is None else f"{row['roc_auc']:.3f}"
+    scores = (f"{row['score'] * 100:.1f}", f"{row['plain'] * 100:.1f}", auc)
+    return (row["place"], row["recipe"], changed, row["epochs"], *scores, f"{row['seconds']:.0f}")
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

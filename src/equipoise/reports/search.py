@@ -1,0 +1,91 @@
+"""What the page says of a search: what was looked for, the leaderboard, what mattered."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from equipoise.studies.formats import duration, level, metric_name, number, percent
+
+__all__ = ["searched", "studied"]
+
+_FILE = "search.json"
+_SHOWN = 40  # rows of the leaderboard; the rest stand in leaderboard.csv
+
+
+def studied(directory: Path) -> Path:
+    """Return the folder of the study that a page is about: a search's confirmation, once begun."""
+    confirmation = directory / "confirm"
+    is_search = (directory / _FILE).is_file() and (confirmation / "study.json").is_file()
+    return confirmation if is_search else directory
+
+
+def searched(directory: Path) -> dict[str, Any] | None:
+    """Return what the page shows of the search in a folder; None where there is none."""
+    try:
+        found = json.loads((directory / _FILE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    board, metric = found["leaderboard"], found["objective"]
+    return {
+        "words": found.get("words") or [],
+        "finished": found["finished"],
+        "metric": metric_name(metric),
+        "budget": _budget(found["budget"]),
+        "counts": _counts(found),
+        "dimensions": found["dimensions"],
+        "rows": [_row(row, found.get("best"), metric) for row in board[:_SHOWN]],
+        "more": max(0, len(board) - _SHOWN),
+        "with_trainer": any(row["trainer"] for row in board),
+        "validation": [
+            (name, level(metric, value)) for name, value in (found.get("validation") or {}).items()
+        ],
+        "importance": _bars(found.get("importance") or {}),
+        "importance_of": found.get("importance_of") or 0,
+        "command": found.get("command") or "",
+    }
+
+
+def _budget(budget: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The budget as pairs of a figure and what it is."""
+    spent = (duration(number(budget.get("spent"))), "spent")
+    seconds = number(budget.get("seconds"))
+    if seconds is None:
+        return [(str(budget["trials"]), "trials at most"), spent]
+    share = percent(number(budget.get("confirm_share")))
+    return [(duration(seconds), "budget"), spent, (share, "of it kept to confirm")]
+
+
+def _counts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    lengths = ", ".join(map(str, found["rungs"]))
+    whole = sum(row["epochs"] == found["rungs"][-1] for row in found["leaderboard"])
+    return [
+        (str(found["trials"]), "recipes tried"),
+        (str(whole), "at full length"),
+        (str(found["runs"]), "runs"),
+        (lengths, "epochs long"),
+    ]
+
+
+def _row(row: Mapping[str, Any], best: str | None, metric: str) -> dict[str, Any]:
+    return {
+        **row,
+        "chosen": row["recipe"] == best,
+        "score_text": level(metric, number(row["score"])),
+        "plain_text": level(metric, number(row["plain"])),
+        "auc_text": level("roc_auc", number(row["roc_auc"])),
+        "seconds_text": duration(number(row["seconds"])),
+        "changed": ", ".join(f"{key} {_short(value)}" for key, value in row["trainer"].items()),
+    }
+
+
+def _bars(importance: Mapping[str, Any]) -> list[tuple[str, float, str]]:
+    """Each dimension with its share as a bar's width and in words, largest first."""
+    known = [(name, number(share) or 0.0) for name, share in importance.items()]
+    top = max((share for _, share in known), default=0.0) or 1.0
+    known.sort(key=lambda pair: -pair[1])
+    return [(name, round(100 * share / top, 1), percent(share)) for name, share in known]
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,138 @@
+"""One run of the search: an arm trained for a rung's epochs and judged on validation alone."""
+
+from dataclasses import dataclass, replace
+from math import isnan
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from equipoise.errors import WorkError
+from equipoise.files import read_json, write_json
+from equipoise.images import Splits
+from equipoise.recipes import Recipe
+from equipoise.training import Equal, Progress, Trainer, fit
+from equipoise.training.checkpoints import CHECKPOINT
+
+__all__ = ["Attempt", "Result", "blind", "carry_out", "expected_seconds", "read_results"]
+
+_FILE = "attempt.json"
+# What is timed before the search begins: so long, and so many steps at least.
+_LOOK, _STEPS = 3.0, 10
+# A step without gradients costs about so much of one with them.
+_FORWARD = 0.35
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A run to be done: an arm's number, what is trained, and for how many epochs."""
+
+    arm: int
+    recipe: Recipe
+    trainer: Trainer
+    epochs: int
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return f"{self.arm:03d}-{self.epochs}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run showed on validation.
+
+    Attributes
+    ----------
+    arm, epochs : int
+    score : float
+        The objective with the tuned decision; 0 where training failed.
+    plain, roc_auc : float
+        The objective with the plain decision, and how well the net ranks; None where validation
+        lacks a class.
+    seconds : float
+    failed : str
+        Why training failed; empty where it did not.
+    """
+
+    arm: int
+    epochs: int
+    score: float
+    plain: float
+    roc_auc: float | None
+    seconds: float
+    failed: str = ""
+
+
+def blind(data: Splits) -> Splits:
+    """Return the data without its test split: validation stands in its place."""
+    return replace(data, test=data.validation)
+
+
+def carry_out(
+    attempt: Attempt, data: Splits, seed: int, equal: Equal, objective: str, folder: Path
+) -> Result:
+    """Do a run and leave its result in `folder`; a killed one goes on from its last epoch.
+
+    The schedule is laid over the rung's epochs, so that a short run is a whole one.
+    """
+    started, place = perf_counter(), folder / attempt.name
+    place.mkdir(parents=True, exist_ok=True)
+    trainer = attempt.trainer.model_copy(update={"epochs": attempt.epochs})
+    try:
+        run = fit(
+            data, attempt.recipe, trainer, seed=seed, equal=equal, objective=objective,
+            folder=place,
+        )  # fmt: skip
+    except WorkError as error:
+        fields: dict[str, Any] = {"score": 0.0, "plain": 0.0, "roc_auc": 0.0, "failed": str(error)}
+        spent = perf_counter() - started
+    else:
+        figures = run.metrics["validation"]
+        fields = {
+            "score": figures["tuned"][objective],
+            "plain": figures["plain"][objective],
+            "roc_auc": None if isnan(auc := figures["plain"]["roc_auc"]) else auc,
+        }
+        spent = max(run.metrics["seconds"], perf_counter() - started)
+    result = Result(attempt.arm, attempt.epochs, seconds=spent, **fields)
+    write_json(place / _FILE, vars(result))
+    (place / CHECKPOINT).unlink(missing_ok=True)
+    return result
+
+
+def read_results(folder: Path) -> list[Result]:
+    """Return the results of all runs that have ended, in the order of their folders' names."""
+    return [Result(**read_json(file)) for file in sorted(folder.glob(f"*/{_FILE}"))]
+
+
+class _EnoughError(Exception):
+    """Enough steps have been timed."""
+
+
+def expected_seconds(
+    data: Splits, recipe: Recipe, trainer: Trainer, *, seed: int, equal: Equal, objective: str
+) -> float:
+    """Return how long a whole run will take, from its first steps."""
+    started = perf_counter()
+    seen: list[tuple[float, Progress]] = []
+
+    def look(progress: Progress) -> None:
+        seen.append((perf_counter(), progress))
+        if seen[-1][0] - seen[0][0] > _LOOK and len(seen) > _STEPS:
+            raise _EnoughError
+
+    try:
+        fit(data, recipe, trainer, seed=seed, equal=equal, objective=objective, progress=look)
+    except _EnoughError:
+        return seen[0][0] - started + _extrapolated(seen, data, trainer)
+    return perf_counter() - started
+
+
+def _extrapolated(seen: list[tuple[float, Progress]], data: Splits, trainer: Trainer) -> float:
+    """Seconds of all steps and evaluations, from the steps seen."""
+    (first, _), (last, told) = seen[0], seen[-1]
+    if any(progress.row is not None for _, progress in seen):
+        return (last - first) / max(told.step - 1, 1) * told.steps
+    step = (last - first) / (len(seen) - 1)
+    evaluated = 2 * len(data.validation) + min(len(data.train), 2000)
+    return step * (told.steps + _FORWARD * told.epochs * evaluated / trainer.batch_size)
