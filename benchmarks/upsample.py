@@ -5,7 +5,10 @@ about that of photographs: each is one picture of the archive enlarged, a second
 as much laid over it, and a mosaic of 192 pictures at their own size laid over both.
 
 Every contestant reads the same folder, copies the originals, and adds the same number of crops,
-flips and noisy copies as PNG. They take turns; medians are printed.
+flips and noisy copies as PNG of compression level 1. They take turns, each into a new folder:
+nothing is deleted in between, as some file systems search long for room where much was deleted a
+moment ago. Medians are printed, of the time that passes and of the processor's time, which other
+work on the machine changes less.
 
 Run: EQUIPOISE_TEST_DATA=../shared/data python benchmarks/upsample.py [--rounds 5] [--photos 200]
 """
@@ -19,7 +22,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 import albumentations
 import cv2
@@ -67,6 +70,11 @@ def enlarge(small: Path, folder: Path, majority: int) -> None:
 
 def equipoise(source: Path, out: Path) -> None:
     eq.upsample(str(source), out, jobs=CORES)
+
+
+def equipoise_linked(source: Path, out: Path) -> None:
+    """Originals as hard links, as `--link` makes them; the others copy them."""
+    eq.upsample(str(source), out, jobs=CORES, link=True)
 
 
 def originals(source: Path, out: Path) -> None:
@@ -134,29 +142,42 @@ def codecs_alone(source: Path, out: Path) -> None:
 
 CONTESTANTS: dict[str, Callable[[Path, Path], None]] = {
     "equipoise": equipoise,
+    "equipoise, originals linked": equipoise_linked,
     "albumentations + Pillow, plain": plain_script,
     "Pillow, one thread": pillow_one_thread,
     "OpenCV decode + encode + write": codecs_alone,
 }
 
 
+Figure = tuple[float, float]  # seconds that pass, and of the processor
+
+
+def timed(contestant: Callable[[Path, Path], None], source: Path, out: Path) -> Figure:
+    start, busy = perf_counter(), process_time()
+    contestant(source, out)
+    return perf_counter() - start, process_time() - busy
+
+
 def compare(title: str, source: Path, top: Path, rounds: int) -> None:
-    times: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
+    times: dict[str, list[Figure]] = {name: [] for name in CONTESTANTS}
     for turn in range(rounds + 1):
-        for name, contestant in CONTESTANTS.items():
-            out = top / "out"
-            start = perf_counter()
-            contestant(source, out)
+        for number, (name, contestant) in enumerate(CONTESTANTS.items()):
+            found = timed(contestant, source, top / f"{source.name}-{turn}-{number}")
             if turn:  # the first turn warms files and kernels
-                times[name].append(perf_counter() - start)
-            images = sum(1 for path in out.rglob("*") if path.suffix in (".png", ".jpg"))
-            shutil.rmtree(out)
-    ours = median(times["equipoise"])
-    print(f"\n{title}: {images:,} images out, {CORES} cores, medians of {rounds}")
-    for name, seconds in times.items():
-        middle = median(seconds)
-        rate, ratio = images / middle, middle / ours
-        print(f"{name:32} {middle:7.2f} s {rate:8.0f} images/s  {ratio:5.2f} × equipoise's time")
+                times[name].append(found)
+    outs = list(top.glob(f"{source.name}-0-*"))
+    images = sum(1 for path in outs[0].rglob("*") if path.suffix in (".png", ".jpg"))
+    ours, busy = (median(column) for column in zip(*times["equipoise"], strict=True))
+    print(f"\n{title}: {images:,} images out, {CORES} cores, medians of {rounds}\n")
+    print("| | s | images/s | × equipoise's | processor, s | × equipoise's |")
+    print("|---|---|---|---|---|---|")
+    for name, figures in times.items():
+        wall, work = (median(column) for column in zip(*figures, strict=True))
+        print(
+            f"| {name} | {wall:.2f} | {images / wall:,.0f} | {wall / ours:.2f} | {work:.2f} "
+            f"| {work / busy:.2f} |",
+            flush=True,
+        )
 
 
 def main() -> None:

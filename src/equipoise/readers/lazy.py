@@ -66,6 +66,11 @@ class LazyImages(Sequence[NDArray[np.uint8]]):
         except OSError as error:
             raise WorkError(f"{printable(self.names[index])}: {reason(error)}.") from None
 
+    def path(self, index: int) -> str | None:
+        """Return where an image's file lies, if it is a file of its own."""
+        place = getattr(self.files.fetch, "path", None)
+        return place(self.files.handles[index]) if place else None
+
     def pick(self, rows: NDArray[np.intp]) -> "LazyImages":
         """Return the images at `rows`, in that order; those not decoded yet stay so."""
         held = None if self.held is None else self.held[rows]

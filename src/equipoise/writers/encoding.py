@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.engine import augment_each
+from equipoise.errors import InputError
 from equipoise.images import ImageSet
-from equipoise.writers.outputs import Outputs, Rows
+from equipoise.writers.outputs import Coding, Outputs, Rows
 
-__all__ = ["encode", "make", "png"]
+__all__ = ["encode", "encoded", "make"]
 
 _BATCH_BYTES = 4 << 20  # of pixels that one thread augments at a time
 
@@ -25,7 +26,7 @@ def encode(outputs: Outputs, rows: Rows) -> Iterator[tuple[int, bytes]]:
         for row, image in zip(
             batch.tolist(), make(outputs, batch, sources, threads=1), strict=True
         ):
-            yield row, png(image)
+            yield row, encoded(image, outputs.coding)
 
 
 def _batches(outputs: Outputs, rows: Rows) -> Iterator[tuple[Rows, list[NDArray[np.uint8]]]]:
@@ -70,13 +71,31 @@ def make(
 
 def _file(part: ImageSet, row: int) -> bytes:
     """Return an image as a file: its own, where it came from one, otherwise a PNG."""
-    encoded = getattr(part.images, "encoded", None)
-    return encoded(row) if encoded else png(part.images[row])
+    stored = getattr(part.images, "encoded", None)
+    return stored(row) if stored else encoded(part.images[row], Coding())
 
 
-def png(image: NDArray[np.uint8]) -> bytes:
-    """Encode an (H, W, C) image."""
+def encoded(image: NDArray[np.uint8], coding: Coding) -> bytes:
+    """Encode an (H, W, C) image.
+
+    Raises
+    ------
+    InputError
+        For transparency in a JPEG, or more pixels a side than the coding can hold.
+    """
+    if image.shape[2] == 4 and coding.name == "jpeg":
+        raise InputError("JPEG has no transparency, which an image has: take webp or png copies.")
     if image.shape[2] > 1:
         way = cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
         image = np.asarray(cv2.cvtColor(image, way), np.uint8)
-    return cv2.imencode(".png", image)[1].tobytes()
+    done, data = cv2.imencode(coding.ending, image, _options(coding))
+    if not done:
+        height, width = image.shape[:2]
+        raise InputError(f"{coding.name} cannot hold {width}×{height} pixels: take png copies.")
+    return data.tobytes()
+
+
+def _options(coding: Coding) -> list[int]:
+    if coding.name == "jpeg":
+        return [cv2.IMWRITE_JPEG_QUALITY, coding.quality]
+    return [cv2.IMWRITE_WEBP_QUALITY, coding.quality] if coding.name == "webp" else []

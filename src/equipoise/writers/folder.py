@@ -1,7 +1,7 @@
-"""An image folder: ``[split/]class/image``, originals as the files they are, copies as PNG."""
+"""An image folder: ``[split/]class/image``, originals as the files they are, copies encoded."""
 
 from collections.abc import Callable
-from os import replace
+from os import link, replace
 from os.path import exists
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from equipoise.writers.encoding import encode
 from equipoise.writers.manifest import Namer
 from equipoise.writers.naming import class_folders, copy_name, looks_like_split, stems, suffix
 from equipoise.writers.outputs import Outputs, Rows, slices
-from equipoise.writers.working import in_order, threads
+from equipoise.writers.working import Hands
 
 __all__ = ["PARTS", "namer", "write"]
 
 _TASK = 128  # outputs: enough to make a thread's turn worth while
+_TASK_AFAR = 1024  # the same for a process elsewhere
 PARTS = ".parts"  # what is being written; a finished file moves from here to its place
 
 
@@ -39,7 +40,7 @@ def namer(outputs: Outputs) -> Namer:
         name = heads[split][source]
         if copy >= 0:
             name = copy_name(name, words[technique], copy)
-        return name + (".png" if technique >= 0 else endings[split][source])
+        return name + (outputs.coding.ending if technique >= 0 else endings[split][source])
 
     def paths(rows: Rows) -> list[str]:
         columns = (outputs.split, outputs.source, outputs.technique, outputs.copy)
@@ -56,21 +57,24 @@ def _endings(part: ImageSet) -> list[str]:
 
 
 def write(
-    outputs: Outputs, namer: Namer, out: Path, jobs: int, progress: Callable[[int], None]
+    outputs: Outputs, namer: Namer, out: Path, hands: Hands, progress: Callable[[int], None]
 ) -> None:
     """Write every image that is not there yet.
 
-    Reading, augmenting and writing overlap over `jobs` threads; what each holds is bounded.
+    Reading, augmenting and writing overlap over the hands; what each holds is bounded.
     """
     fresh = not any(path.is_dir() for path in out.iterdir())
     (out / PARTS).mkdir()
     # Source by source: a picture is decoded once for all its copies.
     order = np.lexsort((outputs.source, outputs.split))
 
-    def work(rows: Rows) -> int:
-        return _write_some(outputs, namer, str(out), rows, fresh)
+    place = str(out.resolve())
 
-    for count in in_order(work, slices(order, _TASK), threads(outputs, jobs)):
+    def work(rows: Rows) -> int:
+        return _write_some(outputs, namer, place, rows, fresh)
+
+    tasks = slices(order, _TASK_AFAR if hands.afar else _TASK)
+    for count in hands.spread(work, tasks, outputs):
         progress(count)
     (out / PARTS).rmdir()
 
@@ -82,9 +86,27 @@ def _write_some(outputs: Outputs, namer: Namer, out: str, rows: Rows, fresh: boo
         paths = {row: path for row, path in paths.items() if not exists(f"{out}/{path}")}  # noqa: PTH110
     for folder in {path.rpartition("/")[0] for path in paths.values()}:
         Path(out, folder).mkdir(parents=True, exist_ok=True)
-    for row, data in encode(outputs, np.array(list(paths), np.intp)):
+    linked = _link_some(outputs, out, paths) if outputs.coding.link else set()
+    for row, data in encode(outputs, np.array([r for r in paths if r not in linked], np.intp)):
         _put(f"{out}/{PARTS}/{row}", f"{out}/{paths[row]}", data)
     return len(rows)
+
+
+def _link_some(outputs: Outputs, out: str, paths: dict[int, str]) -> set[int]:
+    """Link what is a file already, and return the rows of it; the rest is left to be copied."""
+    linked = set()
+    for row, path in paths.items():
+        images = outputs.parts[outputs.split[row]].images
+        file = images.path(int(outputs.source[row])) if hasattr(images, "path") else None
+        if file is None or outputs.technique[row] >= 0:
+            continue
+        try:
+            link(file, f"{out}/{PARTS}/{row}", follow_symlinks=False)
+        except OSError:  # another file system, one without links, or a file that is gone
+            continue
+        replace(f"{out}/{PARTS}/{row}", f"{out}/{path}")  # noqa: PTH105
+        linked.add(row)
+    return linked
 
 
 def _put(part: str, path: str, data: bytes) -> None:

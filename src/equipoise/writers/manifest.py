@@ -44,6 +44,7 @@ SCHEMA = pa.schema(
         ("epoch", pa.int32()),
         ("source_digest", pa.string()),
         ("version", pa.string()),
+        ("generated", pa.bool_()),
     ]
 )
 
@@ -56,7 +57,8 @@ Namer = Callable[[Rows], list[str]]
 def write_manifest(outputs: Outputs, namer: Namer, path: Path) -> None:
     """Write the manifest, block by block, so that memory stays bounded.
 
-    An original has technique 'original' and copy -1.
+    An original has technique 'original' and copy -1. What comes from a recipe's `extra` folder is
+    `generated`, and so are the copies of it.
     """
     with atomic(path) as part, pq.ParquetWriter(part, SCHEMA, compression="zstd") as writer:
         for rows in slices(np.arange(len(outputs)), _BLOCK):
@@ -83,6 +85,7 @@ def _block(outputs: Outputs, namer: Namer, rows: Rows) -> pa.Table:
         "epoch": np.zeros(count, np.int32),
         "source_digest": hexadecimal(outputs.digests(rows)),
         "version": _words([VERSION], np.zeros(count, int)),
+        "generated": outputs.generated(rows),
     }
     return pa.table(columns, schema=SCHEMA)
 

@@ -16,6 +16,7 @@ from equipoise.files import atomic
 from equipoise.writers.encoding import make
 from equipoise.writers.manifest import Namer, clean
 from equipoise.writers.outputs import Outputs, Rows, slices
+from equipoise.writers.working import Hands
 
 __all__ = ["FILE", "namer", "write"]
 
@@ -37,7 +38,7 @@ def namer(outputs: Outputs) -> Namer:
 
 
 def write(
-    outputs: Outputs, namer: Namer, out: Path, jobs: int, progress: Callable[[int], None]
+    outputs: Outputs, namer: Namer, out: Path, hands: Hands, progress: Callable[[int], None]
 ) -> None:
     """Write the file in one go, block by block; a whole one that is there already stays."""
     path = out / FILE
@@ -55,7 +56,7 @@ def write(
             _save(archive, f"{prefix}labels", outputs.labels(rows))
             with archive.open(ZipInfo(f"{prefix}images.npy"), "w", force_zip64=True) as file:
                 _header(file, np.dtype(np.uint8), (len(rows), *shape))
-                for images in _blocks(outputs, rows, shape, jobs):
+                for images in _blocks(outputs, rows, shape, hands.jobs):
                     file.write(np.ascontiguousarray(images).data)
                     progress(len(images))
 
@@ -65,7 +66,7 @@ def _prefix(outputs: Outputs, split: int) -> str:
 
 
 def _blocks(
-    outputs: Outputs, rows: Rows, shape: tuple[int, ...], jobs: int
+    outputs: Outputs, rows: Rows, shape: tuple[int, ...], jobs: int | None
 ) -> Iterator[NDArray[np.uint8]]:
     size = max(1, _BLOCK_BYTES // int(np.prod(shape)))
     for block in slices(rows, size):

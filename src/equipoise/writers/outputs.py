@@ -10,11 +10,38 @@ from equipoise.images import ImageSet, Splits
 from equipoise.planning import Plan
 from equipoise.techniques import Technique
 
-__all__ = ["DUPLICATE", "ORIGINAL", "Outputs", "Rows", "lay_out", "slices"]
+__all__ = ["CODINGS", "DUPLICATE", "ORIGINAL", "Coding", "Outputs", "Rows", "lay_out", "slices"]
 
 ORIGINAL, DUPLICATE = -2, -1  # where a technique's number would stand
 
 Rows = NDArray[np.intp]
+
+CODINGS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+
+
+@dataclass(frozen=True)
+class Coding:
+    """The files that images become.
+
+    Attributes
+    ----------
+    name : {'png', 'jpeg', 'webp'}
+        Of augmented copies; duplicates are the files that their originals are.
+    quality : int
+        1 to 100, of JPEG and WebP.
+    link : bool
+        Whether originals become hard links to the files of the source, where these are files on the
+        same file system; otherwise they are copied.
+    """
+
+    name: str = "png"
+    quality: int = 90
+    link: bool = False
+
+    @property
+    def ending(self) -> str:
+        """How the names of augmented copies end."""
+        return CODINGS[self.name]
 
 
 @dataclass(frozen=True)
@@ -34,6 +61,7 @@ class Outputs:
         Position in `techniques`, or `DUPLICATE`, or `ORIGINAL`.
     copy : (M,) int32
         Which copy of its source, from 0; -1 for an original.
+    coding : Coding
     """
 
     data: Splits
@@ -43,6 +71,7 @@ class Outputs:
     source: NDArray[np.int64]
     technique: NDArray[np.int16]
     copy: NDArray[np.int32]
+    coding: Coding = Coding()
 
     def __len__(self) -> int:
         return len(self.source)
@@ -68,6 +97,12 @@ class Outputs:
     def digests(self, rows: Rows) -> NDArray[np.bytes_]:
         """Return the digest of the pixels of each output's source."""
         return self._gather(rows, [part.digests for part in self.parts])
+
+    def generated(self, rows: Rows) -> NDArray[np.bool_]:
+        """Return whether each output's source is from elsewhere than the data set."""
+        marks = [part.generated for part in self.parts]
+        pairs = zip(self.parts, marks, strict=True)
+        return self._gather(rows, [np.zeros(len(p), bool) if m is None else m for p, m in pairs])
 
     def _gather(self, rows: Rows, columns: list[NDArray]) -> NDArray:
         """Each row's value of a column that every split has."""

@@ -13,6 +13,7 @@ from equipoise.writers import folder
 from equipoise.writers.manifest import Namer, clean
 from equipoise.writers.outputs import Outputs, Rows
 from equipoise.writers.shards import Shard, Sink, cut_shards, place_in, write_shards
+from equipoise.writers.working import Hands
 
 __all__ = ["namer", "write"]
 
@@ -28,7 +29,7 @@ def _shards(outputs: Outputs) -> list[Shard]:
 
 
 def write(
-    outputs: Outputs, namer: Namer, out: Path, jobs: int, progress: Callable[[int], None]
+    outputs: Outputs, namer: Namer, out: Path, hands: Hands, progress: Callable[[int], None]
 ) -> None:
     """Write the columns `image` (the file and its name) and `label`, a file after the other."""
     schema = _schema(outputs)
@@ -49,7 +50,7 @@ def write(
 
             yield put
 
-    write_shards(outputs, _shards(outputs), out, jobs, progress, sink)
+    write_shards(outputs, _shards(outputs), out, hands, progress, sink)
 
 
 _IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

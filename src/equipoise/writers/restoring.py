@@ -62,7 +62,9 @@ def restore(data: Splits, path: Path) -> tuple[Outputs, list[str]]:
 def _read(path: Path) -> pa.Table:
     """Read a manifest, whole or filtered, and check that this version makes the same bytes."""
     try:
-        table = pq.read_table(path, columns=SCHEMA.names).cast(SCHEMA)
+        # What is generated is told by its source, and manifests of earlier versions do not say it.
+        needed = SCHEMA.remove(SCHEMA.get_field_index("generated"))
+        table = pq.read_table(path, columns=needed.names).cast(needed)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or 'cannot be read'}.") from None
     except (pa.ArrowException, ValueError) as error:
@@ -145,19 +147,26 @@ def _compare(outputs: Outputs, table: pa.Table, path: Path) -> None:
         raise InputError(f"{path}: the source of {first} has changed since; it makes other bytes.")
 
 
-def listed(paths: list[str], path: Path) -> Namer:
+def listed(outputs: Outputs, paths: list[str], path: Path) -> Namer:
     """Return the function from outputs to the paths that a manifest gives them in a folder.
 
     Raises
     ------
     InputError
-        If one is no path that `upsample` writes: a manifest may come from anyone.
+        If one is no path that `upsample` writes: a manifest may come from anyone. Or if the copies
+        are of another coding.
     """
     for place in paths:
         parts = place.split("/")
         fits = len(parts) > 1 and not any(part[:1] in ("", ".") for part in parts)
         if not (fits and place.isprintable() and not set(place) & set('<>:"\\|?*')):
             raise InputError(f"{path}: {printable(place)!r} is no path of an upsampled image.")
+    for row in np.flatnonzero(outputs.technique >= 0).tolist():
+        if not paths[row].endswith(outputs.coding.ending):
+            raise InputError(
+                f"{path}: {printable(paths[row])} is no {outputs.coding.name} file. Name the "
+                "coding of copies, and its quality, of the run that wrote it."
+            )
     if len(set(paths)) < len(paths):
         raise InputError(f"{path} lists a path twice.")
     return lambda rows: [paths[row] for row in rows.tolist()]

@@ -1,6 +1,6 @@
 """Data sets of a few large files: how images fall to them, and writing them one after another."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from equipoise.files import atomic
 from equipoise.writers.encoding import encode
 from equipoise.writers.manifest import Namer
 from equipoise.writers.outputs import Outputs, Rows, slices
-from equipoise.writers.working import in_order, threads
+from equipoise.writers.working import Hands, in_order, threads
 
 __all__ = ["Shard", "cut_shards", "place_in", "write_shards"]
 
@@ -83,23 +83,45 @@ def write_shards(
     outputs: Outputs,
     shards: list[Shard],
     out: Path,
-    jobs: int,
+    hands: Hands,
     progress: Callable[[int], None],
     sink: Callable[[Path], AbstractContextManager[Sink]],
 ) -> None:
-    """Write every shard that is not there yet, each whole or not at all."""
+    """Write every shard that is not there yet, each whole or not at all.
+
+    Here one after another, by all threads; afar each by one process.
+    """
+    missing = [shard for shard in shards if not (out / shard.path).exists()]
+    progress(sum(len(shard.rows) for shard in shards) - sum(len(one.rows) for one in missing))
+    if not hands.afar:
+        for shard in missing:
+            for count in _write_shard(outputs, shard, out, threads(outputs, hands.jobs), sink):
+                progress(count)
+        return
+    place = out.resolve()
+
+    def work(shard: Shard) -> int:
+        return sum(_write_shard(outputs, shard, place, 1, sink))
+
+    for count in hands.spread(work, missing, outputs):
+        progress(count)
+
+
+def _write_shard(
+    outputs: Outputs,
+    shard: Shard,
+    out: Path,
+    jobs: int,
+    sink: Callable[[Path], AbstractContextManager[Sink]],
+) -> Iterator[int]:
+    """Write a shard; give how many images were done, time and again."""
     size = max(1, min(_GROUP_BYTES // _typical_bytes(outputs), _LONGEST_GROUP))
 
     def work(rows: Rows) -> tuple[Rows, list[bytes]]:
         files = dict(encode(outputs, rows))
         return rows, [files[row] for row in rows.tolist()]
 
-    for shard in shards:
-        path = out / shard.path
-        if path.exists():
-            progress(len(shard.rows))
-            continue
-        with atomic(path) as part, sink(part) as put:
-            for rows, files in in_order(work, slices(shard.rows, size), threads(outputs, jobs)):
-                put(rows, files)
-                progress(len(rows))
+    with atomic(out / shard.path) as part, sink(part) as put:
+        for rows, files in in_order(work, slices(shard.rows, size), jobs):
+            put(rows, files)
+            yield len(rows)

@@ -1,6 +1,5 @@
 """`upsample`: the rebalanced data set on disk."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
@@ -11,17 +10,21 @@ from typing import Any
 import numpy as np
 
 from equipoise.errors import InputError, WorkError, require, unknown
+from equipoise.extras import check_extra, generated_counts, with_extra
 from equipoise.files import claim, write_json
 from equipoise.images import Splits
+from equipoise.parallel import check_backend
 from equipoise.planning import Strategy, share_out, targets, undersample
 from equipoise.readers import load
 from equipoise.recipes import Recipe, get_recipe
+from equipoise.strengths import class_strengths
 from equipoise.techniques import Technique, resolve
 from equipoise.writers import folder, npz, parquet, webdataset
 from equipoise.writers.encoding import encode
 from equipoise.writers.manifest import MANIFEST, VERSION, Namer, write_manifest
-from equipoise.writers.outputs import Outputs, lay_out, slices
+from equipoise.writers.outputs import CODINGS, Coding, Outputs, lay_out, slices
 from equipoise.writers.restoring import listed, restore
+from equipoise.writers.working import Hands
 
 __all__ = ["FORMATS", "Summary", "upsample"]
 
@@ -39,11 +42,11 @@ class Format:
         From outputs to the function that tells the path of each; raises `InputError` where the
         format cannot hold them.
     write : callable
-        ``(outputs, namer, out, jobs, progress)``: writes what is not there yet.
+        ``(outputs, namer, out, hands, progress)``: writes what is not there yet.
     """
 
     namer: Callable[[Outputs], Namer]
-    write: Callable[[Outputs, Namer, Path, int, Callable[[int], None]], None]
+    write: Callable[[Outputs, Namer, Path, Hands, Callable[[int], None]], None]
 
 
 FORMATS = {
@@ -68,6 +71,8 @@ class Summary:
         From split to class to number of images.
     copies : int
         Augmented images and duplicates among them.
+    generated : dict
+        From class to number of images of the recipe's `extra` folder among them.
     images : int
         All images written.
     broken : int
@@ -81,6 +86,7 @@ class Summary:
     before: dict[str, dict[str, int]]
     after: dict[str, dict[str, int]]
     copies: int
+    generated: dict[str, int]
     images: int
     broken: int
     notes: tuple[str, ...]
@@ -99,8 +105,12 @@ def upsample(
     techniques: Sequence[object] = ("crop", "flip", "noise"),
     scope: str = "minority",
     format: str = "folder",
+    copies: str = "png",
+    quality: int = 90,
+    link: bool = False,
     seed: int = 0,
     jobs: int | None = None,
+    backend: str = "loky",
     dry_run: bool = False,
     from_manifest: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -120,7 +130,8 @@ def upsample(
         none.
     recipe : name, path or Recipe, optional
         Gives strategy, techniques and scope in place of the next three, and the techniques'
-        weights and undersampling. One of balanced draws becomes a balanced set.
+        weights and strength, undersampling and extra images. One of balanced draws becomes a
+        balanced set.
     strategy : str, float, dict or callable
         imbalanced-learn's `sampling_strategy`; the keys of a dict are class names.
     techniques : sequence
@@ -131,15 +142,25 @@ def upsample(
     format : {'folder', 'npz', 'parquet', 'webdataset'}
         An image folder; one file of arrays under MedMNIST's keys; files that Hugging Face's
         `load_dataset` opens; tar shards that `webdataset` streams.
+    copies : {'png', 'jpeg', 'webp'}
+        The coding of augmented copies; PNG alone loses nothing.
+    quality : int
+        Of JPEG and WebP copies, 1 to 100.
+    link : bool
+        In a folder: originals become hard links to the files of the source and take no room, where
+        both are on one file system. A program that writes into such a file changes both.
     seed : int
     jobs : int, optional
-        Threads; by default one a core.
+        By default one a core.
+    backend : {'loky', 'ray'}
+        Threads of this process, or the processes of a Ray cluster (see `equipoise.parallel`), whose
+        machines must all see the source and `out`. Changes no byte.
     dry_run : bool
         Only count; write nothing.
     from_manifest : path, optional
         Make the images that a manifest lists, whole or filtered, byte for byte as they were. It
-        stands in the place of recipe, strategy, techniques, scope and seed; name the format that
-        it was written with.
+        stands in the place of strategy, techniques, scope and seed, and of all of a recipe but its
+        extra images; name the format that it was written with.
     progress : callable, optional
         Called with the number of images done and to do.
 
@@ -157,34 +178,56 @@ def upsample(
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
+    check_backend(backend)
+    coding = _coding(copies, quality, link, format)
+    if backend == "ray" and format == "npz":
+        raise InputError("format='npz' is one file, which a cluster cannot share out: take loky.")
     require(dry_run or out is not None, "an output folder, or dry_run=True", out=out)
     measure = None if recipe is None else get_recipe(recipe)
     if measure is not None:
         strategy, techniques, scope = _measure(measure)
     chosen = tuple(resolve(technique) for technique in techniques)
     splits = data if isinstance(data, Splits) else load(data, cut=False)
+    before, splits = splits, with_extra(splits, measure)
+    if measure is not None:
+        check_extra(splits, measure)
     if from_manifest is None:
-        left = splits if measure is None else _left(splits, measure, seed)
-        weights = None if measure is None else measure.weights
-        outputs = _planned(left, strategy, chosen, scope, weights, seed)
+        outputs = _planned(splits, strategy, chosen, scope, measure, seed)
+        outputs = replace(outputs, coding=coding)
         namer = FORMATS[format].namer(outputs)
     else:
         manifest = Path(from_manifest)
         outputs, paths = restore(splits, manifest)
-        namer = listed(paths, manifest) if format == "folder" else FORMATS[format].namer(outputs)
-    summary = _summary(splits, outputs, "" if dry_run else str(out), format)
+        outputs = replace(outputs, coding=coding)
+        namer = (
+            listed(outputs, paths, manifest)
+            if format == "folder"
+            else FORMATS[format].namer(outputs)
+        )
+    summary = _summary(before, outputs, "" if dry_run else str(out), format)
     if out is None or dry_run:
         return summary
     _check_apart(splits, Path(out))
     _try_out(outputs)
     with claim(Path(out), "upsampled data set", _fingerprint(outputs, namer, format)):
-        _write(outputs, namer, summary, jobs or _cores(), progress)
+        _write(outputs, namer, summary, Hands(jobs, backend), progress)
     return summary
 
 
-def _left(splits: Splits, recipe: Recipe, seed: int) -> Splits:
+def _coding(copies: str, quality: int, link: bool, format: str) -> Coding:
+    if copies not in CODINGS:
+        raise unknown("coding of copies", copies, CODINGS)
+    require(1 <= quality <= 100, "1 <= quality <= 100", quality=quality)
+    if format == "npz" and copies != "png":
+        raise InputError(f"format='npz' holds pixels and no files: copies={copies!r} does not fit.")
+    if link and format != "folder":
+        raise InputError(f"Only a folder can hold links, but got format={format!r}.")
+    return Coding(copies, quality, link)
+
+
+def _left(splits: Splits, recipe: Recipe | None, seed: int) -> Splits:
     """The splits with what the recipe's undersampling leaves of training."""
-    if recipe.undersample is None:
+    if recipe is None or recipe.undersample is None:
         return splits
     train = splits.train
     rows = undersample(
@@ -198,15 +241,21 @@ def _planned(
     strategy: Strategy,
     techniques: tuple[Technique, ...],
     scope: str,
-    weights: Sequence[float] | None,
+    measure: Recipe | None,
     seed: int,
 ) -> Outputs:
-    train = splits.train
+    left = _left(splits, measure, seed)
+    train = left.train
+    weights, strength = (None, None) if measure is None else (measure.weights, measure.strength)
     new = targets(train.labels, strategy, splits.classes)
     plan = share_out(
         train.labels, new, len(techniques), seed=seed, ids=train.ids, scope=scope, weights=weights
     )
-    return lay_out(splits, plan, techniques, seed)
+    if strength is not None:
+        each = class_strengths(techniques, strength, splits.train.counts, splits.classes)
+        plan = replace(plan, technique=each.of(plan.technique, train.labels[plan.source]))
+        techniques = each.techniques
+    return lay_out(left, plan, techniques, seed)
 
 
 def _measure(recipe: Recipe) -> tuple[Strategy, tuple, str]:
@@ -214,7 +263,7 @@ def _measure(recipe: Recipe) -> tuple[Strategy, tuple, str]:
     strategy = recipe.strategy
     if strategy is None and recipe.draws == "balanced":
         strategy = "auto"
-    if strategy is None and recipe.undersample is None:
+    if strategy is None and recipe.undersample is None and recipe.extra is None:
         raise InputError(
             f"Recipe {recipe.name} adds no images, so there is nothing to write. Name one that "
             "upsamples or balances, or give strategy and techniques."
@@ -243,12 +292,14 @@ def _fingerprint(outputs: Outputs, namer: Namer, format: str) -> dict[str, Any]:
         rows.update(column.tobytes())
     for some in slices(np.arange(len(outputs)), 1 << 16):
         rows.update("\n".join(namer(some)).encode())
+    kind, quality = outputs.coding.name, outputs.coding.quality
     return {
         "data": outputs.data.digest,
         "techniques": [technique.spec for technique in outputs.techniques],
         "seed": outputs.seed,
         "format": format,
         "version": VERSION,
+        **({} if kind == "png" else {"copies": f"{kind} of quality {quality}"}),
         "plan": rows.hexdigest(),
     }
 
@@ -257,7 +308,7 @@ def _write(
     outputs: Outputs,
     namer: Namer,
     summary: Summary,
-    jobs: int,
+    hands: Hands,
     progress: Callable[[int, int], None] | None,
 ) -> None:
     out, done = Path(summary.out), 0
@@ -270,7 +321,7 @@ def _write(
 
     try:
         _sweep(out)
-        FORMATS[summary.format].write(outputs, namer, out, jobs, step)
+        FORMATS[summary.format].write(outputs, namer, out, hands, step)
         write_manifest(outputs, namer, out / MANIFEST)
         write_json(out / SUMMARY, summary.to_dict())
     except OSError as error:
@@ -303,11 +354,8 @@ def _summary(data: Splits, outputs: Outputs, out: str, format: str) -> Summary:
         before=before,
         after=after,
         copies=int((outputs.copy >= 0).sum()),
+        generated=generated_counts(outputs.data),
         images=len(outputs),
         broken=len(outputs.data.broken),
         notes=outputs.data.notes,
     )
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -17,6 +17,7 @@ from equipoise.writers import folder
 from equipoise.writers.manifest import Namer, output_ids
 from equipoise.writers.outputs import Outputs, Rows
 from equipoise.writers.shards import Shard, Sink, cut_shards, place_in, write_shards
+from equipoise.writers.working import Hands
 
 __all__ = ["namer", "write"]
 
@@ -36,7 +37,7 @@ def _shards(outputs: Outputs) -> list[Shard]:
 
 
 def write(
-    outputs: Outputs, namer: Namer, out: Path, jobs: int, progress: Callable[[int], None]
+    outputs: Outputs, namer: Namer, out: Path, hands: Hands, progress: Callable[[int], None]
 ) -> None:
     """Write a shard after the other."""
     paths = folder.namer(outputs)
@@ -60,4 +61,4 @@ def write(
 
             yield put
 
-    write_shards(outputs, _shards(outputs), out, jobs, progress, sink)
+    write_shards(outputs, _shards(outputs), out, hands, progress, sink)

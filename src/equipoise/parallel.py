@@ -1,0 +1,172 @@
+"""Work in many processes: those of this machine (loky) or of a Ray cluster.
+
+With `backend="ray"` the cluster is the one that the environment variable
+RAY_ADDRESS names; without it one is started on this machine for as long as the work lasts. Every
+machine of a cluster needs this package and must see the data set and the output folder under the
+same paths, as on a network file system.
+"""
+
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args
+
+from joblib import Parallel, cpu_count, delayed
+
+from equipoise.errors import InputError, WorkError, reason, require, unknown
+
+__all__ = ["Backend", "check_backend", "scattered"]
+
+Backend = Literal["loky", "ray"]
+
+_PATIENCE = 10  # seconds for a cluster to answer
+_RETRIES = 3  # of a task whose process or machine is lost
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def check_backend(backend: str) -> None:
+    """Raise `InputError` for a backend that there is not, or that is not installed."""
+    if backend not in get_args(Backend):
+        raise unknown("backend", backend, get_args(Backend))
+    if backend == "ray":
+        _ray()
+
+
+def scattered(
+    work: Callable[[T], R], tasks: Iterable[T], *, jobs: int | None = None, backend: str = "loky"
+) -> Iterator[R]:
+    """Give `work` of each task as it is done, in any order.
+
+    Parameters
+    ----------
+    work : callable
+        A closure may hold large arrays: they travel once, not once a task. It must be safe to do a
+        task twice: with Ray, what a lost machine had begun is done again on another.
+    tasks : iterable
+    jobs : int, optional
+        Tasks at a time; by default one a core of this machine, or of the cluster.
+    backend : {'loky', 'ray'}
+
+    Raises
+    ------
+    InputError
+        For a backend that is not installed, or a cluster that does not answer.
+    WorkError
+        If a process is lost, or machines of the cluster time and again.
+    Exception
+        The first that `work` raises, as it is.
+    """
+    require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
+    check_backend(backend)
+    waiting = list(tasks)
+    if waiting:
+        yield from (_on_ray if backend == "ray" else _here)(work, waiting, jobs)
+
+
+def _here(work: Callable[[T], R], tasks: Sequence[T], jobs: int | None) -> Iterator[R]:
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    pool = Parallel(n_jobs=min(jobs or cpu_count(), len(tasks)), return_as="generator_unordered")
+    try:
+        yield from pool(delayed(work)(task) for task in tasks)
+    except TerminatedWorkerError:
+        raise _lost("A process was killed, perhaps for want of memory") from None
+
+
+def _on_ray(work: Callable[[T], R], tasks: Sequence[T], jobs: int | None) -> Iterator[R]:
+    """Ray's own tasks: of its pools, joblib's too, a process that is lost is not missed."""
+    ray = _ray()
+    with _cluster(min(jobs or cpu_count(), len(tasks))) as cores:
+        held = _Held(ray.put(work), str(Path.cwd()))
+        carry = ray.remote(num_cpus=1, max_retries=_RETRIES, scheduling_strategy="SPREAD")(_carry)
+        left = deque(tasks)
+        begun: list[Any] = []
+        try:
+            while left or begun:
+                while left and len(begun) < min(jobs or cores, cores):
+                    begun.append(carry.remote(held, left.popleft()))
+                done, begun = ray.wait(begun)
+                yield ray.get(done[0])
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+        except ray.exceptions.RayError:
+            raise _lost("A process or machine of the Ray cluster was lost") from None
+
+
+def _lost(what: str) -> WorkError:
+    return WorkError(f"{what}. What is finished is whole; give the same command again to go on.")
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A reference to what lies in the cluster's object store, fetched once a process."""
+
+    reference: Any
+    folder: str  # where this process stands: relative paths are of it
+
+
+def _carry(held: _Held, task: Any) -> Any:
+    return _fetched(held)(task)
+
+
+@lru_cache(maxsize=1)
+def _fetched(held: _Held) -> Callable[[Any], Any]:
+    if Path(held.folder).is_dir():
+        os.chdir(held.folder)
+    return _ray().get(held.reference)
+
+
+@contextmanager
+def _cluster(cores: int) -> Iterator[int]:
+    """Connect to a cluster, or start one of so many cores here; give its number of cores."""
+    ray = _ray()
+    ours = not ray.is_initialized()
+    try:
+        if ours:
+            _connect(ray, cores)
+        yield max(1, int(ray.cluster_resources().get("CPU", 1)))
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _connect(ray: Any, cores: int) -> None:
+    address = os.environ.get("RAY_ADDRESS")
+    # Its own cluster is on the loopback interface alone: nobody else can reach it.
+    local = {"num_cpus": cores, "_node_ip_address": "127.0.0.1", "include_dashboard": False}
+    how = {} if address else local
+    try:
+        if address:
+            _knock(address)
+        ray.init(address or "local", log_to_driver=False, logging_level="critical", **how)
+    except Exception as error:  # of any kind: Ray's own start raises a bare Exception
+        if address:
+            raise InputError(
+                f"RAY_ADDRESS={address}: no Ray cluster answers there ({reason(error)})."
+            ) from None
+        raise WorkError(f"Ray does not start on this machine: {reason(error)}.") from None
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody listens: Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and "/" not in host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+
+
+def _ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report home
+    try:
+        import ray
+    except ImportError:
+        raise InputError(
+            "backend ray needs Ray, which is not installed: pip install 'equipoise[ray]'."
+        ) from None
+    return ray
