@@ -59,10 +59,11 @@ def test_the_average_is_what_is_evaluated_and_kept(digits, tmp_path):
         return nn.Sequential(nn.Flatten(), Watched(channels * size[0] * size[1], classes))
 
     done = run(digits, net=net, ema=decay)
-    # What torch documents: the first weights are taken whole, then averaged.
+    # The first weights are taken whole, then averaged, the first steps with a smaller decay.
     average = weights[1]
-    for later in weights[2:]:
-        average = decay * average + (1 - decay) * later
+    for step, later in enumerate(weights[2:], 1):
+        share = min(decay, (1 + step) / (10 + step))
+        average = share * average + (1 - share) * later
     kept = done.model.net[1].weight
     assert not torch.allclose(kept, weights[-1], atol=1e-5)
     step = (weights[-1] - weights[-2]).abs().max()

@@ -1,12 +1,15 @@
+import inspect
+
 import pytest
 
-from equipoise import InputError
+import equipoise as eq
+from equipoise import InputError, cli
 from equipoise.training.trainers import DEFAULT, NAMED, Trainer, get_trainer
 
 
-def test_the_default_is_the_articles():
-    trainer = get_trainer()
-    assert (trainer.name, trainer.net, DEFAULT) == ("article", "article", "article")
+def test_the_articles_trainer_is_the_articles():
+    trainer = get_trainer("article")
+    assert (trainer.net, trainer.optimiser, trainer.schedule) == ("article", "adam", "constant")
     assert (trainer.learning_rate, trainer.batch_size, trainer.epochs) == (1e-3, 64, 10)
 
 
@@ -52,3 +55,16 @@ def test_names_and_epochs_are_checked():
         get_trainer(epochs=0)
     with pytest.raises(InputError, match="No such file"):
         get_trainer("missing.yaml")
+
+
+def test_everything_trains_with_the_same_trainer_by_default():
+    commands = (cli.studies.compare, cli.searching.search)
+    for function in (eq.compare, eq.search, eq.train, *commands):
+        assert inspect.signature(function).parameters["trainer"].default == DEFAULT
+    assert get_trainer() == NAMED[DEFAULT]
+
+
+def test_the_upright_trainer_mirrors_nothing_and_is_else_the_default():
+    upright, fast = get_trainer("upright"), get_trainer("fast")
+    plain = {"flip": "none", "test_time_flip": False, "name": "upright"}
+    assert upright == fast.model_copy(update=plain)

@@ -66,7 +66,7 @@ def search(
     data_dir: DataDir = None,
     test_fraction: TestFraction = 0.2,
     validation_fraction: ValidationFraction = 0.15,
-    trainer: TrainerSpec = "article",
+    trainer: TrainerSpec = "fast",
     net: NetName = None,
     epochs: Epochs = None,
     equal: Equal = "steps",
@@ -82,6 +82,8 @@ def search(
     Recipes are judged on validation, most of them by short runs. Two fifths of the budget are kept
     to run the best two and the baseline again, with new seeds; only then is the test split read.
     Killed or interrupted, the same command goes on.
+
+    equipoise search photos/ --budget 20m --out search
     """
     from equipoise.reports import report as write_report
     from equipoise.studies.searching import search as run_search

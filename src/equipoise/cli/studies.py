@@ -14,6 +14,7 @@ from equipoise.cli.options import (
     Classes,
     Data,
     DataDir,
+    Device,
     Epochs,
     Equal,
     Jobs,
@@ -44,6 +45,8 @@ __all__ = ["compare", "demo", "report"]
 _RECIPES = "none,duplicate,weights,article,balanced"
 # Of the demo: the digits are few, so a pass is a handful of steps.
 _DEMO_EPOCHS = 15
+# Mirror images of digits are no digits.
+_DEMO_TRAINER = "upright"
 
 
 def demo(
@@ -56,6 +59,8 @@ def demo(
     """The main job on embedded images: audit, comparison, report, in about a minute.
 
     The images are scikit-learn's handwritten digits, made imbalanced.
+
+    equipoise demo --out demo
     """
     from equipoise.auditing import audit as look
     from equipoise.readers import load
@@ -63,7 +68,8 @@ def demo(
     splits = load("digits", seed=seed)
     if not (quiet or as_json):
         print_audit(look(splits))
-    _compare(splits, out, as_json, quiet, epochs=_DEMO_EPOCHS, seed=seed, jobs=jobs)
+    how = {"trainer": _DEMO_TRAINER, "epochs": _DEMO_EPOCHS}
+    _compare(splits, out, as_json, quiet, seed=seed, jobs=jobs, **how)
 
 
 def compare(
@@ -102,13 +108,14 @@ def compare(
     data_dir: DataDir = None,
     test_fraction: TestFraction = 0.2,
     validation_fraction: ValidationFraction = 0.15,
-    trainer: TrainerSpec = "article",
+    trainer: TrainerSpec = "fast",
     net: NetName = None,
     epochs: Epochs = None,
     equal: Equal = "steps",
     objective: Objective = "balanced_accuracy",
     jobs: Jobs = None,
     backend: Backend = "loky",
+    device: Device = "auto",
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -147,6 +154,7 @@ def compare(
         objective=objective,
         jobs=jobs,
         backend=backend,
+        device=device,
         seed=seed,
     )
 
@@ -173,7 +181,20 @@ def _finish(study: "Study", page: Path, as_json: bool, quiet: bool) -> None:
         show.comparison(study.summary)
         show.remarks(study.summary)
         show.say(f"Report: {page}")
-        show.say("Next: equipoise train DATA --recipe NAME --out model")
+        show.say(_next(study))
+
+
+def _next(study: "Study") -> str:
+    """Return what to do after a comparison: use what it recommends, or look longer."""
+    from equipoise.studies.words import answer
+
+    found = answer(study.summary)
+    if found.kind in ("use", "decision alone"):
+        recipe = study.directory / "recipes" / f"{found.recipe}.yaml"
+        return f"Next: equipoise train DATA --recipe {recipe} --out model"
+    if found.kind == "one recipe":
+        return "Next: the same command with more --recipes; finished runs are kept."
+    return "Next: the same command with more --seeds; finished runs are kept."
 
 
 def report(
@@ -186,7 +207,10 @@ def report(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a study's page again, from the runs that are finished by now."""
+    """Write a study's page again, from the runs that are finished by now.
+
+    equipoise report study --open
+    """
     from equipoise.reports import report as write_report
     from equipoise.studies import open_study
 

@@ -28,6 +28,7 @@ _HOME = {
     "export_onnx": "exporting",
     "class_weights": "losses",
     "fit": "fitting",
+    "get_device": "devices",
     "get_loss": "losses",
     "get_trainer": "trainers",
     "load_model": "model",
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from equipoise.training.decisions import adjust as adjust
     from equipoise.training.decisions import temperature as temperature
     from equipoise.training.decisions import tune as tune
+    from equipoise.training.devices import get_device as get_device
     from equipoise.training.exporting import export_onnx as export_onnx
     from equipoise.training.fitting import fit as fit
     from equipoise.training.fitting import train as train

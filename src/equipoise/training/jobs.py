@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -227,4 +228,12 @@ def _average(net: nn.Module, trainer: Trainer) -> AveragedModel | None:
     if trainer.ema is None:
         return None
     # Batch norm's statistics are averaged like the weights.
-    return AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(trainer.ema), use_buffers=True)
+    return AveragedModel(net, multi_avg_fn=partial(_blend, trainer.ema), use_buffers=True)
+
+
+def _blend(
+    decay: float, averaged: list[torch.Tensor], current: list[torch.Tensor], steps: torch.Tensor
+) -> None:
+    """Move the averages towards the weights, faster at first: they forget how the net began."""
+    done = int(steps)
+    get_ema_multi_avg_fn(min(decay, (1 + done) / (10 + done)))(averaged, current, steps)

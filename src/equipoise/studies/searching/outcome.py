@@ -20,6 +20,7 @@ from equipoise.studies.searching.attempts import Result
 from equipoise.studies.searching.clock import CONFIRM
 from equipoise.studies.searching.confirming import BASELINE, Finalists, ranked, validated
 from equipoise.studies.searching.waves import Hunt
+from equipoise.studies.verdicts import told
 from equipoise.training import Trainer
 
 __all__ = ["FILE", "conclude", "leaderboard", "read_search", "write_best", "write_search"]
@@ -178,7 +179,7 @@ def _tested(summary: Mapping[str, Any], best: str, metric: str) -> list[str]:
     low, high = (change(metric, entry[end]) for end in ("low", "high"))
     return [
         f"{first}; against '{BASELINE.name}' with the tuned decision "
-        f"{change(metric, entry['mean'])} [{low}, {high}]: {entry['verdict']}."
+        f"{change(metric, entry['mean'])} [{low}, {high}]: {told(entry)}."
     ]
 
 

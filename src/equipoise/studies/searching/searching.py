@@ -98,7 +98,7 @@ def search(
     trials: int | None = None,
     out: str | Path | None = None,
     recipes: Sequence[str | Path | Recipe] = ENTRANTS,
-    trainer: str | Path | Trainer = "article",
+    trainer: str | Path | Trainer = "fast",
     epochs: int | None = None,
     trainer_fields: bool = False,
     space: str | Path | Space | None = None,
