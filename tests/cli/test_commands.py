@@ -7,8 +7,10 @@ import shutil
 import subprocess
 import sys
 
+import typer
+
 from equipoise import __version__
-from equipoise.cli import run
+from equipoise.cli import app, run
 
 
 def _runs(capsys, *arguments):
@@ -83,6 +85,12 @@ def test_what_there_is(capsys):
     assert "white" in _runs(capsys, "techniques")
     assert json.loads(_runs(capsys, "techniques", "--json"))["crop"]["parameters"]
     assert "equipoise demo" in _runs(capsys)
+
+
+def test_a_flag_has_no_twin_that_denies_it():
+    for command in typer.main.get_command(app).commands.values():
+        for option in command.params:
+            assert not option.secondary_opts, f"{command.name}: {option.secondary_opts}"
 
 
 def test_as_a_module():

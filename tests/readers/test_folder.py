@@ -1,12 +1,13 @@
 """Folders of class folders."""
 
 import os
+import pickle
 
 import numpy as np
 import pytest
 
 from equipoise.errors import InputError, WorkError
-from equipoise.readers import load
+from equipoise.readers import decoded, load
 from equipoise.readers.table import path_ids
 
 
@@ -141,14 +142,19 @@ def test_file_that_becomes_a_link_after_listing(folder_of, some_files, encode, t
     first.unlink()
     first.symlink_to(tmp_path / "secret.png")
     with pytest.raises(WorkError, match=r"cat/00.png"):
-        images[0]
+        images.encoded(0)
 
 
-def test_mixed_sizes_decode_on_demand(folder_of, some_files, pictures, encode):
+@pytest.mark.parametrize("budget", [0, 20_000, 2**30], ids=["none", "some", "all"])
+def test_mixed_sizes_decode_on_demand(folder_of, some_files, pictures, encode, monkeypatch, budget):
+    monkeypatch.setattr(decoded, "_HELD", budget)
     files = some_files | {"cat/99.png": encode(pictures[50][:9, :7])}
     root = folder_of(files)
     images = load(root, cut=False).train.images
     assert not isinstance(images, np.ndarray)
+    held = sum(one is not None for one in images.held)
+    assert held == len(images) if budget > 20_000 else held < len(images)
+    assert not pickle.loads(pickle.dumps(images)).held
     np.testing.assert_array_equal(images[0], pictures[0])
     picked = images.pick(np.array([30, 2]))
     np.testing.assert_array_equal(picked[0], pictures[50][:9, :7])
@@ -157,7 +163,8 @@ def test_mixed_sizes_decode_on_demand(folder_of, some_files, pictures, encode):
     assert picked.encoded(1) == some_files["cat/02.png"]
 
 
-def test_change_after_loading_is_noticed(folder_of, some_files, pictures, encode):
+def test_change_after_loading_is_noticed(folder_of, some_files, pictures, encode, monkeypatch):
+    monkeypatch.setattr(decoded, "_HELD", 0)
     root = folder_of(some_files | {"cat/99.png": encode(pictures[50][:9, :7])})
     images = load(root, cut=False).train.images
     (root / "cat" / "00.png").write_bytes(some_files["cat/01.png"])
@@ -167,8 +174,10 @@ def test_change_after_loading_is_noticed(folder_of, some_files, pictures, encode
         images[0]
     with pytest.raises(WorkError, match=r"cat/01.png: No such file"):
         images[1]
-    with pytest.raises(WorkError, match=r"cat/02.png: not an image"):
+    with pytest.raises(WorkError, match=r"cat/02.png has changed since"):
         images[2]
+    with pytest.raises(WorkError, match=r"cat/00.png has changed since"):
+        images.encoded(0)  # as an original it would be another picture than its manifest says
 
 
 MISTAKES = [

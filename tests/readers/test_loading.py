@@ -1,8 +1,13 @@
 """`load`: selection, splits and size as the contract says, for every kind of source alike."""
 
+import io
 import os
+import tarfile
+import zipfile
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -210,9 +215,57 @@ def test_the_limit_of_pixels_can_be_set(folder_of, some_files, encode, pictures)
     large = np.tile(pictures[0], (3, 3, 1))
     folder = folder_of(some_files | {"dog/large.png": encode(large)})
     data = load(folder, cut=False, most_pixels=1000)
-    assert [one.reason for one in data.broken] == ["96×72 pixels are more than the limit of 1,000"]
+    assert [one.reason for one in data.broken] == [
+        "96×72 pixels are more than the limit of 1,000; --most-pixels raises it"
+    ]
     images = load(folder, cut=False, most_pixels=large.shape[0] * large.shape[1]).train.images
     assert images.most_pixels == 6912
     np.testing.assert_array_equal(images.pick(np.array([len(images) - 1]))[0], large)
     with pytest.raises(InputError, match="most_pixels >= 4 must hold, but got most_pixels=0"):
         load(folder, most_pixels=0)
+
+
+def packed(kind, files, folder):
+    """The files as one source: a folder, an archive, a table of paths or one of bytes."""
+    place = folder / f"set.{kind}"
+    names = list(files)
+    if kind == "zip":
+        with zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+    elif kind.startswith("tar"):
+        with tarfile.open(place, "w:gz" if kind == "tar.gz" else "w") as archive:
+            for name, data in files.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(data)
+                archive.addfile(entry, io.BytesIO(data))
+    elif kind == "parquet":
+        images = [{"bytes": data, "path": name.replace("/", "-")} for name, data in files.items()]
+        labels = [name.partition("/")[0] for name in names]
+        pq.write_table(pa.table({"image": images, "label": labels}), place)
+    else:
+        for name, data in files.items():
+            (folder / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "set" / name).write_bytes(data)
+        if kind == "folder":
+            return folder / "set"
+        lines = [f"set/{name},{name.partition('/')[0]}" for name in names]
+        place.write_text("\n".join(["path,label", *lines]))
+    return place
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar", "tar.gz", "csv", "parquet"])
+def test_the_limit_of_bytes_can_be_set(kind, some_files, tmp_path):
+    """A member of many bytes that takes little room in an archive is one too."""
+    bomb = some_files["dog/30.png"] + bytes(300_000)
+    source = packed(kind, some_files | {"dog/bomb.png": bomb}, tmp_path)
+    data = load(source, cut=False, most_bytes=100_000)
+    assert len(data.train) == 40
+    assert [one.reason for one in data.broken] == [
+        f"{len(bomb):,} bytes are more than the limit of 100,000; --most-bytes raises it"
+    ]
+    assert data.broken[0].name.endswith("bomb.png")
+    whole = load(source, cut=False)
+    assert (len(whole.train), whole.broken) == (41, ())
+    with pytest.raises(InputError, match="most_bytes >= 1 must hold, but got most_bytes=0"):
+        load(source, most_bytes=0)

@@ -11,7 +11,6 @@ from equipoise.reports.curves import (
     learning_band,
     reliability,
     trade_off,
-    worst_mistakes,
 )
 from equipoise.reports.folder import Predictions
 
@@ -20,7 +19,7 @@ def simulated(seed: int, classes: int = 2, images: int = 3000) -> Predictions:
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, classes, images)
     logits = rng.normal(0, 1, (images, classes)) + 1.2 * np.eye(classes)[labels]
-    return Predictions(logits, labels, tuple(f"{i}.png" for i in range(images)))
+    return Predictions(logits, labels, np.arange(images), tuple(f"{i}.png" for i in range(images)))
 
 
 def test_the_area_under_the_roc_curve_is_the_roc_auc():
@@ -43,7 +42,7 @@ def test_the_precision_recall_curve_ends_at_the_share_of_the_class():
 
 def test_a_class_without_test_images_leaves_no_curve():
     run = simulated(0)
-    alone = Predictions(run.logits, np.zeros_like(run.labels), run.names)
+    alone = Predictions(run.logits, np.zeros_like(run.labels), run.ids, run.names)
     assert trade_off([alone], [1]) is None
     assert trade_off([], [1]) is None
 
@@ -73,16 +72,6 @@ def test_reliability_counts_every_answer_once():
     assert accuracy @ share == pytest.approx(right)
     assert confidence @ share == pytest.approx(softmax(run.logits, 1).max(1).mean())
     assert reliability([]) is None
-
-
-def test_worst_mistakes_are_wrong_and_sorted():
-    runs = [simulated(3), simulated(3)]
-    mistakes = worst_mistakes(runs, top=5)
-    assert len(mistakes) == 5
-    assert all(m.label != m.predicted and m.wrong == m.runs == 2 for m in mistakes)
-    chances = [m.probability for m in mistakes]
-    assert chances == sorted(chances, reverse=True)
-    assert worst_mistakes([simulated(3), simulated(3, images=10)]) == []
 
 
 def test_a_band_is_the_mean_and_the_span_of_the_runs():

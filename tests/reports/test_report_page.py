@@ -240,6 +240,34 @@ def test_an_audit_alone_has_its_page(study, tmp_path):
         assert words in page.text
 
 
+def near(*splits):
+    names = [f"x/{number}.png" for number in range(len(splits))]
+    classes = ["x"] * len(splits)
+    return {"images": names, "splits": list(splits), "classes": classes, "distance": 2}
+
+
+def test_near_duplicates_are_named_within_and_across_splits(study, tmp_path):
+    audit = json.loads((study / "summary.json").read_text())["data"]["audit"]
+    _, page = read(audit_page(audit, tmp_path / "audit.html"))
+    assert "Near duplicates were not looked for" in page.text
+    across, within = near("train", "test"), near(*["train"] * 30)
+    found = {"near_duplicates": [across, within], "near_leaks": [across], "blank": ["x/b.png"]}
+    _, page = read(audit_page(audit | found, tmp_path / "audit.html"))
+    for words in (
+        "1 near leak: nearly the same image",
+        "x/1.png (test, x)",
+        "1 group of near duplicates within one split",
+        "x/19.png (train, x)",
+        "and 10 more",
+        "1 image of one colour all over",
+    ):
+        assert words in page.text
+    assert "x/20.png" not in page.text
+    none = {"near_duplicates": [], "near_leaks": [], "blank": [], "tiny": []}
+    _, page = read(audit_page(audit | none, tmp_path / "audit.html"))
+    assert "No near duplicates were found" in page.text
+
+
 def test_long_lists_of_an_audit_are_cut_and_counted():
     view = audit_view({"duplicates": [[f"{k}a", f"{k}b"] for k in range(500)]})
     assert view["duplicates"]["count"] == 500

@@ -77,6 +77,7 @@ def test_runs_needed_have_the_power_they_promise():
     drawn = rng.normal(np.mean(seen), np.std(seen, ddof=1), (4000, needed))
     power = (stats.ttest_1samp(drawn, 0.0, axis=1).pvalue < 0.05).mean()
     assert 0.79 < power < 0.97  # a whole number of runs: at least, and little more
+    assert runs_needed(seen, comparisons=17) > needed
     assert runs_needed([0.1]) is None
     assert runs_needed([0.1, -0.1]) is None
 

@@ -90,9 +90,17 @@ def test_what_is_shown_has_an_interval_without_zero_and_stands_after_holm(study)
         assert row["shown"] == (sure and row["p_holm"] < 0.05)
         assert row["p_holm"] >= row["p"]
     # The oracle is no choice, so it does not make the others' luck likelier.
-    counts = {(row["recipe"], row["decision"]): row["comparisons"] for row in rows}
-    assert counts["duplicate", "tuned"] == 1
-    assert counts["duplicate", "tuned vs plain baseline"] == 2
+    # One family: three differences of 'duplicate', one of 'none', and the ROC-AUC of 'duplicate'.
+    assert {row["comparisons"] for row in rows if row["recipe"] != "oracle"} == {5}
+    assert {row["comparisons"] for row in rows if row["recipe"] == "oracle"} == {4}
+
+
+def test_figures_without_a_verdict_are_outside_holms_correction(study):
+    judged = {(row["decision"], row["metric"]) for row in study.differences if row["comparisons"]}
+    ways = ("plain", "tuned", "tuned vs plain baseline")
+    assert judged == {*((way, "balanced_accuracy") for way in ways), ("plain", "roc_auc")}
+    left = [row for row in study.differences if not row["comparisons"]]
+    assert all(row["p_holm"] is None and row["shown"] is None for row in left)
 
 
 def test_the_page_shows_ranks_and_the_gap(study):

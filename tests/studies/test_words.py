@@ -52,7 +52,7 @@ def test_a_recipe_that_beats_the_tuned_baseline_is_recommended_with_its_figures(
     assert (found.kind, found.recipe, found.decision) == ("use", "balanced", "tuned")
     assert found.sentence.replace("\u202f", " ") == (
         "Use “balanced” with the tuned decision: it finds 81 % of the dog images instead of 38 %, "
-        "and 90 % of its dog answers are right instead of 90 %; "
+        "and 90 % of its dog answers are right (before 90 %); "
         "balanced accuracy goes from 65 % to 80 %, shown over 3 seeds."
     )
 
@@ -263,3 +263,25 @@ def test_folds_are_named():
     found = answer(case)
     assert "shown over 3 seeds × 2 folds" in found.sentence
     assert "Nadeau and Bengio" in found.notes[-1]
+
+
+def test_what_holm_takes_back_is_told_with_what_would_show_it():
+    held = {**HELD, "runs": 3, "runs_needed": 5}
+    case = summary(BETTER, {("balanced", "tuned"): EVEN, ("balanced", AGAINST_PLAIN): UP})
+    case["differences"][1] |= held
+    found = answer(case)
+    assert (found.kind, found.recipe) == ("nothing", "")
+    assert found.sentence.replace("\u202f", " ") == (
+        "Nothing is shown to help yet: “balanced” with the tuned decision came out ahead of "
+        "“none”, balanced accuracy 80 % against 65 % over 3 seeds, but that does not stand after "
+        "Holm's correction for 4 comparisons; about 5 runs a recipe might show it."
+    )
+
+
+def test_a_recipe_that_is_only_better_than_the_plain_baseline_is_said_to_be():
+    case = summary(BETTER, {("balanced", "tuned"): EVEN, ("balanced", AGAINST_PLAIN): UP})
+    found = answer(case)
+    assert (found.kind, found.recipe, found.decision) == ("use", "balanced", "tuned")
+    assert found.action == "Tune the decision; no recipe is shown to add to that"
+    assert found.evidence.startswith("with “balanced” tuned, it finds")
+    assert "better than “none” with its own tuned decision is not shown." in found.notes[0]

@@ -336,6 +336,48 @@ def test_a_source_that_vanishes_during_the_work_ends_in_one_line(photos, tmp_pat
     assert images_of(tmp_path / "out") == images_of(tmp_path / "undisturbed")
 
 
+def test_an_original_that_changes_during_the_work_ends_in_one_line(photos, tmp_path):
+    copy = tmp_path / "photos"
+    shutil.copytree(photos, copy)
+    data = eq.load(str(copy), cut=False)
+    first, second = sorted((copy / "train" / "dog").iterdir())[:2]
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(WorkError, match=rf"{first.name} has changed since it was loaded"):
+        eq.upsample(data, tmp_path / "out")
+    assert not (tmp_path / "out" / "manifest.parquet").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 128 kB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    order = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(place)]
+    if shutil.which("mount") is None or subprocess.run(order, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.parametrize("format_", ["folder", "parquet", "webdataset", "npz"])
+def test_a_full_disk_ends_in_one_line_and_is_gone_on_with(photos, small_disk, format_):
+    data = eq.load(str(photos), cut=False, size=40 if format_ == "npz" else None)
+    out = small_disk / "out"
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(96 << 10))
+    with pytest.raises(WorkError, match=r"No space left on device\. What is finished") as error:
+        eq.upsample(data, out, format=format_, jobs=1)
+    assert "\n" not in str(error.value)
+    assert not (out / "manifest.parquet").exists()
+    filler.unlink()
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    eq.upsample(data, out, format=format_)
+    eq.upsample(data, small_disk / "undisturbed", format=format_)
+    here, there = files_of(out), files_of(small_disk / "undisturbed")
+    assert here.keys() == there.keys()
+    assert all(there[name] == data for name, data in here.items() if name != "summary.json")
+
+
 def test_a_disk_that_takes_no_more_ends_in_one_line(photos, made, tmp_path):
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     sizes = [len(data) for data in images_of(made[0]).values()]

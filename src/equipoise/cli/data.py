@@ -14,6 +14,7 @@ from equipoise.cli.options import (
     Jobs,
     Json,
     LongTail,
+    MostBytes,
     MostPixels,
     Quiet,
     Seed,
@@ -74,6 +75,7 @@ def audit(
     long_tail: LongTail = None,
     data_dir: DataDir = None,
     most_pixels: MostPixels = None,
+    most_bytes: MostBytes = None,
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -86,7 +88,16 @@ def audit(
     from equipoise.files import write_json
 
     splits = whole(
-        data, classes, take, None, data_dir, seed, quiet or as_json, most_pixels, long_tail
+        data,
+        classes,
+        take,
+        None,
+        data_dir,
+        seed,
+        quiet or as_json,
+        most_pixels,
+        most_bytes,
+        long_tail,
     )
     found = look(splits, near=near)
     safety = None
@@ -220,13 +231,16 @@ def upsample(
             "--link", help="In a folder: originals as hard links to DATA's files where it can be."
         ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option(help="Print the counts and write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the counts and write nothing.")
+    ] = False,
     classes: Classes = None,
     take: Take = None,
     long_tail: LongTail = None,
     size: Size = None,
     data_dir: DataDir = None,
     most_pixels: MostPixels = None,
+    most_bytes: MostBytes = None,
     jobs: Jobs = None,
     backend: Backend = "loky",
     seed: Seed = 0,
@@ -247,7 +261,16 @@ def upsample(
     chosen = get_recipe(recipe) if recipe else None
     parsed = parse_strategy(strategy)
     splits = whole(
-        data, classes, take, size, data_dir, seed, quiet or as_json, most_pixels, long_tail
+        data,
+        classes,
+        take,
+        size,
+        data_dir,
+        seed,
+        quiet or as_json,
+        most_pixels,
+        most_bytes,
+        long_tail,
     )
     with show.bar("writing", quiet or as_json) as move:
         summary = write(

@@ -65,7 +65,10 @@ def train(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train one model by one recipe; its history, metrics and weights go to OUT."""
+    """Train one model by one recipe; its history, metrics and weights go to OUT.
+
+    equipoise train photos/ --recipe balanced --out model
+    """
     from equipoise.recipes import get_recipe
     from equipoise.training import get_trainer
     from equipoise.training import train as run_training
@@ -126,7 +129,10 @@ def predict(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Classify images: CSV of path, class and probability on stdout."""
+    """Classify images: CSV of path, class and probability on stdout.
+
+    equipoise predict model new-pictures/ > answers.csv
+    """
     from equipoise.training import load_model, predict_files
 
     rows, broken = predict_files(load_model(model), images, decision=decision)
@@ -146,7 +152,10 @@ def export(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a model as ONNX: uint8 images in, logits and probabilities out."""
+    """Write a model as ONNX: uint8 images in, logits and probabilities out.
+
+    equipoise export model --out model.onnx
+    """
     from equipoise.training import export_onnx, load_model
 
     require(out.suffix == ".onnx", "a name ending in .onnx for --out", out=str(out))

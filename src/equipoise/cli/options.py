@@ -18,6 +18,7 @@ __all__ = [
     "Jobs",
     "Json",
     "LongTail",
+    "MostBytes",
     "MostPixels",
     "NetName",
     "Objective",
@@ -61,6 +62,14 @@ LongTail = Annotated[
 Size = Annotated[int | None, typer.Option(help="Bring every image to SIZE×SIZE pixels.")]
 MostPixels = Annotated[
     int | None, typer.Option(help="Leave out images of more pixels than this: 100 million.")
+]
+MostBytes = Annotated[
+    int | None,
+    typer.Option(
+        "--most-bytes",
+        "--max-bytes",
+        help="Leave out files and members of archives of more bytes than this: 256 MiB.",
+    ),
 ]
 DataDir = Annotated[Path | None, typer.Option(help="Where the CIFAR-10 archive lies.")]
 TestFraction = Annotated[float, typer.Option(help="Share cut for testing where no test split is.")]

@@ -52,11 +52,12 @@ def whole(
     seed: int,
     quiet: bool,
     most_pixels: int | None = None,
+    most_bytes: int | None = None,
     long_tail: float | None = None,
 ) -> "Splits":
     """Return DATA as it is: nothing cut, and nothing resized unless asked for."""
     from equipoise.readers import load
-    from equipoise.readers.decoding import MOST_PIXELS
+    from equipoise.readers.decoding import MOST_BYTES, MOST_PIXELS
 
     splits = load(
         data,
@@ -68,6 +69,7 @@ def whole(
         seed=seed,
         cut=False,
         most_pixels=MOST_PIXELS if most_pixels is None else most_pixels,
+        most_bytes=MOST_BYTES if most_bytes is None else most_bytes,
     )
     return _noted(splits, quiet)
 

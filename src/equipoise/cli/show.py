@@ -83,17 +83,20 @@ def comparison(summary: Mapping[str, Any]) -> None:
 
     With an oracle, also the share of the way to it; where it says nothing, a dash.
     """
+    from equipoise.studies.formats import metric_name
+
+    objective = summary.get("objective") or "balanced_accuracy"
     reference = next(iter(summary["recipes"]), "")
     verdicts = {
         (row["recipe"], row["decision"]): row
         for row in summary["differences"]
-        if row["metric"] == "balanced_accuracy"
+        if row["metric"] == objective
     }
     rows = [
         (
             row["recipe"],
-            _percent(row["plain"]["balanced_accuracy"]),
-            _percent(row["tuned"]["balanced_accuracy"]),
+            _percent(row["plain"][objective]),
+            _percent(row["tuned"][objective]),
             _percent(row["tuned"]["recall"]),
             _percent(row["tuned"]["precision"]),
             _percent(row["tuned"]["roc_auc"]),
@@ -107,7 +110,7 @@ def comparison(summary: Mapping[str, Any]) -> None:
     ]
     heads = (
         "recipe",
-        "balanced accuracy, plain",
+        f"{metric_name(objective)}, plain",
         "tuned",
         "recall, tuned",
         "precision, tuned",
@@ -134,8 +137,9 @@ def _difference(row: Mapping[str, Any] | None, is_reference: bool) -> str:
         return "reference"
     if row is None:
         return "–"
-    alone = row["verdict"] in ("higher", "lower") and not row["shown"]
-    return f"{row['mean'] * 100:+.1f}  {row['verdict']}{' alone' * alone}"
+    from equipoise.studies.verdicts import told
+
+    return f"{row['mean'] * 100:+.1f}  {told(row)}"
 
 
 def _p_value(row: Mapping[str, Any] | None) -> str:

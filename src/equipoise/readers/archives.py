@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, cast
 from equipoise.errors import InputError, reason
 from equipoise.images import Broken
 from equipoise.readers import cifar
-from equipoise.readers.decoding import MOST_BYTES
+from equipoise.readers.decoding import MOST_BYTES, too_large
 from equipoise.readers.layout import hidden, is_image_name, lay_out
 from equipoise.readers.samples import (
     MOST_LABEL,
@@ -44,7 +44,9 @@ ZipPlace = tuple[int, int, int, int, int]  # of the header; packed and full size
 TarPlace = tuple[int, int]  # of the data; its size
 
 
-def read_zip(path: Path, wanted: Collection[str] | None = None) -> Table:
+def read_zip(
+    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
+) -> Table:
     """List a .zip of class folders."""
     found: dict[str, ZipPlace] = {}
     refused: dict[str, Broken] = {}
@@ -57,7 +59,7 @@ def read_zip(path: Path, wanted: Collection[str] | None = None) -> Table:
         name = _tidy(member.filename.replace("\\", "/"))
         if member.is_dir() or _hidden(name):
             continue
-        refusal = _unsafe(member.filename.replace("\\", "/")) or _zip_refusal(member)
+        refusal = _unsafe(member.filename.replace("\\", "/")) or _zip_refusal(member, most_bytes)
         if refusal:
             refused[name] = Broken(name, refusal)
         else:
@@ -71,26 +73,30 @@ def read_zip(path: Path, wanted: Collection[str] | None = None) -> Table:
     return _laid_out(found, partial(_zip_fetch, str(path)), path, refused.values())
 
 
-def read_tar(path: Path, wanted: Collection[str] | None = None) -> Table:
+def read_tar(
+    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
+) -> Table:
     """List a .tar of class folders, or of samples."""
-    found, refused = list_tar(path)
+    found, refused = list_tar(path, most_bytes)
     return _laid_out(found, partial(tar_fetch, str(path)), path, refused)
 
 
-def list_tar(path: Path) -> tuple[dict[str, TarPlace], list[Broken]]:
+def list_tar(path: Path, most_bytes: int) -> tuple[dict[str, TarPlace], list[Broken]]:
     """Return the files of a .tar by path, and what is refused."""
     found: dict[str, TarPlace] = {}
     refused: dict[str, Broken] = {}
     try:
         with tarfile.open(path, "r:", tarinfo=_StrictInfo) as archive:
-            for name, member in _members(archive, refused):
+            for name, member in _members(archive, refused, most_bytes):
                 found[name] = (member.offset_data, member.size)
     except (tarfile.TarError, ValueError) as error:
         raise _damaged(path, error) from None
     return found, list(refused.values())
 
 
-def read_tar_gz(path: Path, wanted: Collection[str] | None = None) -> Table:
+def read_tar_gz(
+    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
+) -> Table:
     """Read a .tar.gz of class folders or samples, or the CIFAR-10 archive, from its start.
 
     Of classes that are not wanted only the names are kept.
@@ -103,11 +109,11 @@ def read_tar_gz(path: Path, wanted: Collection[str] | None = None) -> Table:
             gzip.open(path) as stream,
             tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictInfo) as archive,
         ):
-            for name, member in _members(archive, refused):
+            for name, member in _members(archive, refused, most_bytes):
                 if not found and cifar.is_batch_name(name):
                     return cifar.read_stream(path)
                 if is_class_name(name) and wanted is not None:  # folders are no classes then
-                    return read_tar_gz(path)
+                    return read_tar_gz(path, None, most_bytes)
                 if not _is_kept(name, member.size, wanted):
                     found[name] = b""
                     continue
@@ -155,7 +161,7 @@ class _StrictInfo(tarfile.TarInfo):
 
 
 def _members(
-    archive: tarfile.TarFile, refused: dict[str, Broken]
+    archive: tarfile.TarFile, refused: dict[str, Broken], most_bytes: int
 ) -> Iterator[tuple[str, tarfile.TarInfo]]:
     """Yield the regular files of a tar, putting down what is refused."""
     while (member := archive.next()) is not None:
@@ -163,7 +169,7 @@ def _members(
         name = _tidy(member.name)
         if member.isdir() or _hidden(name):
             continue
-        refusal = _unsafe(member.name) or _tar_refusal(member)
+        refusal = _unsafe(member.name) or _tar_refusal(member, most_bytes)
         if refusal:
             refused[name] = Broken(name, refusal)
         else:
@@ -171,15 +177,15 @@ def _members(
             yield name, member
 
 
-def _tar_refusal(member: tarfile.TarInfo) -> str:
+def _tar_refusal(member: tarfile.TarInfo, most_bytes: int) -> str:
     if member.issym() or member.islnk():
         return "link in an archive"
     if not member.isreg() or member.issparse():
         return "neither a file nor a folder"
-    return _too_large(member.size)
+    return too_large(member.size, most_bytes)
 
 
-def _zip_refusal(member: zipfile.ZipInfo) -> str:
+def _zip_refusal(member: zipfile.ZipInfo, most_bytes: int) -> str:
     kind = member.external_attr >> 16 & 0o170000
     if kind == 0o120000:
         return "link in an archive"
@@ -189,11 +195,7 @@ def _zip_refusal(member: zipfile.ZipInfo) -> str:
         return "encrypted"
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return "compressed in an uncommon way; pack it with deflate"
-    return _too_large(member.file_size)
-
-
-def _too_large(size: int) -> str:
-    return f"{size:,} bytes are more than the limit of {MOST_BYTES:,}" if size > MOST_BYTES else ""
+    return too_large(member.file_size, most_bytes)
 
 
 def _unsafe(name: str) -> str:

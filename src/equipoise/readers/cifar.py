@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, reason
+from equipoise.readers.decoding import MOST_BYTES
 from equipoise.readers.table import Table
 
 __all__ = ["find_cifar10", "is_batch_name", "is_batches", "read_batches", "read_stream"]
@@ -63,7 +64,9 @@ def is_batches(path: Path) -> bool:
     return any((folder / _BATCHES[0]).is_file() for folder in (path, path / _FOLDER))
 
 
-def read_batches(path: Path, wanted: Collection[str] | None = None) -> Table:
+def read_batches(
+    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
+) -> Table:
     """Read a folder of batches."""
     folder = path if (path / _BATCHES[0]).is_file() else path / _FOLDER
     found = {}

@@ -12,6 +12,7 @@ import numpy as np
 
 from equipoise.errors import InputError, printable, reason
 from equipoise.readers.arrays import positions
+from equipoise.readers.decoding import MOST_BYTES
 from equipoise.readers.folder import read_inside
 from equipoise.readers.layout import SPLITS
 from equipoise.readers.table import Files, Table, sorted_classes
@@ -21,7 +22,9 @@ __all__ = ["read_csv"]
 _COLUMNS = ("path", "label", "group", "split")
 
 
-def read_csv(path: Path, wanted: Collection[str] | None = None) -> Table:
+def read_csv(
+    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
+) -> Table:
     """Read a table of image files; a row's number, from 0, is its image's id."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -42,7 +45,9 @@ def read_csv(path: Path, wanted: Collection[str] | None = None) -> Table:
         classes=classes,
         splits=np.array([row.get("split", "train") for row in rows]),
         ids=np.arange(len(rows), dtype=np.int64),
-        pixels=Files(partial(read_inside, str(path.resolve().parent)), names),
+        pixels=Files(
+            partial(read_inside, str(path.resolve().parent), most_bytes=most_bytes), names
+        ),
         groups=np.array([row["group"] for row in rows]) if "group" in rows[0] else None,
     )
 

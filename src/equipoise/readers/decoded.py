@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from equipoise.errors import reason
 from equipoise.images import Broken, Images
 from equipoise.mapped import filled, is_mapped, take
-from equipoise.readers.decoding import Picture, UndecodableError, decode, digest
+from equipoise.readers.decoding import Picture, UndecodableError, decode, digest, file_digest
 from equipoise.readers.lazy import LazyImages
 from equipoise.readers.sizing import LARGEST_KEPT, resize, to_channels
 from equipoise.readers.table import Files, Table
@@ -23,6 +23,7 @@ __all__ = ["Decoded", "decode_table"]
 
 _CHUNK = 64  # images a task: the pool's overhead vanishes and the cores end together
 _HELD = 2**30  # bytes; whole images beyond this stay in their files until asked for
+_OBJECT = 256  # bytes that an array takes beside its pixels
 
 Pixels = NDArray[np.uint8]
 T = TypeVar("T")
@@ -61,6 +62,7 @@ class _Seen:
     shape: tuple[int, ...]
     mode: str
     digest: bytes
+    file: bytes  # the digest of its file, or nothing where it has none
 
 
 def decode_table(table: Table, *, size: int | None, whole: bool, most_pixels: int) -> Decoded:
@@ -74,8 +76,8 @@ def decode_table(table: Table, *, size: int | None, whole: bool, most_pixels: in
         others are brought to 64×64.
     whole : bool
         Resize nothing unless `size` is given, keep transparency and each image's own channels;
-        images of files then are `LazyImages`, which decode on demand where they differ in shape or
-        are too many to hold.
+        images of files then are `LazyImages`, which hold what fits a budget and decode the rest
+        on demand.
     most_pixels : int
         Of one image in a file.
     """
@@ -85,11 +87,11 @@ def decode_table(table: Table, *, size: int | None, whole: bool, most_pixels: in
 
     def look(row: int) -> _Seen | Broken:
         try:
-            picture = _picture(table, row, most_pixels)
+            picture, file = _picture(table, row, most_pixels)
         except (UndecodableError, OSError) as error:
             return Broken(str(table.names[row]), reason(error))
         pixels = picture.pixels
-        return _Seen(keep(pixels), pixels.shape, picture.mode, digest(pixels))
+        return _Seen(keep(pixels), pixels.shape, picture.mode, digest(pixels), file)
 
     results = _parallel(look, len(table.names))
     rows = np.array([i for i, one in enumerate(results) if isinstance(one, _Seen)], np.intp)
@@ -99,7 +101,7 @@ def decode_table(table: Table, *, size: int | None, whole: bool, most_pixels: in
     if isinstance(mapped, np.ndarray):
         images: Images = take(mapped, rows) if whole else _sized(mapped, rows, seen, size)
     elif whole:
-        images = _whole(table, rows, seen, digests, most_pixels)
+        images = _whole(table, rows, seen, most_pixels)
     else:
         images = _uniform(seen, size)
     return Decoded(
@@ -113,12 +115,14 @@ def decode_table(table: Table, *, size: int | None, whole: bool, most_pixels: in
     )
 
 
-def _picture(table: Table, row: int, most_pixels: int) -> Picture:
+def _picture(table: Table, row: int, most_pixels: int) -> tuple[Picture, bytes]:
+    """Return an image and the digest of its file, if it has one."""
     pixels = table.pixels
     if isinstance(pixels, Files):
-        return decode(pixels.fetch(pixels.handles[row]), most_pixels)
+        data = pixels.fetch(pixels.handles[row])
+        return decode(data, most_pixels), file_digest(data)
     image = pixels[row]
-    return Picture(image, {1: "L", 3: "RGB", 4: "RGBA"}[image.shape[-1]])
+    return Picture(image, {1: "L", 3: "RGB", 4: "RGBA"}[image.shape[-1]]), b""
 
 
 def _parallel(work: Callable[[int], T], count: int) -> list[T]:
@@ -155,17 +159,15 @@ def _none(pixels: Pixels) -> None:
 
 
 class _Holder:
-    """Keeps whole pictures while all have one shape and fit the budget, and after that none."""
+    """Keeps whole pictures while they fit the budget, and after that none."""
 
     def __init__(self, budget: int) -> None:
         self.left = budget
-        self.shape: tuple[int, ...] | None = None
         self.lock = Lock()
 
     def __call__(self, pixels: Pixels) -> Pixels | None:
         with self.lock:
-            self.shape = self.shape or pixels.shape
-            self.left = self.left - pixels.nbytes if pixels.shape == self.shape else -1
+            self.left -= pixels.nbytes + _OBJECT
             return pixels if self.left >= 0 else None
 
 
@@ -173,17 +175,16 @@ def _whole(
     table: Table,
     rows: NDArray[np.intp],
     seen: list[_Seen],
-    digests: NDArray[np.bytes_],
     most_pixels: int,
 ) -> Images:
     if isinstance(table.pixels, np.ndarray):
         return table.pixels[rows]
-    pixels = [one.pixels for one in seen if one.pixels is not None]
-    uniform = seen and len(pixels) == len(seen) and len({one.shape for one in seen}) == 1
-    held = np.stack(pixels) if uniform else None
     if isinstance(table.pixels, Files):  # of one shape or not: writers copy the files themselves
-        return LazyImages(table.pixels.pick(rows), table.names[rows], digests, held, most_pixels)
-    return [table.pixels[i] for i in rows] if held is None else held
+        marks = np.array([one.file for one in seen], "S8")
+        held = [one.pixels for one in seen]
+        return LazyImages(table.pixels.pick(rows), table.names[rows], marks, held, most_pixels)
+    images = [table.pixels[i] for i in rows]
+    return np.stack(images) if len({image.shape for image in images}) == 1 else images
 
 
 def _uniform(seen: list[_Seen], size: int | None) -> Pixels:

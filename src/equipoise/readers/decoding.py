@@ -19,10 +19,20 @@ from equipoise.errors import reason
 from equipoise.readers.colour import is_srgb, to_srgb
 from equipoise.readers.headers import Header, read_header
 
-__all__ = ["MOST_BYTES", "MOST_PIXELS", "Picture", "UndecodableError", "decode", "digest"]
+__all__ = [
+    "MOST_BYTES",
+    "MOST_PIXELS",
+    "Picture",
+    "UndecodableError",
+    "decode",
+    "digest",
+    "file_digest",
+    "too_large",
+]
 
 MOST_PIXELS = 100_000_000  # a file of a few bytes can claim any size; this one is 300 MB decoded
 MOST_BYTES = 2**28  # of one encoded file
+_RAISE = ("--most-bytes raises it", "--most-pixels raises it")
 
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "GIF", "PPM")
 
@@ -88,9 +98,21 @@ def digest(pixels: NDArray[np.uint8]) -> bytes:
     return state.digest()
 
 
+def too_large(size: int, most: int) -> str:
+    """Return what is wrong with a file of so many bytes, or nothing."""
+    return f"{size:,} bytes are more than the limit of {most:,}; {_RAISE[0]}" if size > most else ""
+
+
+def file_digest(data: bytes) -> bytes:
+    """Return 8 bytes that stand for an encoded file: far less to read than its pixels."""
+    return blake2b(data, digest_size=8).digest()
+
+
 def _check_size(width: int, height: int, most: int) -> None:
     if width * height > most:
-        raise UndecodableError(f"{width}×{height} pixels are more than the limit of {most:,}")
+        raise UndecodableError(
+            f"{width}×{height} pixels are more than the limit of {most:,}; {_RAISE[1]}"
+        )
 
 
 def _by_opencv(data: bytes, header: Header) -> Picture | None:
@@ -136,7 +158,9 @@ def _by_pillow(data: bytes, most_pixels: int) -> Picture:
     except Image.UnidentifiedImageError:
         raise UndecodableError("not an image of a known format") from None
     except Image.DecompressionBombError:
-        raise UndecodableError(f"more pixels than the limit of {most_pixels:,}") from None
+        raise UndecodableError(
+            f"more pixels than the limit of {most_pixels:,}; {_RAISE[1]}"
+        ) from None
     except Exception as error:  # a broken file may raise anything in Pillow's parsers
         raise UndecodableError(reason(error)) from None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from equipoise.errors import InputError, reason
 from equipoise.images import Broken
-from equipoise.readers.decoding import MOST_BYTES
+from equipoise.readers.decoding import MOST_BYTES, too_large
 from equipoise.readers.layout import hidden, is_image_name, lay_out
 from equipoise.readers.table import Table
 
@@ -17,7 +17,9 @@ __all__ = ["read_folder", "read_inside", "read_regular"]
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-def read_folder(path: Path, wanted: Collection[str] | None = None) -> Table:
+def read_folder(
+    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
+) -> Table:
     """List a folder of class folders; nothing is opened yet.
 
     Hidden files are left out, links that lead out of the folder and links to folders are refused.
@@ -38,18 +40,18 @@ def read_folder(path: Path, wanted: Collection[str] | None = None) -> Table:
                 found[name] = name
             else:
                 _odd(root, name, entry, found, refused)
-    return lay_out(found, InFolder(str(root)), str(path), refused)
+    return lay_out(found, InFolder(str(root), most_bytes), str(path), refused)
 
 
-def read_inside(root: str, name: str) -> bytes:
+def read_inside(root: str, name: str, most_bytes: int = MOST_BYTES) -> bytes:
     """Return the bytes of a file under `root`; one that links lead out of it is an OSError."""
     real = os.path.realpath(f"{root}/{name}")
     if os.path.commonpath((real, root)) != root:
         raise OSError("symbolic link that leaves the folder")
-    return read_regular(real)
+    return read_regular(real, most_bytes)
 
 
-def read_regular(path: str) -> bytes:
+def read_regular(path: str, most_bytes: int = MOST_BYTES) -> bytes:
     """Return the bytes of a regular file of bounded size; a link or device is an OSError."""
     # Plain calls: of small images a buffered file costs more than the decoding.
     file = os.open(path, _FLAGS)
@@ -57,8 +59,8 @@ def read_regular(path: str) -> bytes:
         state = os.fstat(file)
         if not stat.S_ISREG(state.st_mode):
             raise OSError("not a regular file")
-        if state.st_size > MOST_BYTES:
-            raise OSError(f"{state.st_size:,} bytes are more than the limit of {MOST_BYTES:,}")
+        if refusal := too_large(state.st_size, most_bytes):
+            raise OSError(refusal)
         # What grows meanwhile is cut off, and what shrinks ends early: decoding tells.
         data = os.read(file, state.st_size)
         while len(data) < state.st_size and (more := os.read(file, state.st_size - len(data))):
@@ -73,9 +75,10 @@ class InFolder:
     """Fetches the files below a folder."""
 
     root: str
+    most_bytes: int = MOST_BYTES
 
     def __call__(self, name: str) -> bytes:
-        return read_regular(self.path(name))
+        return read_regular(self.path(name), self.most_bytes)
 
     def path(self, name: str) -> str:
         """Return where a file lies."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import WorkError, printable, reason
-from equipoise.readers.decoding import MOST_PIXELS, UndecodableError, decode, digest
+from equipoise.readers.decoding import MOST_PIXELS, UndecodableError, decode, file_digest
 from equipoise.readers.table import Files
 
 __all__ = ["LazyImages"]
@@ -24,19 +24,19 @@ class LazyImages(Sequence[NDArray[np.uint8]]):
     ----------
     files : Files
     names : (N,) str
-    digests : (N,) bytes
-        What each image's pixels were when the set was loaded; an image that has changed since is
-        an error, or a copy would not be the copy its manifest names.
-    held : (N, H, W, C) uint8, optional
-        The pixels, where all images have one shape and were decoded already.
+    marks : (N,) bytes of length 8
+        Digests of the files when the set was loaded; a file that has changed since is an error, or
+        a copy would not be the copy its manifest names.
+    held : list of (H, W, C) uint8 or None
+        The pixels that were decoded already; empty in a set that came from another process.
     most_pixels : int
         Of one image: the limit it was loaded with.
     """
 
     files: Files
     names: NDArray[np.str_]
-    digests: NDArray[np.bytes_]
-    held: NDArray[np.uint8] | None = None
+    marks: NDArray[np.bytes_]
+    held: list[NDArray[np.uint8] | None]
     most_pixels: int = MOST_PIXELS
 
     def __len__(self) -> int:
@@ -49,22 +49,23 @@ class LazyImages(Sequence[NDArray[np.uint8]]):
     def __getitem__(self, index: int | slice) -> "NDArray[np.uint8] | LazyImages":
         if isinstance(index, slice):
             return self.pick(np.arange(len(self), dtype=np.intp)[index])
-        if self.held is not None:
-            return self.held[index]
+        pixels = self.held[index] if self.held else None
+        if pixels is not None:
+            return pixels
         try:
-            pixels = decode(self.encoded(index), self.most_pixels).pixels
+            return decode(self.encoded(index), self.most_pixels).pixels
         except UndecodableError as error:
             raise WorkError(f"{printable(self.names[index])}: {error}.") from None
-        if digest(pixels) != self.digests[index].ljust(16, b"\0"):
-            raise WorkError(f"{printable(self.names[index])} has changed since it was loaded.")
-        return pixels
 
     def encoded(self, index: int) -> bytes:
         """Return an image's file as it is, to be copied without encoding it anew."""
         try:
-            return self.files.fetch(self.files.handles[index])
+            data = self.files.fetch(self.files.handles[index])
         except OSError as error:
             raise WorkError(f"{printable(self.names[index])}: {reason(error)}.") from None
+        if file_digest(data) != self.marks[index].ljust(8, b"\0"):
+            raise WorkError(f"{printable(self.names[index])} has changed since it was loaded.")
+        return data
 
     def path(self, index: int) -> str | None:
         """Return where an image's file lies, if it is a file of its own."""
@@ -73,11 +74,14 @@ class LazyImages(Sequence[NDArray[np.uint8]]):
 
     def pick(self, rows: NDArray[np.intp]) -> "LazyImages":
         """Return the images at `rows`, in that order; those not decoded yet stay so."""
-        held = None if self.held is None else self.held[rows]
+        held = [self.held[row] for row in rows.tolist()] if self.held else []
         return replace(
             self,
             files=self.files.pick(rows),
             names=self.names[rows],
-            digests=self.digests[rows],
+            marks=self.marks[rows],
             held=held,
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "held": []}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import Broken, ImageSet, Splits
 from equipoise.readers.decoded import Decoded, decode_table
-from equipoise.readers.decoding import MOST_PIXELS
+from equipoise.readers.decoding import MOST_BYTES, MOST_PIXELS
 from equipoise.readers.opening import Source, open_table, source_name
 from equipoise.readers.splitting import cut as cut_off
 from equipoise.readers.splitting import units
@@ -35,6 +35,7 @@ def load(
     cut: bool = True,
     data_dir: str | PathLike[str] | None = None,
     most_pixels: int = MOST_PIXELS,
+    most_bytes: int = MOST_BYTES,
 ) -> Splits:
     """Read a data set and cut the splits that it lacks.
 
@@ -68,6 +69,9 @@ def load(
         Where the archive or folder of 'cifar10' lies.
     most_pixels : int
         Larger images in files are left out as broken before they are decoded.
+    most_bytes : int
+        Larger files, as encoded as they are, and larger members of archives are left out as broken
+        before they are read.
 
     Raises
     ------
@@ -76,7 +80,8 @@ def load(
     """
     _check_options(size, test_fraction, validation_fraction)
     require(most_pixels >= 4, "most_pixels >= 4", most_pixels=most_pixels)
-    table = _select(open_table(source, classes, data_dir), classes)
+    require(most_bytes >= 1, "most_bytes >= 1", most_bytes=most_bytes)
+    table = _select(open_table(source, classes, data_dir, most_bytes), classes)
     _check_take(table, take or {})
     _check_long_tail(long_tail, take)
     decoded = decode_table(table, size=size, whole=not cut, most_pixels=most_pixels)

@@ -10,6 +10,7 @@ from equipoise.readers.archives import read_tar, read_tar_gz, read_zip
 from equipoise.readers.arrays import read_arrays
 from equipoise.readers.cifar import find_cifar10, is_batches, read_batches
 from equipoise.readers.csv import read_csv
+from equipoise.readers.decoding import MOST_BYTES
 from equipoise.readers.digits import read_digits
 from equipoise.readers.folder import read_folder
 from equipoise.readers.npz import read_npz
@@ -40,7 +41,10 @@ FOLDERS: tuple[tuple[Callable[[Path], bool], Reader], ...] = (
 
 
 def open_table(
-    source: Source, wanted: Collection[str] | None, data_dir: str | PathLike[str] | None
+    source: Source,
+    wanted: Collection[str] | None,
+    data_dir: str | PathLike[str] | None,
+    most_bytes: int = MOST_BYTES,
 ) -> Table:
     """Return the table of any source: a path, a name, or a pair of arrays."""
     if isinstance(source, (tuple, list)):
@@ -55,7 +59,7 @@ def open_table(
     path = find_cifar10(data_dir) if source == "cifar10" else Path(fspath(source))
     reader = _reader(path)
     try:
-        return reader(path, wanted)
+        return reader(path, wanted, most_bytes)
     except InputError as error:  # paths and names in it may hold anything
         raise InputError(printable(error, limit=2000)) from None
     except OSError as error:

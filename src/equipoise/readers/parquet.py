@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, reason
+from equipoise.readers.decoding import MOST_BYTES
 from equipoise.readers.layout import SPLITS, is_image_name
 from equipoise.readers.rows import Block, Rows, blocks_of, open_file
 from equipoise.readers.shards import has_shards, shards
@@ -71,7 +72,9 @@ def is_parquet(folder: Path) -> bool:
     return has_shards(folder, ".parquet")
 
 
-def read_parquet(path: Path, wanted: Collection[str] | None = None) -> Table:
+def read_parquet(
+    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
+) -> Table:
     """List the rows of a .parquet file or a folder of them; an id is a row's number.
 
     A file's split is its column `split`, or else, in a folder, the split that its name begins
@@ -92,7 +95,7 @@ def read_parquet(path: Path, wanted: Collection[str] | None = None) -> Table:
         parts.append(part)
     assert layout is not None
     stamps = tuple(stamp(place) for place in places)
-    return _table(path, layout, parts, (tuple(places), stamps))
+    return _table(path, layout, parts, (tuple(places), stamps), most_bytes)
 
 
 def _file(
@@ -269,6 +272,7 @@ def _table(
     layout: _Layout,
     parts: list[_Part],
     files: tuple[tuple[str, ...], tuple[Any, ...]],
+    most_bytes: int,
 ) -> Table:
     names = [name for part in parts for name in part.names]
     blocks = [block for part in parts for block in part.blocks]
@@ -277,7 +281,7 @@ def _table(
     kept = np.flatnonzero([label is not None for label in labels])
     if not len(kept):
         raise InputError(f"{path}: holds no {'labels' if names else 'rows'}.")
-    fetch = Rows(*files, layout.leaf, tuple(starts), tuple(blocks))
+    fetch = Rows(*files, layout.leaf, tuple(starts), tuple(blocks), most_bytes)
     classes = layout.classes or sorted_classes(labels[kept].tolist())
     place = {name: label for label, name in enumerate(classes)}
     left = len(labels) - len(kept)

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from equipoise.errors import reason
-from equipoise.readers.decoding import MOST_BYTES
+from equipoise.readers.decoding import MOST_BYTES, too_large
 from equipoise.readers.table import Stamp, stamp
 
 __all__ = ["Rows", "blocks_of", "open_file"]
@@ -52,6 +52,8 @@ class Rows:
     starts : tuple of int
         The first row of each block, ascending.
     blocks : tuple of Block
+    most_bytes : int
+        Of one image.
     """
 
     paths: tuple[str, ...]
@@ -59,6 +61,7 @@ class Rows:
     column: str
     starts: tuple[int, ...]
     blocks: tuple[Block, ...]
+    most_bytes: int = MOST_BYTES
 
     def __call__(self, row: int) -> bytes:
         """Return the image file at a row; OSError where it cannot be read."""
@@ -69,9 +72,8 @@ class Rows:
             raise OSError(f"damaged row group ({reason(error)})") from None
         if not value.is_valid:
             raise OSError("no image bytes in the table")
-        size = value.as_buffer().size
-        if size > MOST_BYTES:
-            raise OSError(f"{size:,} bytes are more than the limit of {MOST_BYTES:,}")
+        if refusal := too_large(value.as_buffer().size, self.most_bytes):
+            raise OSError(refusal)
         return value.as_py()
 
 

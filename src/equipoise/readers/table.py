@@ -90,9 +90,10 @@ class Table:
         )
 
 
-# A reader is one function of the path and the classes wanted (None: all). It may leave out rows of
-# other classes to save work, but lists every class it saw.
-Reader = Callable[[Path, Collection[str] | None], Table]
+# A reader is one function of the path, the classes wanted (None: all) and the most bytes that one
+# encoded image may have. It may leave out rows of other classes to save work, but lists every class
+# it saw.
+Reader = Callable[[Path, Collection[str] | None, int], Table]
 
 
 def path_ids(names: Iterable[str]) -> NDArray[np.int64]:

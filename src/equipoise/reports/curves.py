@@ -1,4 +1,4 @@
-"""The arrays behind the plots: learning, trade-off and reliability curves, and the mistakes."""
+"""The arrays behind the plots: learning, trade-off and reliability curves."""
 
 import warnings
 from collections.abc import Sequence
@@ -13,13 +13,11 @@ from equipoise.reports.folder import Predictions
 
 __all__ = [
     "Band",
-    "Mistake",
     "TradeOff",
     "chosen_point",
     "learning_band",
     "reliability",
     "trade_off",
-    "worst_mistakes",
 ]
 
 Array = NDArray[np.float64]
@@ -42,18 +40,6 @@ class TradeOff:
 
     true_positive: Array
     precision: Array
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A test image and the wrong class it was given, over the runs."""
-
-    name: str
-    label: int
-    predicted: int
-    probability: float
-    wrong: int
-    runs: int
 
 
 def learning_band(results: dict[str, NDArray], recipe: str, column: str) -> Band | None:
@@ -152,27 +138,3 @@ def reliability(runs: Sequence[Predictions], bins: int = 10) -> tuple[Array, Arr
     sums = (np.bincount(bin_of, weights=w, minlength=bins)[filled] for w in (confidence, right))
     mean_confidence, accuracy = (part / counts[filled] for part in sums)
     return mean_confidence, accuracy, counts[filled] / counts.sum()
-
-
-def worst_mistakes(runs: Sequence[Predictions], top: int = 12) -> list[Mistake]:
-    """Return the test images on which the nets were surest of a wrong class, over all runs."""
-    if not runs or any(run.names != runs[0].names for run in runs):
-        return []
-    probability = np.mean([softmax(run.logits, axis=1) for run in runs], axis=0)
-    labels = runs[0].labels
-    predicted = probability.argmax(1)
-    wrong_in = np.sum([run.logits.argmax(1) != run.labels for run in runs], axis=0)
-    surest = np.where(predicted != labels, probability.max(1), -1.0)
-    order = np.argsort(-surest, kind="stable")[:top]
-    return [
-        Mistake(
-            runs[0].names[i],
-            int(labels[i]),
-            int(predicted[i]),
-            float(surest[i]),
-            int(wrong_in[i]),
-            len(runs),
-        )
-        for i in order
-        if surest[i] > 0
-    ]

@@ -14,19 +14,18 @@ from PIL import Image, UnidentifiedImageError
 from equipoise.reports import plots
 from equipoise.reports.curves import (
     Band,
-    Mistake,
     Predictions,
     TradeOff,
     chosen_point,
     learning_band,
     reliability,
     trade_off,
-    worst_mistakes,
 )
 from equipoise.reports.folder import StudyFolder, named, predictions
 from equipoise.reports.svg import inline
 from equipoise.reports.tables import class_names
 from equipoise.studies.formats import level, metric_name, percent
+from equipoise.studies.mistakes import Mistake, picture_of, worst_mistakes
 
 __all__ = ["Gallery", "Panel", "Picture", "draw", "picture"]
 
@@ -63,7 +62,7 @@ class Gallery:
     trade_offs: dict[str, list[Panel]] = field(default_factory=dict)
     calibration: list[Panel] = field(default_factory=list)
     maps: dict[str, list[Panel]] = field(default_factory=dict)
-    mistakes: list[Mistake] = field(default_factory=list)
+    mistakes: list[tuple[Mistake, Picture | None]] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
 
     def panel(self, title: str, file: str, name: str, description: str, note: str = "") -> Panel:
@@ -163,7 +162,19 @@ def _draw_trade_offs(
             reference = curves if k == 0 else reference
         _draw_reliability(gallery, k, name, runs)
         if name == mistakes_of:
-            gallery.mistakes = worst_mistakes(runs)
+            gallery.mistakes = [
+                (mistake, picture(picture_of(folder.directory / "examples", mistake), mistake.name))
+                for mistake in _mistakes(runs)
+            ]
+
+
+def _mistakes(runs: Sequence[Predictions]) -> list[Mistake]:
+    return worst_mistakes(
+        np.concatenate([run.ids for run in runs]),
+        [name for run in runs for name in run.names],
+        np.concatenate([run.labels for run in runs]),
+        np.concatenate([run.logits for run in runs]),
+    )
 
 
 def of_interest(summary: dict[str, Any], classes: int) -> list[int]:

@@ -65,10 +65,11 @@ class StudyFolder:
 
 @dataclass(frozen=True)
 class Predictions:
-    """A run's answers on the test split: logits (N, K), labels (N,) and image names (N,)."""
+    """A run's answers on the test split: logits (N, K); labels, image ids and names (N,)."""
 
     logits: NDArray[np.float64]
     labels: NDArray[np.int64]
+    ids: NDArray[np.int64]
     names: tuple[str, ...]
 
 
@@ -159,12 +160,13 @@ def predictions(trial: Trial, split: str = "test") -> Predictions | None:
         width = sum(name.startswith("logit_") for name in table.column_names)
         logits = [table[f"logit_{k}"].to_numpy().astype(np.float64) for k in range(width)]
         labels = table["label"].to_numpy().astype(np.int64)
+        ids = table["id"].to_numpy()
         names = tuple(str(name) for name in table["name"].to_pylist())
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None
     if width < 2 or not len(labels):
         return None
-    return Predictions(np.stack(logits, axis=1), labels, names)
+    return Predictions(np.stack(logits, axis=1), labels, ids, names)
 
 
 def _text(path: Path) -> str:

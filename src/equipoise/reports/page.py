@@ -21,6 +21,11 @@ from equipoise.studies import formats, words
 __all__ = ["audit_page", "report"]
 
 _LISTED = 60  # broken files, duplicates and leaks that the page names; the rest are counted
+_NAMED = 20  # images of one finding
+_FINDINGS = (
+    *("broken", "duplicates", "leaks", "label_conflicts", "straddling_groups"),
+    *("near_leaks", "blank", "tiny"),
+)
 
 
 def report(study: Any, path: str | Path | None = None, *, plots: str | Path | None = None) -> Path:
@@ -113,6 +118,7 @@ def _context(folder: StudyFolder, answer: words.Answer, gallery: Gallery) -> dic
         ],
         "objective": tables.headline_metrics(summary)[0],
         "overall": tables.overall_heads(summary),
+        "judged": tables.judged_differences(summary),
         "comparison": tables.comparison(summary, (answer.recipe, answer.decision)),
         "metrics": [(*tables.with_unit(m, None), tables.better_when(m)) for m in metrics],
         "blocks": blocks,
@@ -162,10 +168,12 @@ def audit_view(audit: Mapping[str, Any]) -> dict[str, Any]:
     for entry in classes:
         entry["bar"] = round(100 * (formats.number(entry.get("training")) or 0) / largest, 1)
     lists = {}
-    for key in ("broken", "duplicates", "leaks", "label_conflicts", "straddling_groups"):
-        items = [_as_names(item) for item in audit.get(key) or ()]
-        lists[key] = {"items": items[:_LISTED], "count": len(items)}
+    for key in _FINDINGS:
+        lists[key] = _cut_list(audit.get(key) or ())
+    near = [one for one in audit.get("near_duplicates") or () if len(set(one["splits"])) < 2]
     return {
+        "near": _cut_list(near),
+        "near_looked_for": audit.get("near_duplicates") is not None,
         "images": audit.get("images"),
         "ratio": formats.number(audit.get("imbalance_ratio")),
         "classes": classes,
@@ -174,6 +182,16 @@ def audit_view(audit: Mapping[str, Any]) -> dict[str, Any]:
         "modes": dict(audit.get("modes") or {}),
         **lists,
     }
+
+
+def _cut_list(found: Sequence[Any]) -> dict[str, Any]:
+    """Return the first findings, the first names of each, and how many findings there are."""
+    items = [_as_names(item) for item in found[:_LISTED]]
+    shown = [
+        names if len(names) <= _NAMED else [*names[:_NAMED], f"and {len(names) - _NAMED} more"]
+        for names in items
+    ]
+    return {"items": shown, "count": len(found)}
 
 
 def _as_names(item: Any) -> list[str]:

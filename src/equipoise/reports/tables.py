@@ -20,7 +20,7 @@ from equipoise.studies.formats import (
     number,
     percent,
 )
-from equipoise.studies.verdicts import Differences, is_shown, judged
+from equipoise.studies.verdicts import Differences, is_shown, judged, told
 from equipoise.studies.words import AGAINST_PLAIN, class_figure, figure
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "every_metric",
     "gains",
     "headline_metrics",
+    "judged_differences",
     "overall_heads",
 ]
 
@@ -129,10 +130,9 @@ def difference_cell(metric: str, entry: Mapping[str, Any] | None, scale: "Scale"
     tone = judged(metric, verdict)
     if tone in ("better", "worse"):
         p = number(entry.get("p_holm"))
-        after = "" if p is None else f", p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}"
-        if not is_shown(entry):
-            verdict, tone = f"{verdict} alone", "even"
-        verdict += after
+        size = "" if p is None else ", p < 0.001" if p < 0.001 else f", p = {p:.3f}"
+        tone = tone if is_shown(entry) else "even"
+        verdict = told(entry) + size
     return Cell(
         change(metric, value.mean),
         _interval(metric, value, change),
@@ -196,6 +196,12 @@ def comparison(summary: Summary, chosen: tuple[str, str]) -> list[Row]:
     return rows
 
 
+def judged_differences(summary: Summary) -> int:
+    """Return for how many differences Holm's correction is; 0 where there is none."""
+    rows = [row for row in summary.get("differences") or () if row.get("recipe") != ORACLE]
+    return max((int(row.get("comparisons") or 0) for row in rows), default=0)
+
+
 def overall_heads(summary: Summary) -> list[tuple[str, str]]:
     """Return what is said of a recipe over all, with its small print."""
     ranked = any(row.get("rank") for row in summary.get("table") or ())
@@ -231,11 +237,12 @@ def _runs(summary: Summary, name: str) -> str:
 def every_metric(summary: Summary) -> tuple[list[str], list[Block]]:
     """Return all metrics there are, and a block of rows for each decision."""
     rows = summary.get("table") or ()
-    there = {m for row in rows for d in ("plain", "tuned") for m in row.get(d) or ()}
+    decisions = [d for d in ("plain", "tuned", "adjusted") if any(row.get(d) for row in rows)]
+    there = {m for row in rows for d in decisions for m in row.get(d) or ()}
     metrics = [m for m in METRICS if m in there]
     names = named(summary)
     blocks = []
-    for decision in ("plain", "tuned"):
+    for decision in decisions:
         block = [
             Row(
                 name,

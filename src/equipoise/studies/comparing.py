@@ -20,6 +20,7 @@ from equipoise.studies.drawing import check_draws, check_folds, check_oracle
 from equipoise.studies.examples import write_examples
 from equipoise.studies.facts import Plan, describe, extend, write_facts
 from equipoise.studies.formats import ORACLE
+from equipoise.studies.mistakes import write_mistakes
 from equipoise.studies.probing import ask
 from equipoise.studies.summary import summarise
 from equipoise.studies.tables import DECISIONS
@@ -32,7 +33,7 @@ from equipoise.studies.trials import (
     run_trial,
 )
 from equipoise.techniques import Technique
-from equipoise.training import Equal, Trainer, check, get_trainer
+from equipoise.training import Equal, Trainer, check, get_device, get_trainer
 
 __all__ = ["DEFAULT_RECIPES", "Study", "compare", "open_study"]
 
@@ -90,7 +91,7 @@ def compare(
     folds: int | None = None,
     oracle: bool = False,
     out: str | Path | None = None,
-    trainer: str | Path | Trainer = "article",
+    trainer: str | Path | Trainer = "fast",
     epochs: int | None = None,
     equal: Equal = "steps",
     objective: str = "balanced_accuracy",
@@ -98,6 +99,7 @@ def compare(
     seed: int = 0,
     jobs: int | None = None,
     backend: str = "loky",
+    device: str = "auto",
     command: str = "",
     progress: Progress | None = None,
 ) -> Study:
@@ -142,6 +144,8 @@ def compare(
         Runs side by side; all cores by default. The table does not depend on it.
     backend : {'loky', 'ray'}
         Processes of this machine, or of a Ray cluster; see `equipoise.parallel`.
+    device : {'auto', 'cpu', 'cuda'}
+        Where the nets compute, as in `train`.
     command : str
         Shown in the report as the way to make it again.
     progress : callable, optional
@@ -154,6 +158,7 @@ def compare(
     require(seeds >= 1, "seeds >= 1", seeds=seeds)
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
     check_backend(backend)
+    get_device(device)
     chosen = get_trainer(trainer, epochs=epochs)
     named = _named(recipes, oracle)
     splits = data if isinstance(data, Splits) else load(data, seed=seed)
@@ -183,8 +188,9 @@ def compare(
         techniques = _techniques(plan.recipes)
         write_examples(folder / "examples", splits.train, techniques, seed)
         with _watched(folder, plan.trials, chosen.epochs, progress):
-            _run(folder, plan.trials, splits, chosen, facts, jobs, backend)
+            _run(folder, plan.trials, splits, chosen, facts, jobs, backend, device)
         _probe(folder, plan.trials, splits, techniques, seed, jobs, backend)
+        _keep_mistakes(folder, plan, splits)
         return Study(folder, summarise(folder))
 
 
@@ -214,13 +220,14 @@ def _run(
     facts: dict[str, Any],
     jobs: int | None,
     backend: str,
+    device: str,
 ) -> None:
     place = folder.resolve()  # a process elsewhere may stand in another folder
     missing = [trial for trial in trials if not over(folder_of(folder, trial))]
 
     def work(trial: Trial) -> None:
         equal, objective = facts["equal"], facts["objective"]
-        run_trial(trial, data, trainer, equal, objective, folder_of(place, trial))
+        run_trial(trial, data, trainer, equal, objective, device, folder_of(place, trial))
 
     for _ in scattered(work, missing, jobs=jobs, backend=backend):
         pass
@@ -243,6 +250,18 @@ def _probe(
 
     for _ in scattered(work, done, jobs=jobs, backend=backend):
         pass
+
+
+def _keep_mistakes(folder: Path, plan: Plan, data: Splits) -> None:
+    done = [
+        [
+            folder_of(folder, trial)
+            for trial in plan.trials
+            if trial.recipe.name == recipe.name and finished(folder_of(folder, trial))
+        ]
+        for recipe in plan.recipes
+    ]
+    write_mistakes(folder / "examples", done, data)
 
 
 @contextmanager

@@ -43,9 +43,10 @@ def of_others(
             notes.append(f"{start} worse than {quoted(reference)}: {listed(found)}.")
         for word in ("better", "worse"):
             if found := having(f"{word} alone"):
+                names = _with_needs({recipe: entries[recipe] for recipe in found})
                 notes.append(
                     f"{start} {word} than {quoted(reference)} when each is looked at alone, not "
-                    f"after {correction(entries[found[0]])}: {listed(found)}."
+                    f"after {correction(entries[found[0]])}: {names}."
                 )
         if found := having("even"):
             names = _with_needs({recipe: entries[recipe] for recipe in found})

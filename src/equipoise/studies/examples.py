@@ -12,7 +12,7 @@ from equipoise.files import atomic
 from equipoise.images import ImageSet
 from equipoise.techniques import Technique
 
-__all__ = ["write_examples"]
+__all__ = ["write_examples", "write_png"]
 
 _COLUMNS = 6
 _SIDE = 64
@@ -41,9 +41,12 @@ def _write(path: Path, images: NDArray[np.uint8], counts: list[int]) -> None:
     for (row, column), image in zip(where, images, strict=True):
         top, left = row * (height + 2) + 1, column * (width + 2) + 1
         sheet[top : top + height, left : left + width] = image
-    codes = {1: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
-    code = codes[channels]
+    write_png(path, sheet)
+
+
+def write_png(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write an H×W×C image of 1, 3 or 4 channels."""
+    code = {1: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[image.shape[2]]
+    turned = image if code is None else cv2.cvtColor(image, code)
     with atomic(path) as part:
-        part.write_bytes(
-            cv2.imencode(".png", sheet if code is None else cv2.cvtColor(sheet, code))[1].tobytes()
-        )
+        part.write_bytes(cv2.imencode(".png", turned)[1].tobytes())

@@ -185,14 +185,15 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def runs_needed(
-    differences: Sequence[float], power: float = 0.8, overlap: float = 0.0
+    differences: Sequence[float], power: float = 0.8, overlap: float = 0.0, comparisons: int = 1
 ) -> int | None:
     """Return how many paired runs would show a difference as large as the one seen.
 
-    The smallest number whose paired t-test at 5 % has this power, were the mean and the spread of
-    the differences the true ones. None where that says nothing: fewer than two runs, no
-    difference at all, or more than 10,000 (on folds, where what runs have in common does not
-    average out, that may be any number).
+    The smallest number whose paired t-test has this power, were the mean and the spread of the
+    differences the true ones; the test is at 5 % over the number of `comparisons`, which is what
+    Holm's correction asks of the first of them. None where that says nothing: fewer than two
+    runs, no difference at all, or more than 10,000 (on folds, where what runs have in common does
+    not average out, that may be any number).
     """
     values = np.asarray(differences, np.float64)
     if len(values) < 2 or not np.isfinite(values).all() or values.mean() == 0:
@@ -203,7 +204,8 @@ def runs_needed(
 
     def enough(runs: int) -> bool:
         shift = abs(values.mean()) / spread / np.sqrt(1 / runs + overlap)
-        reached = stats.nct.sf(_critical(runs), runs - 1, shift)
+        critical = stats.t.isf((1 - CONFIDENCE) / comparisons / 2, runs - 1)
+        reached = stats.nct.sf(critical, runs - 1, shift)
         return not reached < power  # NaN where the shift is beyond what can be computed
 
     candidates = range(2, _MOST_RUNS + 1)

@@ -12,7 +12,7 @@ from equipoise.studies.facts import read_facts, read_trials
 from equipoise.studies.formats import ORACLE
 from equipoise.studies.gap import gap_closed
 from equipoise.studies.shortcut import probed, shortcut_matrix, shortcut_words
-from equipoise.studies.tables import DECISIONS, differences, ranks, score, table
+from equipoise.studies.tables import decisions_of, differences, ranks, score, table
 from equipoise.studies.trials import (
     Outcome,
     Trial,
@@ -61,7 +61,7 @@ def _tables(folder: Path, done: Sequence[Trial], facts: dict[str, Any]) -> dict[
     scores = {
         (name, decision): score(of, decision, positive, seed)
         for name, of in outcomes.items()
-        for decision in DECISIONS
+        for decision in decisions_of(of)
     }
     compared, overlap = reference in outcomes, facts.get("overlap") or 0.0
     objective = facts.get("objective") or "balanced_accuracy"
@@ -72,7 +72,7 @@ def _tables(folder: Path, done: Sequence[Trial], facts: dict[str, Any]) -> dict[
     tables = {
         "table": [{**row, "rank": ranked.get(row["recipe"], {})} for row in rows],
         "differences": (
-            differences(outcomes, scores, reference, seed, overlap) if compared else []
+            differences(outcomes, scores, reference, objective, seed, overlap) if compared else []
         ),
         "oracle": gap_closed(outcomes, scores, reference, objective, seed) if oracle else {},
         "shortcut": matrix,

@@ -23,11 +23,23 @@ from equipoise.studies.statistics import (
     verdict,
 )
 from equipoise.studies.trials import Outcome
+from equipoise.studies.verdicts import gets_verdict
 from equipoise.training import Decision
 
-__all__ = ["DECISIONS", "Scores", "differences", "over_runs", "ranks", "score", "table"]
+__all__ = [
+    "DECISIONS",
+    "Scores",
+    "decisions_of",
+    "differences",
+    "over_runs",
+    "ranks",
+    "score",
+    "table",
+]
 
 DECISIONS = ("plain", "tuned")
+# Logit adjustment is one of the same family as the tuned decision: it has figures and no verdicts.
+ADJUSTED = "adjusted"
 _RESAMPLES = 1000
 
 
@@ -53,7 +65,7 @@ class Scores:
 
 
 def score(outcomes: Sequence[Outcome], decision: str, positive: int, seed: int) -> Scores:
-    """Return the figures of one recipe's runs under the plain or the tuned decision."""
+    """Return the figures of one recipe's runs under the plain, tuned or adjusted decision."""
     decided = [_decide(outcome, decision) for outcome in outcomes]
     pairs = list(zip(outcomes, decided, strict=True))
     runs = [
@@ -77,7 +89,14 @@ def _fold(outcome: Outcome) -> int:
 def _decide(outcome: Outcome, decision: str) -> NDArray[np.int64]:
     if decision == "plain":
         return outcome.logits.argmax(1)
-    return Decision.from_dict(outcome.metrics["decision"]).apply(outcome.logits)
+    key = "decision" if decision == "tuned" else decision
+    return Decision.from_dict(outcome.metrics[key]).apply(outcome.logits)
+
+
+def decisions_of(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+    """Return the decisions that all of a recipe's runs have."""
+    adjusted = all(outcome.metrics.get(ADJUSTED) for outcome in outcomes)
+    return (*DECISIONS, ADJUSTED) if adjusted else DECISIONS
 
 
 def over_runs(resampled: NDArray[np.float64] | None, seed: int) -> NDArray[np.float64] | None:
@@ -108,7 +127,7 @@ def table(
             "passes": of[0].metrics["passes"],
             "distinct_images": _seen(of, "images", classes),
             "distinct_sources": _seen(of, "sources", classes),
-            **{decision: _metrics(scores[name, decision], seed, overlap) for decision in DECISIONS},
+            **{d: _metrics(scores[name, d], seed, overlap) for d in decisions_of(of)},
             "per_class": {d: _per_class(scores[name, d], classes, overlap) for d in DECISIONS},
             "confusion": {d: _confusion(scores[name, d]) for d in DECISIONS},
         }
@@ -154,6 +173,7 @@ def differences(
     outcomes: Mapping[str, Sequence[Outcome]],
     scores: Mapping[tuple[str, str], Scores],
     reference: str,
+    objective: str,
     seed: int,
     overlap: float = 0.0,
 ) -> list[dict[str, Any]]:
@@ -161,8 +181,9 @@ def differences(
 
     Plain against plain and tuned against tuned, and each tuned decision (the reference's own
     included) against the reference's plain one. Runs are paired by seed and draw; runs that lack
-    their partner are left out. `verdict` is that of the interval; `shown` says that the
-    difference also stands after Holm's correction, and `comparisons` for how many it is.
+    their partner are left out. `verdict` is that of the interval. Those differences that pages
+    word (`gets_verdict`) have Holm's correction besides: `shown` says that a difference stands
+    after it, and `comparisons` for how many it is; of the others these are None and 0.
     """
     comparisons = [
         (name, label, (name, mine), (reference, theirs))
@@ -190,27 +211,30 @@ def differences(
                     "runs": len(pairs),
                     "verdict": verdict(difference),
                     "p": p_value(difference.values, overlap),
-                    "runs_needed": runs_needed(difference.values, overlap=overlap),
                 }
             )
-    return _corrected(rows)
+    return _corrected(rows, objective, overlap)
 
 
-def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add `p_holm`: the p-value corrected for the number of recipes that are set against one.
+def _corrected(rows: list[dict[str, Any]], objective: str, overlap: float) -> list[dict[str, Any]]:
+    """Add `p_holm`: the p-value corrected for all differences that get a verdict in words.
 
-    The oracle is no recipe that could be chosen: it is compared to alone.
+    The oracle is no recipe that could be chosen: it is a family of its own.
     """
-    families: dict[tuple[str, str, bool], list[dict[str, Any]]] = {}
+    worded = [row for row in rows if gets_verdict(row["decision"], row["metric"], objective)]
     for row in rows:
-        key = (row["decision"], row["metric"], row["recipe"] == ORACLE)
-        families.setdefault(key, []).append(row)
-    for family in families.values():
+        row |= {"p_holm": float("nan"), "shown": None, "comparisons": 0}
+    for oracle in (False, True):
+        family = [row for row in worded if (row["recipe"] == ORACLE) == oracle]
         corrected = holm([row["p"] for row in family])
         for row, p in zip(family, corrected, strict=True):
             row["p_holm"] = p
             row["shown"] = row["verdict"] in ("higher", "lower") and p < 1 - CONFIDENCE
             row["comparisons"] = int(np.isfinite(corrected).sum())
+    for row in rows:
+        row["runs_needed"] = runs_needed(
+            row["values"], overlap=overlap, comparisons=max(row["comparisons"], 1)
+        )
     return rows
 
 

@@ -67,7 +67,13 @@ class Trial:
 
 
 def run_trial(
-    trial: Trial, data: Splits, trainer: Trainer, equal: Equal, objective: str, folder: Path
+    trial: Trial,
+    data: Splits,
+    trainer: Trainer,
+    equal: Equal,
+    objective: str,
+    device: str,
+    folder: Path,
 ) -> None:
     """Train, and write the run to `folder`; a run that fails leaves the reason there instead.
 
@@ -90,6 +96,7 @@ def run_trial(
             objective=objective,
             folder=folder,
             progress=note,
+            device=device,
         )
     except WorkError as error:
         write_json(folder / "failed.json", {"reason": str(error)})

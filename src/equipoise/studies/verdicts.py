@@ -5,7 +5,7 @@ from typing import Any
 
 from equipoise.studies.formats import LOWER_IS_BETTER
 
-__all__ = ["Differences", "correction", "is_shown", "judged"]
+__all__ = ["Differences", "correction", "gets_verdict", "is_shown", "judged", "told"]
 
 
 class Differences:
@@ -29,9 +29,24 @@ class Differences:
         return found if found in ("", "even") or is_shown(entry) else f"{found} alone"
 
 
+def gets_verdict(decision: str, metric: str, objective: str) -> bool:
+    """Whether pages and answers say in words what a difference shows.
+
+    Those that do are one family of comparisons, and Holm's correction is for all of them: so many
+    chances there are to claim something that is not so. The other figures are given without one.
+    """
+    return metric == objective or (decision == "plain" and metric == "roc_auc")
+
+
 def is_shown(entry: Mapping[str, Any]) -> bool:
     """Whether what an interval says stands after Holm's correction, or there is none."""
     return entry.get("shown") is not False
+
+
+def told(entry: Mapping[str, Any]) -> str:
+    """Return an entry's verdict, with 'alone' where Holm's correction takes it back."""
+    verdict = str(entry.get("verdict", ""))
+    return verdict if verdict not in ("higher", "lower") or is_shown(entry) else f"{verdict} alone"
 
 
 def correction(entry: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ from equipoise.studies.formats import (
     percent,
     quoted,
 )
-from equipoise.studies.verdicts import Differences, correction
+from equipoise.studies.verdicts import Differences, correction, judged
 
 __all__ = [
     "AGAINST_PLAIN",
@@ -137,8 +137,8 @@ def _judge(summary: Mapping[str, Any], reference: str, names: list[str]) -> Answ
     if plain:
         return _use(summary, differences, plain, "plain", notes)
     if either:
-        return _use(summary, differences, either, "tuned", notes)
-    return _nothing(summary, notes)
+        return _tune(summary, differences, either, notes)
+    return _nothing(summary, differences, names, notes)
 
 
 def _decision(
@@ -157,7 +157,7 @@ def _use(
     decision: str,
     notes: tuple[str, ...],
 ) -> Answer:
-    against = "plain" if decision == "plain" else AGAINST_PLAIN
+    against = _against(decision)
     evidence = _rise(summary, differences, recipe, decision, against)
     action = f"Use {quoted(recipe)}" + (" with the tuned decision" if decision == "tuned" else "")
     return Answer(
@@ -167,6 +167,20 @@ def _use(
         recipe,
         decision,
         (*_ranking(differences, recipe), *notes),
+    )
+
+
+def _tune(
+    summary: Mapping[str, Any], differences: Differences, recipe: str, notes: tuple[str, ...]
+) -> Answer:
+    """Better than the plain reference, and not than the reference's own tuned decision."""
+    found = _use(summary, differences, recipe, "tuned", notes)
+    beside = f"That {quoted(recipe)} does better than {quoted(_reference(summary))} with its own "
+    return replace(
+        found,
+        action="Tune the decision; no recipe is shown to add to that",
+        evidence=f"with {quoted(recipe)} tuned, {found.evidence}",
+        notes=(f"{beside}tuned decision is not shown.", *found.notes),
     )
 
 
@@ -186,8 +200,21 @@ def _decision_alone(
     )
 
 
-def _nothing(summary: Mapping[str, Any], notes: tuple[str, ...]) -> Answer:
+def _nothing(
+    summary: Mapping[str, Any], differences: Differences, names: list[str], notes: tuple[str, ...]
+) -> Answer:
     reference, metric = _reference(summary), _objective(summary)
+    ways = [(name, decision) for name in names for decision in ("plain", "tuned")]
+    alone = {
+        way: entry
+        for way in ways
+        if (entry := differences.get(way[0], _against(way[1]), metric)) is not None
+        and differences.verdict(way[0], _against(way[1]), metric) == "better alone"
+    }
+    if alone:
+        best = max(alone, key=lambda way: _height(summary, way[0], way[1], metric))
+        evidence = _ahead(summary, best, alone[best])
+        return Answer("nothing", "Nothing is shown to help yet", evidence, notes=notes)
     return Answer(
         "nothing",
         "Nothing is shown to help",
@@ -196,6 +223,27 @@ def _nothing(summary: Mapping[str, Any], notes: tuple[str, ...]) -> Answer:
         f"over {runs_in_words(summary, reference)}",
         notes=(*doubt(summary, metric), *notes),
     )
+
+
+def _ahead(summary: Mapping[str, Any], way: tuple[str, str], entry: Mapping[str, Any]) -> str:
+    """What came out ahead and is not shown, and how many runs might show it."""
+    metric, reference = _objective(summary), _reference(summary)
+    now = _level(metric, figure(summary, way[0], way[1], metric))
+    then = _level(metric, figure(summary, reference, "plain", metric))
+    name = quoted(way[0]) + (" with the tuned decision" if way[1] == "tuned" else "")
+    words = (
+        f"{name} came out ahead of {quoted(reference)}, {_lower(metric)} {now} against {then} over "
+        f"{runs_in_words(summary, way[0])}, but that does not stand after {correction(entry)}"
+    )
+    needed = entry.get("runs_needed")
+    if not needed or needed <= (entry.get("runs") or 0):
+        return f"{words}; more seeds may show it"
+    return f"{words}; about {needed:,} runs a recipe might show it"
+
+
+def _against(decision: str) -> str:
+    """The comparison that sets a decision against the reference's plain one."""
+    return "plain" if decision == "plain" else AGAINST_PLAIN
 
 
 def _one_run(summary: Mapping[str, Any], reference: str, names: list[str]) -> Answer:
@@ -269,15 +317,12 @@ def _found(
     if precision is None or former is None:
         return [found]
     right = f"{percent(precision.mean)} of its {rare} answers are right"
-    # The summary has differences of a class's precision for the positive class of two alone.
-    verdict = differences.verdict(recipe, against, "precision") if _positive(summary) else ""
-    before_it = percent(former.mean)
-    ending = f" instead of {before_it}"
-    if verdict == "even":
-        ending = f" (before {before_it}, no difference shown)"
-    elif verdict.endswith("alone"):
-        ending = f" (before {before_it}, not shown after Holm's correction)"
-    return [f"{found}, and {right}{ending}"]
+    # The summary has differences of a class's precision for the positive class of two alone, and
+    # they are outside Holm's correction: no more is said than that there may be none.
+    entry = differences.get(recipe, against, "precision") if _positive(summary) else None
+    even = judged("precision", str((entry or {}).get("verdict", ""))) == "even"
+    before_it = f"before {percent(former.mean)}" + (", no difference shown" if even else "")
+    return [f"{found}, and {right} ({before_it})"]
 
 
 def _ranking(differences: Differences, recipe: str) -> tuple[str, ...]:

@@ -11,13 +11,15 @@ from equipoise.images import ImageSet
 from equipoise.writers.encoding import encode
 from equipoise.writers.manifest import Namer
 from equipoise.writers.naming import class_folders, copy_name, looks_like_split, stems, suffix
-from equipoise.writers.outputs import Outputs, Rows, slices
+from equipoise.writers.outputs import Outputs, Rows, slices, typical_bytes
 from equipoise.writers.working import Hands
 
 __all__ = ["PARTS", "namer", "write"]
 
-_TASK = 128  # outputs: enough to make a thread's turn worth while
-_TASK_AFAR = 1024  # the same for a process elsewhere
+# Outputs and bytes of pixels of a task: enough to make a thread's turn worth while, and so little
+# that all threads end together.
+_TASK, _TASK_BYTES = 128, 4 << 20
+_AFAR = 8  # times as much for a process elsewhere
 PARTS = ".parts"  # what is being written; a finished file moves from here to its place
 
 
@@ -73,7 +75,8 @@ def write(
     def work(rows: Rows) -> int:
         return _write_some(outputs, namer, place, rows, fresh)
 
-    tasks = slices(order, _TASK_AFAR if hands.afar else _TASK)
+    size = max(1, min(_TASK, _TASK_BYTES // typical_bytes(outputs)))
+    tasks = slices(order, size * _AFAR if hands.afar else size)
     for count in hands.spread(work, tasks, outputs):
         progress(count)
     (out / PARTS).rmdir()

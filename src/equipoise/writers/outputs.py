@@ -10,11 +10,23 @@ from equipoise.images import ImageSet, Splits
 from equipoise.planning import Plan
 from equipoise.techniques import Technique
 
-__all__ = ["CODINGS", "DUPLICATE", "ORIGINAL", "Coding", "Outputs", "Rows", "lay_out", "slices"]
+__all__ = [
+    "CODINGS",
+    "DUPLICATE",
+    "ORIGINAL",
+    "Coding",
+    "Outputs",
+    "Rows",
+    "lay_out",
+    "slices",
+    "typical_bytes",
+]
 
 ORIGINAL, DUPLICATE = -2, -1  # where a technique's number would stand
 
 Rows = NDArray[np.intp]
+
+_SAMPLE = 64
 
 CODINGS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 
@@ -130,6 +142,13 @@ def lay_out(data: Splits, plan: Plan, techniques: tuple[Technique, ...], seed: i
         technique=np.concatenate([originals[0], plan.technique, originals[1]]).astype(np.int16),
         copy=np.concatenate([none[0], plan.copy, none[1]]).astype(np.int32),
     )
+
+
+def typical_bytes(outputs: Outputs) -> int:
+    """The size of an image in memory, on average over some spread over the training split."""
+    images = outputs.data.train.images
+    some = np.unique(np.linspace(0, len(images) - 1, _SAMPLE).astype(int)).tolist()
+    return max(1, sum(images[row].nbytes for row in some) // len(some))
 
 
 def slices(rows: Rows, size: int) -> Iterator[Rows]:

@@ -10,7 +10,7 @@ import numpy as np
 from equipoise.files import atomic
 from equipoise.writers.encoding import encode
 from equipoise.writers.manifest import Namer
-from equipoise.writers.outputs import Outputs, Rows, slices
+from equipoise.writers.outputs import Outputs, Rows, slices, typical_bytes
 from equipoise.writers.working import Hands, in_order, threads
 
 __all__ = ["Shard", "cut_shards", "place_in", "write_shards"]
@@ -18,7 +18,6 @@ __all__ = ["Shard", "cut_shards", "place_in", "write_shards"]
 _SHARD_BYTES = 256 << 20  # of pixels; encoded they take a part of it
 _GROUP_BYTES = 8 << 20  # of pixels that a thread encodes at a time
 _LONGEST_GROUP = 256
-_SAMPLE = 64
 
 # Takes rows and their files, in order.
 Sink = Callable[[Rows, list[bytes]], None]
@@ -45,7 +44,7 @@ def cut_shards(
     pattern : callable
         (split, number, count) to a shard's path.
     """
-    most = max(1, _SHARD_BYTES // _typical_bytes(outputs))
+    most = max(1, _SHARD_BYTES // typical_bytes(outputs))
     shards = []
     for number, split in enumerate(outputs.data.parts):
         rows = order[outputs.split[order] == number]
@@ -55,13 +54,6 @@ def cut_shards(
                 Shard(pattern(split, i, len(pieces)), piece) for i, piece in enumerate(pieces)
             ]
     return shards
-
-
-def _typical_bytes(outputs: Outputs) -> int:
-    """The size of an image in memory, on average over some spread over the training split."""
-    images = outputs.data.train.images
-    some = np.unique(np.linspace(0, len(images) - 1, _SAMPLE).astype(int)).tolist()
-    return max(1, sum(images[row].nbytes for row in some) // len(some))
 
 
 def place_in(shards: list[Shard], word: Callable[[str, int], str]) -> Namer:
@@ -115,7 +107,7 @@ def _write_shard(
     sink: Callable[[Path], AbstractContextManager[Sink]],
 ) -> Iterator[int]:
     """Write a shard; give how many images were done, time and again."""
-    size = max(1, min(_GROUP_BYTES // _typical_bytes(outputs), _LONGEST_GROUP))
+    size = max(1, min(_GROUP_BYTES // typical_bytes(outputs), _LONGEST_GROUP))
 
     def work(rows: Rows) -> tuple[Rows, list[bytes]]:
         files = dict(encode(outputs, rows))
