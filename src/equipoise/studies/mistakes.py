@@ -122,13 +122,12 @@ def _worst(folders: Sequence[Path]) -> list[Mistake]:
 
 
 def _write(part: ImageSet, wanted: dict[int, Path]) -> None:
-    rows = np.flatnonzero(np.isin(part.ids, list(wanted)))
-    for row in rows:
-        image = part.select(row[None]).array[0]
+    chosen = part.select(np.flatnonzero(np.isin(part.ids, list(wanted))))
+    for number, image in zip(chosen.ids.tolist(), chosen.array, strict=True):
         height, width = image.shape[:2]
         if max(height, width) > _SIDE:
             scale = _SIDE / max(height, width)
             size = (max(1, round(scale * width)), max(1, round(scale * height)))
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
             image = image.reshape(*image.shape[:2], -1)  # OpenCV drops the channel of grey
-        write_png(wanted[int(part.ids[row])], image)
+        write_png(wanted[number], image)
