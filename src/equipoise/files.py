@@ -11,7 +11,7 @@ from typing import Any
 
 from equipoise.errors import InputError
 
-__all__ = ["MARK", "atomic", "claim", "read_json", "write_json", "write_text"]
+__all__ = ["MARK", "atomic", "claim", "read_json", "read_yaml", "write_json", "write_text"]
 
 # The file that makes an output folder ours: what made it, from which data.
 MARK = "equipoise.json"
@@ -38,6 +38,27 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON that is whole or absent; NaN and infinities, which JSON lacks, become null."""
     write_text(path, json.dumps(_finite(value), indent=1, ensure_ascii=False) + "\n")
+
+
+def read_yaml(path: Path, like: str) -> dict[str, Any]:
+    """Return the mapping that a YAML file of a user's holds.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or holds no mapping; `like` says what it should hold.
+    """
+    import yaml
+
+    try:
+        found = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path} must hold {like}.")
+    return found
 
 
 def read_json(path: Path) -> Any:

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from equipoise.errors import InputError, require, unknown
+from equipoise.files import read_yaml
 from equipoise.techniques import Technique, register, registered, resolve
 
 __all__ = ["NAMED", "SUMMARIES", "Recipe", "get_recipe", "load_recipes", "validation_line"]
@@ -226,14 +227,7 @@ def load_recipes(specs: Iterable[str | Path | Recipe]) -> list[Recipe]:
 
 
 def _read(path: Path) -> Recipe:
-    try:
-        fields = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(fields, dict):
-        raise InputError(f"{path} must hold a recipe's fields, such as 'strategy: auto'.")
+    fields = read_yaml(path, "a recipe's fields, such as 'strategy: auto'")
     given = {"name": path.stem, **fields.get("recipe", fields)}
     if isinstance(given.get("extra"), str):
         given["extra"] = str((path.parent / Path(given["extra"]).expanduser()).absolute())

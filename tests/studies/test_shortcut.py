@@ -69,8 +69,12 @@ def test_words_only_where_the_excess_is_shown(tmp_path):
     assert "'sure'" in words[0]
     assert "mark of dog" in words[0]
     assert "scope: all and augmentation: fresh" in words[0]
-    every = shortcut_words(matrix, "none", recipes | {"sure": Recipe(name="sure", scope="all")})
-    assert "scope: all" not in every[0]
+    every = recipes["sure"].model_copy(update={"scope": "all"})
+    assert "scope: all" not in shortcut_words(matrix, "none", recipes | {"sure": every})[0]
+    # What a recipe never shows it has taught nothing by, whatever its nets make of it.
+    other = Recipe(name="sure", techniques=("flip",))
+    assert shortcut_words(matrix, "none", recipes | {"sure": other}) == []
+    assert shortcut_remedies(matrix, "none", recipes | {"sure": other}) == {}
     remedies = shortcut_remedies(matrix, "none", recipes)
     assert list(remedies) == ["sure"]
     assert "scope: all" in remedies["sure"]

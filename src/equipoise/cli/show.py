@@ -170,7 +170,9 @@ def remarks(summary: Mapping[str, Any]) -> None:
         *summary["label_safety_warnings"],
         *summary["memory_words"],
     ]
-    why = [entry["words"] for entry in summary["gain"].values()]
+    # A gain that is not shown is made of nothing; the page has the figures all the same.
+    gains = summary["gain"].values()
+    why = [entry["words"] for entry in gains if entry["kind"] not in ("none", "one run")]
     say(
         "",
         *failed,

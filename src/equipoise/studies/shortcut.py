@@ -160,7 +160,7 @@ def shortcut_words(
         for recipe, techniques in matrix.items()
         for technique, labels in techniques.items()
         for label, entry in labels.items()
-        if recipe != reference and _is_mark(entry)
+        if recipe != reference and technique in _shown(recipes[recipe]) and _is_mark(entry)
     ]
 
 
@@ -203,11 +203,17 @@ def shortcut_remedies(
     """Return, for each recipe with a technique that marks a class, the YAML of one without."""
     remedies = {}
     for recipe, techniques in matrix.items():
-        found = techniques.items()
-        marks = [name for name, of in found if any(_is_mark(entry) for entry in of.values())]
+        shown = _shown(recipes[recipe])
+        found = {name: of.values() for name, of in techniques.items() if name in shown}
+        marks = [name for name, entries in found.items() if any(map(_is_mark, entries))]
         if marks and recipe != reference:
             remedies[recipe] = mended(recipes[recipe], marks).to_yaml()
     return remedies
+
+
+def _shown(recipe: Recipe) -> set[str]:
+    """The techniques that a recipe shows its nets: no other can be a mark that it taught them."""
+    return {technique.name for technique in recipe.resolved()}
 
 
 def _is_mark(entry: Mapping[str, Any]) -> bool:

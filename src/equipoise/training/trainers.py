@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from equipoise.errors import InputError, require, unknown
+from equipoise.files import read_yaml
 from equipoise.recipes import validation_line
 
 __all__ = ["DEFAULT", "NAMED", "Trainer", "get_trainer", "trainer_beside"]
@@ -188,14 +189,7 @@ def _check_net(trainer: Trainer) -> None:
 
 
 def _read(path: Path) -> Trainer:
-    try:
-        fields = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(fields, dict):
-        raise InputError(f"{path} must hold a trainer's fields, such as 'epochs: 10'.")
+    fields = read_yaml(path, "a trainer's fields, such as 'epochs: 10'")
     # A file with both, such as a search's best.yaml, holds each under its own key.
     fields = fields.get("trainer", fields)
     try:

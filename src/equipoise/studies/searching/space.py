@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from equipoise.errors import InputError, unknown
+from equipoise.files import read_yaml
 from equipoise.recipes import NAMED, Recipe, validation_line
 from equipoise.techniques import CATALOGUE
 from equipoise.training import Trainer
@@ -265,13 +265,8 @@ def read_space(path: Path) -> Space:
     InputError
         If it is no such file, or a field or value is none.
     """
-    try:
-        found = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(found, dict) or not found or set(found) - {"recipe", "trainer"}:
+    found = read_yaml(path, "a space under the keys 'recipe' and 'trainer'")
+    if not found or set(found) - {"recipe", "trainer"}:
         raise InputError(f"{path} must hold a space under the keys 'recipe' and 'trainer'.")
     space: list[Dimension] = []
     of: Literal["recipe", "trainer"]
