@@ -84,7 +84,7 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
     if recipe is None or recipe.extra is None or data.train.generated is not None:
         return data
     table = _table(recipe.extra, data.classes)
-    shape = _shape(data.train)
+    shape = _shape(data)
     decoded = _decode(table, shape, recipe.extra)
     kept = table.pick(decoded.rows)
     names = [f"generated/{PurePosixPath(name).with_suffix('.png')}" for name in kept.names.tolist()]
@@ -120,10 +120,12 @@ def _table(folder: str, classes: tuple[str, ...]) -> Table:
     return table
 
 
-def _shape(train: ImageSet) -> tuple[int, ...] | None:
+def _shape(data: Splits) -> tuple[int, ...] | None:
     """The shape that all images have, or None where they are mixed."""
-    images = getattr(train.images, "held", train.images)
-    return images.shape[1:] if isinstance(images, np.ndarray) else None
+    images = data.train.images
+    if isinstance(images, np.ndarray):
+        return images.shape[1:]
+    return images[0].shape if len(data.sizes) == len(data.modes) == 1 else None
 
 
 def _decode(table: Table, shape: tuple[int, ...] | None, folder: str) -> Decoded:

@@ -300,7 +300,6 @@ def test_mistakes_are_found_before_anything_is_written(digits, make_digits, tmp_
     out = tmp_path / "run"
     one = replace(digits, train=digits.train.select(digits.train.labels == 0))
     none = replace(digits, test=digits.test.select([]))
-    smooth = Trainer(name="t", label_smoothing=0.1)
     for data, options, message in (
         (one, {}, "training images of every class"),
         (none, {}, "images in the test split"),
@@ -313,7 +312,6 @@ def test_mistakes_are_found_before_anything_is_written(digits, make_digits, tmp_
         (digits, {"recipe": Recipe(name="r", mixing="mixip")}, "Did you mean 'mixup'"),
         (digits, {"recipe": Recipe(name="r", loss="focal", defer=0.5)}, "where defer > 0"),
         (digits, {"recipe": Recipe(name="r", undersample={"3": 99})}, "the 60 images that class 3"),
-        (digits, {"recipe": "focal", "trainer": smooth}, "label_smoothing = 0 with loss focal"),
     ):
         with pytest.raises(eq.InputError, match=message) as caught:
             eq.train(data, out=out, **options)

@@ -232,21 +232,26 @@ def test_a_class_without_images_does_no_harm():
         assert torch.isfinite(logits.grad).all(), name
 
 
+@pytest.mark.parametrize("spec", ["focal", "ldam"])
+def test_a_loss_without_label_smoothing_goes_without(spec):
+    logits, labels = torch.randn(6, 4), torch.tensor([0, 1, 2, 3, 0, 1])
+    smooth, plain = (get_loss(spec, LABELS, 4, share) for share in (0.1, 0.0))
+    assert torch.equal(smooth(logits, labels), plain(logits, labels))
+
+
 @pytest.mark.parametrize(
-    ("spec", "smoothing", "message"),
+    ("spec", "message"),
     [
-        ("weightd", 0, r"no loss 'weightd'. Did you mean 'weighted'"),
-        ({"focal": {"gama": 1}}, 0, "no parameter of loss focal 'gama'. Did you mean 'gamma'"),
-        ({"focal": {"gamma": -1}}, 0, "0 <= gamma <= 10 must hold, but got gamma=-1"),
-        ({"ldam": {"beta": "high"}}, 0, "0 <= beta <= 1 must hold, but got beta='high'"),
-        ({"weighted": {"beta": 1}}, 0, "loss weighted takes no parameters, but got 'beta'"),
-        ({"focal": 2}, 0, "loss focal takes a mapping of parameters, but got 2"),
-        ({"focal": {}, "ldam": {}}, 0, "A loss is one name with its parameters"),
-        ("focal", 0.1, "label_smoothing = 0 with loss focal must hold"),
-        ("ldam", 0.1, "Label smoothing is defined for cross_entropy, weighted"),
+        ("weightd", r"no loss 'weightd'. Did you mean 'weighted'"),
+        ({"focal": {"gama": 1}}, "no parameter of loss focal 'gama'. Did you mean 'gamma'"),
+        ({"focal": {"gamma": -1}}, "0 <= gamma <= 10 must hold, but got gamma=-1"),
+        ({"ldam": {"beta": "high"}}, "0 <= beta <= 1 must hold, but got beta='high'"),
+        ({"weighted": {"beta": 1}}, "loss weighted takes no parameters, but got 'beta'"),
+        ({"focal": 2}, "loss focal takes a mapping of parameters, but got 2"),
+        ({"focal": {}, "ldam": {}}, "A loss is one name with its parameters"),
     ],
 )
-def test_mistakes_are_named(spec, smoothing, message):
+def test_mistakes_are_named(spec, message):
     with pytest.raises(InputError, match=message) as caught:
-        get_loss(spec, LABELS, 4, smoothing)
+        get_loss(spec, LABELS, 4)
     assert "\n" not in str(caught.value)

@@ -57,11 +57,12 @@ def gap_closed(
     base, top = (reference, "tuned"), (ORACLE, "tuned")
     beyond = {way: _beyond(scores, way, base, metric, rows) for way in scores if way != base}
     runs, resampled = beyond.pop(top)
-    beyond.pop((ORACLE, "plain"))
     gap = estimate(runs.tolist(), over_runs(resampled, seed))
     shown = verdict(gap)
     closed: dict[str, dict[str, Any]] = {}
     for (name, decision), (mine, under) in beyond.items():
+        if name == ORACLE:
+            continue
         share = ratio(mine.tolist(), runs.tolist(), _ratios(under, resampled, seed))
         closed.setdefault(name, {})[decision] = share.to_dict()
     return {

@@ -299,25 +299,18 @@ def get_loss(
         loss mends what imbalance they leave, not the same imbalance twice.
     classes : int
     label_smoothing : float
-        In [0, 1).
+        In [0, 1). A loss for which its paper does not define it goes without.
     defer : float
         In [0, 1): the share of the budget after which class weights count.
 
     Raises
     ------
     InputError
-        For an unknown name or parameter, a value out of range, or label smoothing with a loss for
-        which its paper does not define it.
+        For an unknown name or parameter, or a value out of range.
     """
     entry, parameters = pick("loss", spec, LOSSES)
     if not entry.smoothing:
-        smooth = ", ".join(name for name, of in LOSSES.items() if of.smoothing)
-        require(
-            label_smoothing == 0,
-            f"label_smoothing = 0 with loss {entry.name}",
-            f"Label smoothing is defined for {smooth}.",
-            label_smoothing=label_smoothing,
-        )
+        label_smoothing = 0.0
     form, weights = entry.make(labels, classes, label_smoothing, **parameters)
     counts = entry.weights == "always" or (entry.weights == "deferred" and defer > 0)
     return Loss(form, weights if counts else None, defer)
