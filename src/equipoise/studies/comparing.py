@@ -1,7 +1,6 @@
 """The honest comparison: recipes × seeds × draws, one trainer, one budget, the same splits."""
 
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from equipoise.studies.trials import (
     progress_of,
     run_trial,
 )
+from equipoise.studies.watching import each_second
 from equipoise.techniques import Technique
 from equipoise.training import Equal, Trainer, check, get_device, get_trainer
 
@@ -272,7 +272,6 @@ def _watched(
     if progress is None:
         yield
         return
-    stop = threading.Event()
 
     def look() -> None:
         ended = [over(folder_of(folder, trial)) for trial in trials]
@@ -282,15 +281,8 @@ def _watched(
         ]
         progress(sum(done), epochs * len(trials), sum(ended))
 
-    def watch() -> None:
-        while not stop.wait(1.0):
-            look()
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
     try:
-        yield
+        with each_second(look):
+            yield
     finally:
-        stop.set()
-        thread.join()
         look()

@@ -1,7 +1,6 @@
 """The time a search may take: how it is written, how much is gone, how long a run will take."""
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from time import monotonic
 
 from equipoise.errors import InputError
 from equipoise.files import read_json, write_json
+from equipoise.studies.watching import each_second
 
 __all__ = ["CONFIRM", "Clock", "in_words", "resumed", "seconds_of", "ticking"]
 
@@ -98,22 +98,18 @@ def resumed(folder: Path, budget: float, started: float) -> Clock:
 @contextmanager
 def ticking(clock: Clock, look: Callable[[], None] | None = None) -> Iterator[None]:
     """Note the time that is gone every two seconds, and call `look` every second."""
-    stop = threading.Event()
+    last = -inf
 
     def beat() -> None:
-        last = -inf
-        while not stop.wait(1.0):
-            if clock.spent - last >= _BEAT:
-                clock.note()
-                last = clock.spent
-            if look is not None:
-                look()
+        nonlocal last
+        if clock.spent - last >= _BEAT:
+            clock.note()
+            last = clock.spent
+        if look is not None:
+            look()
 
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
     try:
-        yield
+        with each_second(beat):
+            yield
     finally:
-        stop.set()
-        thread.join()
         clock.note()
