@@ -4,6 +4,7 @@ from scipy import stats
 
 from equipoise.studies.statistics import (
     estimate,
+    gated,
     holm,
     mean_ranks,
     p_value,
@@ -61,6 +62,15 @@ def test_holm_by_hand():
     corrected = holm([0.02, float("nan")])
     assert corrected[0] == pytest.approx(0.02)
     assert np.isnan(corrected[1])
+
+
+def test_further_families_are_gated_by_the_first():
+    first, second = gated([[0.03, 0.01], [0.001, 0.04, float("nan")]])
+    assert first == pytest.approx([0.03, 0.02])
+    assert second[:2] == pytest.approx([0.02, 0.04])
+    assert np.isnan(second[2])
+    assert gated([[float("nan")], [0.001]])[1] == [1.0]
+    assert gated([[], []]) == [[], []]
 
 
 def test_p_value_is_the_paired_t_tests():

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equipoise.studies.words import AGAINST_PLAIN, answer, runs_in_words
+from equipoise.studies.verdicts import AGAINST_PLAIN
+from equipoise.studies.words import answer, runs_in_words
 
 UP, DOWN, EVEN = "higher", "lower", "no difference shown"
 NAMES = ("none", "weights", "balanced")

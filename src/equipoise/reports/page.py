@@ -118,7 +118,6 @@ def _context(folder: StudyFolder, answer: words.Answer, gallery: Gallery) -> dic
         ],
         "objective": tables.headline_metrics(summary)[0],
         "overall": tables.overall_heads(summary),
-        "judged": tables.judged_differences(summary),
         "comparison": tables.comparison(summary, (answer.recipe, answer.decision)),
         "metrics": [(*tables.with_unit(m, None), tables.better_when(m)) for m in metrics],
         "blocks": blocks,

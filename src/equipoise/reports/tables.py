@@ -20,8 +20,8 @@ from equipoise.studies.formats import (
     number,
     percent,
 )
-from equipoise.studies.verdicts import Differences, is_shown, judged, told
-from equipoise.studies.words import AGAINST_PLAIN, class_figure, figure
+from equipoise.studies.verdicts import AGAINST_PLAIN, Differences, is_shown, judged, told
+from equipoise.studies.words import class_figure, figure
 
 __all__ = [
     "Cell",
@@ -33,7 +33,6 @@ __all__ = [
     "every_metric",
     "gains",
     "headline_metrics",
-    "judged_differences",
     "overall_heads",
 ]
 
@@ -194,12 +193,6 @@ def comparison(summary: Summary, chosen: tuple[str, str]) -> list[Row]:
         flags = (name == names[0], name == chosen[0], _runs(summary, name))
         rows.append(Row(name, cells, *flags, _overall(summary, name)))
     return rows
-
-
-def judged_differences(summary: Summary) -> int:
-    """Return for how many differences Holm's correction is; 0 where there is none."""
-    rows = [row for row in summary.get("differences") or () if row.get("recipe") != ORACLE]
-    return max((int(row.get("comparisons") or 0) for row in rows), default=0)
 
 
 def overall_heads(summary: Summary) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from equipoise.studies.formats import change, estimate, is_share, metric_name
-from equipoise.studies.words import AGAINST_PLAIN, Differences
+from equipoise.studies.verdicts import AGAINST_PLAIN, Differences
 
 __all__ = ["gains"]
 

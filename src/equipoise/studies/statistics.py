@@ -24,6 +24,7 @@ __all__ = [
     "CONFIDENCE",
     "Estimate",
     "estimate",
+    "gated",
     "holm",
     "mean_ranks",
     "p_value",
@@ -182,6 +183,20 @@ def holm(p_values: Sequence[float]) -> list[float]:
     scaled = raw[order] * np.arange(len(order), 0, -1)
     corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
     return [float(p) for p in corrected]
+
+
+def gated(families: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Return the p-values of several families, each corrected by `holm`, the first one a gate.
+
+    The others are questions that are only asked where something came of the first, so that none of
+    theirs is below its smallest: serial gatekeeping, as in Westfall and Krishen, "Optimally
+    weighted, fixed sequence and gatekeeper multiple testing procedures", Journal of Statistical
+    Planning and Inference 99, 2001. Where every difference is zero, the chance of claiming any is
+    that of the first family.
+    """
+    first, *others = (holm(family) for family in families)
+    gate = float(np.nanmin([1.0, *first]))
+    return [first, *(np.maximum(corrected, gate).tolist() for corrected in others)]
 
 
 def runs_needed(

@@ -15,7 +15,7 @@ from equipoise.studies.statistics import (
     CONFIDENCE,
     Estimate,
     estimate,
-    holm,
+    gated,
     mean_ranks,
     p_value,
     paired,
@@ -23,7 +23,7 @@ from equipoise.studies.statistics import (
     verdict,
 )
 from equipoise.studies.trials import Outcome
-from equipoise.studies.verdicts import gets_verdict
+from equipoise.studies.verdicts import AGAINST_PLAIN, questions
 from equipoise.training import Decision
 
 __all__ = [
@@ -182,7 +182,7 @@ def differences(
     Plain against plain and tuned against tuned, and each tuned decision (the reference's own
     included) against the reference's plain one. Runs are paired by seed and draw; runs that lack
     their partner are left out. `verdict` is that of the interval. Those differences that pages
-    word (`gets_verdict`) have Holm's correction besides: `shown` says that a difference stands
+    word (`questions`) have Holm's correction besides: `shown` says that a difference stands
     after it, and `comparisons` for how many it is; of the others these are None and 0.
     """
     comparisons = [
@@ -191,7 +191,7 @@ def differences(
         for label, mine, theirs in (
             ("plain", "plain", "plain"),
             ("tuned", "tuned", "tuned"),
-            ("tuned vs plain baseline", "tuned", "plain"),
+            (AGAINST_PLAIN, "tuned", "plain"),
         )
         if (name, mine) != (reference, theirs)
     ]
@@ -217,20 +217,25 @@ def differences(
 
 
 def _corrected(rows: list[dict[str, Any]], objective: str, overlap: float) -> list[dict[str, Any]]:
-    """Add `p_holm`: the p-value corrected for all differences that get a verdict in words.
+    """Add `p_holm`, `shown`, `comparisons` and `runs_needed`.
 
-    The oracle is no recipe that could be chosen: it is a family of its own.
+    Holm's correction is over the recipes, question by question (`questions`, `gated`).
     """
-    worded = [row for row in rows if gets_verdict(row["decision"], row["metric"], objective)]
     for row in rows:
         row |= {"p_holm": float("nan"), "shown": None, "comparisons": 0}
+    # The oracle is no recipe that could be chosen: it is asked by itself.
     for oracle in (False, True):
-        family = [row for row in worded if (row["recipe"] == ORACLE) == oracle]
-        corrected = holm([row["p"] for row in family])
-        for row, p in zip(family, corrected, strict=True):
-            row["p_holm"] = p
-            row["shown"] = row["verdict"] in ("higher", "lower") and p < 1 - CONFIDENCE
-            row["comparisons"] = int(np.isfinite(corrected).sum())
+        asked = [row for row in rows if (row["recipe"] == ORACLE) == oracle]
+        families = [
+            [row for row in asked if (row["decision"], row["metric"]) == question]
+            for question in questions(objective)
+        ]
+        corrected = gated([[row["p"] for row in family] for family in families])
+        for family, p_values in zip(families, corrected, strict=True):
+            for row, p in zip(family, p_values, strict=True):
+                row["p_holm"] = p
+                row["shown"] = row["verdict"] in ("higher", "lower") and p < 1 - CONFIDENCE
+                row["comparisons"] = int(np.isfinite(p_values).sum())
     for row in rows:
         row["runs_needed"] = runs_needed(
             row["values"], overlap=overlap, comparisons=max(row["comparisons"], 1)

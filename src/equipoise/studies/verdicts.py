@@ -5,7 +5,18 @@ from typing import Any
 
 from equipoise.studies.formats import LOWER_IS_BETTER
 
-__all__ = ["Differences", "correction", "gets_verdict", "is_shown", "judged", "told"]
+__all__ = [
+    "AGAINST_PLAIN",
+    "Differences",
+    "correction",
+    "is_shown",
+    "judged",
+    "questions",
+    "told",
+]
+
+# A tuned decision, the reference's own too, against the plain one of the reference.
+AGAINST_PLAIN = "tuned vs plain baseline"
 
 
 class Differences:
@@ -29,13 +40,19 @@ class Differences:
         return found if found in ("", "even") or is_shown(entry) else f"{found} alone"
 
 
-def gets_verdict(decision: str, metric: str, objective: str) -> bool:
-    """Whether pages and answers say in words what a difference shows.
+def questions(objective: str) -> tuple[tuple[str, str], ...]:
+    """Return what pages and answers put in words: decision and metric, the first question first.
 
-    Those that do are one family of comparisons, and Holm's correction is for all of them: so many
-    chances there are to claim something that is not so. The other figures are given without one.
+    Does acting so help at all, the tuned decision of the reference included? Does a recipe add to
+    what the tuned decision does? Does it help where the decision stays plain? Does it rank better?
+    All other figures are given without a verdict.
     """
-    return metric == objective or (decision == "plain" and metric == "roc_auc")
+    return (
+        (AGAINST_PLAIN, objective),
+        ("tuned", objective),
+        ("plain", objective),
+        ("plain", "roc_auc"),
+    )
 
 
 def is_shown(entry: Mapping[str, Any]) -> bool:

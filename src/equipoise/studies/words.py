@@ -24,19 +24,16 @@ from equipoise.studies.formats import (
     percent,
     quoted,
 )
-from equipoise.studies.verdicts import Differences, correction, judged
+from equipoise.studies.verdicts import AGAINST_PLAIN, Differences, correction, judged
 
 __all__ = [
-    "AGAINST_PLAIN",
     "Answer",
-    "Differences",
     "answer",
     "class_figure",
     "figure",
     "runs_in_words",
 ]
 
-AGAINST_PLAIN = "tuned vs plain baseline"
 Kind = Literal["use", "decision alone", "nothing", "one run", "one recipe", "no run"]
 
 

@@ -88,8 +88,10 @@ _AUGMENT: dict[str, Fields] = {
     "colour-mild": _fresh(*_at(0.25, *_COLOUR)),
     "chain": _fresh({"chain": {"techniques": [_HALF_FLIP, "translate", "zoom", "brightness"]}}),
     "chain-erase": _fresh({"chain": {"techniques": [_HALF_FLIP, "translate", "erase"]}}),
+    "erase": _fresh("erase"),
     "trivial": _fresh("trivial"),
     "trivial-mild": _fresh({"trivial": {"magnitude": 0.5}}),
+    "trivial-erase": _fresh("trivial", "erase"),
 }
 _TECHNIQUES = tuple(name for name in _AUGMENT if name != "clean")
 
