@@ -103,12 +103,13 @@ python benchmarks/false_alarms.py --out runs/false-alarms --page docs/results/fa
 {line("single differences whose 95 % interval excludes zero", "by interval", "differences")}
 {line("single differences shown after Holm's correction", "after Holm", "differences")}
 
-Each comparison makes {each} differences that pages give a verdict on: balanced accuracy, plain
-against plain and tuned against tuned for each recipe but the first, and each recipe's tuned
-decision against the first one's plain decision; and the ROC-AUC of each recipe but the first. They
-are one family, and Holm's correction is for all {each} of them: it is meant to keep comparisons
-that claim anything at all that is not so to one in twenty. The intervals are not corrected; what
-they alone would show is marked "alone" on the pages.
+Each comparison makes {each} differences that pages give a verdict on: balanced accuracy, each
+recipe's tuned decision against the first one's plain decision, tuned against tuned and plain
+against plain; and the ROC-AUC of each recipe but the first. Holm's correction is over the recipes,
+[question by question](../statistics.md#many-comparisons), and the first question is a gate for the
+others: it is meant to keep comparisons that claim anything at all, where nothing can help, to one
+in twenty. The intervals are not corrected; what they alone would show is marked "alone" on the
+pages.
 """
 
 
