@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.studies import open_study
+from equipoise.studies.formats import ORACLE
+from equipoise.studies.verdicts import told
 
 
 def share(estimate: Mapping[str, Any]) -> str:
@@ -23,12 +25,12 @@ def main() -> None:
         (row["recipe"], row["decision"], row["metric"]): row for row in summary["differences"]
     }
     reference = next(iter(summary["recipes"]))
-    print(
-        "| recipe | balanced accuracy, plain | tuned | recall, plain | recall, tuned "
-        f"| precision, tuned | ROC-AUC | tuned, against tuned {reference} | ROC-AUC, against "
-        f"{reference} | seconds |"
-    )
-    print("|" + "---|" * 10)
+    closed = (summary.get("oracle") or {}).get("closed")
+    heads = ["recipe", "balanced accuracy, plain", "tuned", "recall, plain", "recall, tuned",
+             "precision, tuned", "ROC-AUC", f"tuned, against tuned {reference}",
+             f"ROC-AUC, against {reference}", "seconds"]  # fmt: skip
+    heads += ["gap closed"] * bool(closed)
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     for row in summary["table"]:
         plain, tuned = row["plain"], row["tuned"]
         cells = [
@@ -40,21 +42,34 @@ def main() -> None:
             share(tuned["precision"]),
             share(tuned["roc_auc"]),
             difference(verdicts.get((row["recipe"], "tuned", "balanced_accuracy"))),
-            difference(verdicts.get((row["recipe"], "tuned", "roc_auc"))),
+            difference(verdicts.get((row["recipe"], "plain", "roc_auc"))),
             f"{row['seconds']['mean']:.0f}",
         ]
-        print("| " + " | ".join(cells) + " |")
+        print("| " + " | ".join(cells + gap(row["recipe"], reference, closed)) + " |")
     for line in summary["shortcut_words"]:
         print(f"\n- {line}")
     print(f"\n{summary['answer']}")
+    for note in summary["answer_notes"]:
+        print(f"\n- {note}")
 
 
 def difference(row: Mapping[str, Any] | None) -> str:
-    """A paired difference in points, with its verdict."""
+    """A paired difference in points, with its verdict, and its p-value where that takes it back."""
     if row is None:
         return "–"
     ends = f"[{row['low'] * 100:.1f}, {row['high'] * 100:.1f}]"
-    return f"{row['mean'] * 100:+.1f} {ends}, {row['verdict']}"
+    verdict = told(row)
+    p = f", p = {row['p_holm']:.3f}" if verdict.endswith("alone") else ""
+    return f"{row['mean'] * 100:+.1f} {ends}, {verdict}{p}"
+
+
+def gap(recipe: str, reference: str, closed: Mapping[str, Any] | None) -> list[str]:
+    """How much of the gap to the oracle a recipe closes with its tuned decision."""
+    if not closed:
+        return []
+    if recipe in (reference, ORACLE):
+        return ["0 %" if recipe == reference else "100 %"]
+    return [f"{share(closed[recipe]['tuned'])} %"]
 
 
 if __name__ == "__main__":
