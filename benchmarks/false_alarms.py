@@ -65,7 +65,7 @@ def counts(results: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     verdicts = [row for result in results for row in result["verdicts"]]
     return {
         "comparisons": len(results),
-        "alarms": sum(result["kind"] in ("use", "decision alone") for result in results),
+        "alarms": sum(result["kind"] in ("use", "decision alone", "tune") for result in results),
         "any shown": sum(any(row["shown"] for row in result["verdicts"]) for result in results),
         "any by interval": sum(any(map(_excludes, result["verdicts"])) for result in results),
         "differences": len(verdicts),

@@ -138,29 +138,29 @@ def calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = 1
     return float(np.abs(gap).sum() / len(confidence))
 
 
-def _balanced_accuracy(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+def _balanced_accuracy(confusion: NDArray[Any]) -> NDArray[np.float64]:
     return _recalls(confusion).mean(-1)
 
 
-def _g_mean(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+def _g_mean(confusion: NDArray[Any]) -> NDArray[np.float64]:
     return _recalls(confusion).prod(-1) ** (1 / confusion.shape[-1])
 
 
-def _macro_f1(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+def _macro_f1(confusion: NDArray[Any]) -> NDArray[np.float64]:
     found = np.diagonal(confusion, axis1=-2, axis2=-1)
     return (2 * found / np.maximum(confusion.sum(-1) + confusion.sum(-2), 1)).mean(-1)
 
 
-def _accuracy(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+def _accuracy(confusion: NDArray[Any]) -> NDArray[np.float64]:
     return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum((-2, -1))
 
 
-def _recalls(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+def _recalls(confusion: NDArray[Any]) -> NDArray[np.float64]:
     return np.diagonal(confusion, axis1=-2, axis2=-1) / np.maximum(confusion.sum(-1), 1)
 
 
 # What a decision can be tuned for: functions of (…, K, K) confusion matrices, so that a whole
-# line search is one call.
+# line search is one call; of counted images or expected ones.
 OBJECTIVES = {
     "balanced_accuracy": _balanced_accuracy,
     "g_mean": _g_mean,

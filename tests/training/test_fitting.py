@@ -13,7 +13,7 @@ from torch import nn
 import equipoise as eq
 from equipoise.recipes import NAMED, Recipe, get_recipe
 from equipoise.training import Trainer, budget, fit, load_model
-from equipoise.training.decisions import adjust, temperature
+from equipoise.training.decisions import adjust, temperature, tune
 from equipoise.training.jobs import prepare
 from equipoise.training.loop import _batch, one_thread
 
@@ -121,11 +121,9 @@ def test_every_decision_is_measured_and_calibration_too(digits):
     assert done.metrics["adjusted"] == done.model.adjusted.to_dict()
     assert done.metrics["temperature"] == temperature(part.logits, part.labels)
     validation, test = done.metrics["validation"], done.metrics["test"]
-    best = validation["tuned"]["balanced_accuracy"]
+    assert done.model.decision == tune(part.logits, part.labels)
     for name in ("plain", "adjusted"):
-        assert validation[name]["balanced_accuracy"] <= best + 1e-12
         assert test[name]["roc_auc"] == test["tuned"]["roc_auc"]
-    assert validation["plain"]["balanced_accuracy"] <= validation["adjusted"]["balanced_accuracy"]
     assert validation["calibrated"].keys() == {"ece", "brier", "log_loss"}
     assert validation["calibrated"]["log_loss"] <= validation["plain"]["log_loss"]
 

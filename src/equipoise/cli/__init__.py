@@ -89,7 +89,7 @@ def run(arguments: list[str]) -> int:
     try:
         return app(arguments, standalone_mode=False) or 0
     except TyperException as error:
-        return _fail(error.format_message(), 2)
+        return _fail(_misuse(error), 2)
     except InputError as error:
         return _fail(str(error), 2)
     except WorkError as error:
@@ -99,6 +99,20 @@ def run(arguments: list[str]) -> int:
         return _fail(f"{where}{error.strerror or error}.", 1)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("Interrupted. The same command goes on from what is finished.", 130)
+
+
+def _misuse(error: TyperException) -> str:
+    """Word what the parser says: a likely option by name, and where all of them stand."""
+    words = error.format_message()
+    near = getattr(error, "possibilities", None)
+    if near:
+        words = f"{words.split(' (')[0]}. Did you mean {near[0]}?"
+    context = getattr(error, "ctx", None)
+    if context is None or "Did you mean" in words:
+        return words
+    name = context.command.name
+    command = "equipoise" if name == app.info.name else f"equipoise {name}"
+    return f"{words.rstrip('.')}. See {command} --help."
 
 
 def _fail(message: str, code: int) -> int:

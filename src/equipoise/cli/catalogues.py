@@ -9,7 +9,10 @@ __all__ = ["recipes", "techniques"]
 
 
 def recipes(as_json: Json = False) -> None:
-    """The named recipes, each with the fields that are not at their default."""
+    """The named recipes, each with the fields that are not at their default.
+
+    equipoise recipes
+    """
     from equipoise.recipes import NAMED, SUMMARIES
 
     if as_json:
@@ -19,7 +22,8 @@ def recipes(as_json: Json = False) -> None:
         (name, _fields(recipe.model_dump(mode="json", exclude_defaults=True)), SUMMARIES[name])
         for name, recipe in NAMED.items()
     ]
-    show.grid(("recipe", "fields", "what it does"), rows, align="left")
+    show.grid(("recipe", "fields", "what it does"), rows, words=("fields", "what it does"))
+    show.say("", "Next: equipoise compare DATA --recipes none,article,balanced --out study")
 
 
 def _fields(fields: dict[str, Any]) -> str:
@@ -31,7 +35,10 @@ def _cell(value: object) -> str:
 
 
 def techniques(as_json: Json = False) -> None:
-    """The augmentation techniques, each with its parameters and ranges."""
+    """The augmentation techniques, each with its parameters and ranges.
+
+    equipoise techniques
+    """
     from equipoise.techniques import CATALOGUE
 
     if as_json:
@@ -54,8 +61,12 @@ def techniques(as_json: Json = False) -> None:
         return
     rows = [
         (t.name, t.family, p.name, p.default, f"{p.low} … {p.high}", p.unit, t.summary)
+        if p is t.parameters[0]
+        else ("", "", p.name, p.default, f"{p.low} … {p.high}", p.unit, "")
         for t in CATALOGUE.values()
         for p in t.parameters
     ]
     heads = ("technique", "family", "parameter", "default", "range", "unit", "what it does")
-    show.grid(heads, rows, align="left")
+    words = ("family", "parameter", "unit", "what it does")
+    show.grid(heads, rows, words=words, spare=("family", "unit"))
+    show.say("", "Next: equipoise upsample DATA --techniques crop,flip,noise --out balanced")

@@ -83,6 +83,8 @@ def audit(
     """What is in a data set: classes, ratio, sizes, broken files, duplicates, leaks.
 
     Nothing is cut: the splits are those that the data set has.
+
+    equipoise audit photos/ --near --out audit
     """
     from equipoise.auditing import audit as look
     from equipoise.files import write_json
@@ -139,8 +141,11 @@ def _print_safety(safety: dict[str, Any]) -> None:
         for name, entry in classes.items()
         if entry["lost"] is not None
     ]
-    show.grid(("after", "class", "images known", "no longer known", "mostly taken for"), rows)
-    show.say("", *(safety_words(safety) or ["Every class stays known after these techniques."]), "")
+    heads = ("after", "class", "images known", "no longer known", "mostly taken for")
+    show.grid(heads, rows, words=("class", "mostly taken for"))
+    show.tell(
+        "", *(safety_words(safety) or ["Every class stays known after these techniques."]), ""
+    )
 
 
 def _refuse_leaks(data: str, found: "Audit") -> None:
@@ -251,6 +256,8 @@ def upsample(
 
     The splits are those that the data set has; only training is upsampled. Killed or interrupted,
     the same command goes on where it was and ends with the same bytes.
+
+    equipoise upsample photos/ --techniques crop,flip --out balanced
     """
     from equipoise.planning import parse_strategy
     from equipoise.recipes import get_recipe
@@ -301,11 +308,12 @@ def _print_upsampled(summary: "Summary", out: Path | None, dry_run: bool) -> Non
     rows = [
         (split, name, before, summary.after[split][name])
         for split, counts in summary.before.items()
+        if any(counts.values())
         for name, before in counts.items()
     ]
-    show.grid(("split", "class", "before", "after"), rows)
+    show.grid(("split", "class", "before", "after"), rows, words=("class",))
     if dry_run:
-        show.say("", "Nothing is written.")
+        show.say("", "Nothing is written.", "Next: the same command with --out and no --dry-run")
     else:
         show.say("", f"Written: {summary.images} images, {summary.copies} of them copies, in {out}")
         show.say(f"Next: equipoise audit {out}")

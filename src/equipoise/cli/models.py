@@ -50,7 +50,7 @@ def train(
     trainer: Annotated[
         str | None,
         typer.Option(
-            help="A trainer's name or YAML file; else the one in the recipe's file, or article."
+            help="A trainer's name or YAML file; else the one in the recipe's file, or fast."
         ),
     ] = None,
     net: NetName = None,
@@ -70,11 +70,12 @@ def train(
     equipoise train photos/ --recipe balanced --out model
     """
     from equipoise.recipes import get_recipe
-    from equipoise.training import get_trainer
+    from equipoise.training import check_words, get_trainer
     from equipoise.training import train as run_training
     from equipoise.training.trainers import trainer_beside
 
     # Names are looked up before the data set is read: it may be large.
+    check_words(equal=equal, objective=objective, device=device)
     chosen = get_recipe(recipe)
     how = get_trainer(trainer or trainer_beside(recipe), epochs=epochs, net=net)
     fractions = (test_fraction, validation_fraction)
@@ -113,7 +114,7 @@ def _print_run(metrics: dict[str, Any], out: Path) -> None:
     plain, tuned = metrics["test"]["plain"], metrics["test"]["tuned"]
     rows = [(name, f"{plain[name]:.3f}", f"{tuned[name]:.3f}") for name in names]
     show.grid(("on the test split", "plain decision", "tuned decision"), rows)
-    show.say("", f"Model: {out / 'model.pt'}", f"Next: equipoise predict {out} IMAGES…")
+    show.say("", f"Model: {out / 'model.pt'}", f"Next: equipoise predict {out} new-pictures/")
 
 
 def predict(
@@ -135,15 +136,26 @@ def predict(
     """
     from equipoise.training import load_model, predict_files
 
-    rows, broken = predict_files(load_model(model), images, decision=decision)
+    loaded = load_model(model)
+    with show.bar("classifying", quiet or as_json) as move:
+        rows, broken = predict_files(
+            loaded,
+            images,
+            decision=decision,
+            progress=lambda done, total: move(done, total, "images"),
+        )
     if as_json:
         show.print_json(rows)
     else:
         writer = csv.DictWriter(sys.stdout, ("path", "class", "probability"), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    for item in () if quiet else broken:
+    if quiet:
+        return
+    for item in broken:
         show.note(f"left out: {item.name}: {item.reason}")
+    if not as_json and sys.stderr.isatty():
+        show.note(f"{len(rows)} images classified, {len(broken)} left out")
 
 
 def export(
@@ -164,4 +176,5 @@ def export(
     if as_json:
         show.print_json({"model": str(out), "classes": list(loaded.classes)})
     elif not quiet:
-        show.say(f"Model: {out} ({out.stat().st_size / 1e6:.1f} MB)")
+        show.say(f"Written: {out} ({out.stat().st_size / 1e6:.1f} MB)")
+        show.say("Next: load it with any ONNX runtime; its metadata hold the classes' names.")

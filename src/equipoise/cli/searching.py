@@ -89,10 +89,11 @@ def search(
     from equipoise.studies.searching import search as run_search
     from equipoise.studies.searching.arms import ENTRANTS
     from equipoise.studies.searching.searching import check_limits
-    from equipoise.training import get_trainer
+    from equipoise.training import check_words, get_trainer
 
     # Names and the budget are looked at before the data set is read: it may be large.
     check_limits(budget, trials, jobs)
+    check_words(equal=equal, objective=objective)
     how = get_trainer(trainer, epochs=epochs, net=net)
     fractions = (test_fraction, validation_fraction)
     splits = cut_splits(
@@ -130,8 +131,8 @@ def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: 
     board = summary["leaderboard"]
     show.grid(
         (
-            "place",
             "recipe",
+            "place",
             "trainer",
             "epochs",
             "validation, tuned",
@@ -140,20 +141,25 @@ def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: 
             "seconds",
         ),
         [_cells(row) for row in board[:_SHOWN]],
+        words=("trainer",),
+        spare=("seconds", "ROC-AUC", "trainer", "plain"),
     )
     more = [f"and {len(board) - _SHOWN} more in leaderboard.csv"] if len(board) > _SHOWN else []
-    show.say(*more, "", *summary.get("words", ["The search is not finished."]), "")
+    show.tell(*more, "", *summary.get("words", ["The search is not finished."]), "")
     show.say(f"Report: {page}")
     if summary["finished"]:
         best = found.directory / "best.yaml"
+        show.say(f"Best recipe: {best}")
         show.say(f"Next: equipoise train {data} --recipe {best} --out model")
+    else:
+        show.say("Next: the same search command again; it goes on from what is finished.")
 
 
 def _cells(row: dict[str, Any]) -> tuple[object, ...]:
     changed = ", ".join(f"{key} {_short(value)}" for key, value in row["trainer"].items()) or "–"
     auc = "–" if row["roc_auc"] is None else f"{row['roc_auc']:.3f}"
     scores = (f"{row['score'] * 100:.1f}", f"{row['plain'] * 100:.1f}", auc)
-    return (row["place"], row["recipe"], changed, row["epochs"], *scores, f"{row['seconds']:.0f}")
+    return (row["recipe"], row["place"], changed, row["epochs"], *scores, f"{row['seconds']:.0f}")
 
 
 def _short(value: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -18,9 +19,13 @@ from rich.progress import (
 )
 from rich.table import Table
 
-__all__ = ["bar", "comparison", "grid", "note", "print_json", "remarks", "say"]
+__all__ = ["bar", "comparison", "grid", "note", "print_json", "remarks", "say", "tell"]
 
 Cells = Sequence[object]
+_GAP = 2  # between the columns of a table
+_PROSE = 100  # the longest line of prose that is easy to read
+_BAR = 24
+_FIGURES = 46  # of a progress bar: counts, times and the gaps between them
 
 
 def say(*lines: str) -> None:
@@ -28,6 +33,20 @@ def say(*lines: str) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for line in lines:
         console.print(line, markup=False)
+
+
+def tell(*lines: str, bold: bool = False) -> None:
+    """Print prose on stdout, broken between words on a terminal.
+
+    For commands and paths there is `say`: a break would spoil them for copying.
+    """
+    if not sys.stdout.isatty():
+        say(*lines)
+        return
+    console = Console(highlight=False)
+    width = min(_PROSE, console.width)
+    for line in lines:
+        console.print(line, markup=False, width=width, style="bold" if bold else None)
 
 
 def note(line: str) -> None:
@@ -41,17 +60,65 @@ def print_json(value: Any) -> None:
 
 
 def grid(
-    heads: Sequence[str], rows: Sequence[Cells], align: Literal["left", "right"] = "right"
+    heads: Sequence[str],
+    rows: Sequence[Cells],
+    *,
+    words: Sequence[str] = (),
+    spare: Sequence[str] = (),
 ) -> None:
-    """Print a table; columns after the first, figures as a rule, are aligned right."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for index, head in enumerate(heads):
-        table.add_column(head, justify="left" if index == 0 else align, overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(str(cell)) for cell in row))
+    """Print a table whose names and figures are never broken.
+
+    Parameters
+    ----------
+    heads, rows : sequence
+        The first column is of names, the others are of figures, aligned right.
+    words : sequence of str
+        Heads of columns of words: aligned left, and broken between words where need be.
+    spare : sequence of str
+        Heads of columns that a narrow terminal does without, the first of them first.
+    """
+    cells = [[str(cell) for cell in row] for row in rows]
+    columns = [[head, *(row[k] for row in cells)] for k, head in enumerate(heads)]
+    least = [_least(column, column[0] in words) for column in columns]
     # Where stdout is a file or a pipe there is no width to keep to.
-    width = None if sys.stdout.isatty() else 160
-    Console(highlight=False, width=width).print(table)
+    width = Console().width if sys.stdout.isatty() else None
+    kept, out = list(range(len(heads))), []
+    for head in spare:
+        if width is None or sum(least[k] + _GAP for k in kept) - _GAP <= width:
+            break
+        kept.remove(heads.index(head))
+        out.append(head)
+    wanted = [max(map(cell_len, columns[k])) for k in kept]
+    room = sum(wanted) if width is None else width - _GAP * (len(kept) - 1)
+    widths = _shared([least[k] for k in kept], wanted, room)
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+    for place, k in enumerate(kept):
+        justify: Literal["left", "right"] = "left" if k == 0 or heads[k] in words else "right"
+        table.add_column(heads[k], justify=justify, width=widths[place], overflow="fold")
+    for row in cells:
+        table.add_row(*(escape(row[k]) for k in kept))
+    whole = sum(widths) + _GAP * len(kept)
+    Console(highlight=False, width=width or whole).print(table)
+    if out:
+        tell(f"(In a wider terminal also: {', '.join(reversed(out))}.)")
+
+
+def _least(column: Cells, is_words: bool) -> int:
+    """The least width of a column: its cells whole, words and heads broken between words."""
+    head, *cells = map(str, column)
+    parts = [*head.split(), *(part for cell in cells for part in cell.split())]
+    return max(map(cell_len, parts if is_words else [*head.split(), *cells]), default=0)
+
+
+def _shared(least: list[int], wanted: list[int], room: int) -> list[int]:
+    """Give the room that is left to the columns that are the most cramped."""
+    widths = list(least)
+    for _ in range(room - sum(least)):
+        cramped = max(range(len(widths)), key=lambda k: wanted[k] / max(widths[k], 1))
+        if widths[cramped] >= wanted[cramped]:
+            break
+        widths[cramped] += 1
+    return widths
 
 
 @contextmanager
@@ -65,16 +132,21 @@ def bar(title: str, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
         return
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(_BAR),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("gone"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[left]}"),
         TextColumn("{task.fields[remark]}"),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(title, total=None, remark="")
+    console = Console(stderr=True)
+    # What there is no room for is cut off the remark, not off the time left.
+    room = max(console.width - len(title) - _BAR - _FIGURES, 0)
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(title, total=None, remark="", left="")
         yield lambda done, total, remark: progress.update(
-            task, completed=done, total=total, remark=escape(remark)
+            task, completed=done, total=total, remark=escape(remark[:room]), left="left"
         )
 
 
@@ -100,7 +172,7 @@ def comparison(summary: Mapping[str, Any]) -> None:
             _percent(row["tuned"]["recall"]),
             _percent(row["tuned"]["precision"]),
             _percent(row["tuned"]["roc_auc"]),
-            _difference(verdicts.get((row["recipe"], "tuned")), row["recipe"] == reference),
+            *_difference(verdicts.get((row["recipe"], "tuned")), row["recipe"] == reference),
             _p_value(verdicts.get((row["recipe"], "tuned"))),
             _rank(row),
             *([_closed(summary["oracle"], row["recipe"])] if summary.get("oracle") else []),
@@ -116,12 +188,14 @@ def comparison(summary: Mapping[str, Any]) -> None:
         "precision, tuned",
         "ROC-AUC",
         f"tuned, against {reference}",
+        "verdict",
         "p (Holm)",
         "rank",
         *(["gap closed"] if summary.get("oracle") else []),
-        "seconds",
+        "a run",
     )
-    grid(heads, rows)
+    spare = ("a run", "rank", "p (Holm)", "ROC-AUC", "precision, tuned", "recall, tuned")
+    grid(heads, rows, spare=spare)
 
 
 def _percent(estimate: Mapping[str, Any]) -> str:
@@ -132,14 +206,14 @@ def _percent(estimate: Mapping[str, Any]) -> str:
     return f"{mean * 100:.1f}{half}"
 
 
-def _difference(row: Mapping[str, Any] | None, is_reference: bool) -> str:
+def _difference(row: Mapping[str, Any] | None, is_reference: bool) -> tuple[str, str]:
     if is_reference:
-        return "reference"
+        return "–", "reference"
     if row is None:
-        return "–"
+        return "–", ""
     from equipoise.studies.verdicts import told
 
-    return f"{row['mean'] * 100:+.1f}  {told(row)}"
+    return f"{row['mean'] * 100:+.1f}", told(row)
 
 
 def _p_value(row: Mapping[str, Any] | None) -> str:
@@ -173,14 +247,6 @@ def remarks(summary: Mapping[str, Any]) -> None:
     # A gain that is not shown is made of nothing; the page has the figures all the same.
     gains = summary["gain"].values()
     why = [entry["words"] for entry in gains if entry["kind"] not in ("none", "one run")]
-    say(
-        "",
-        *failed,
-        *missing,
-        *warnings,
-        *why,
-        "",
-        summary["answer"],
-        *summary.get("answer_notes", ()),
-        "",
-    )
+    tell("", *failed, *missing, *warnings, *why, "")
+    tell(summary["answer"], bold=True)
+    tell(*summary.get("answer_notes", ()), "")

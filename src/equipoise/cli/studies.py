@@ -128,9 +128,10 @@ def compare(
     equipoise compare cifar10 --classes cat,dog --take cat=4800,dog=1200 --out study
     """
     from equipoise.recipes import load_recipes
-    from equipoise.training import get_trainer
+    from equipoise.training import check_words, get_trainer
 
     # Names are looked up before the data set is read: it may be large.
+    check_words(equal=equal, objective=objective, device=device)
     chosen = load_recipes(names_of(recipes) or [])
     how = get_trainer(trainer, epochs=epochs, net=net)
     shares = shares_of("--prior", prior)

@@ -1,5 +1,6 @@
 """The registry of formats: which reader takes a source."""
 
+import difflib
 from collections.abc import Callable, Collection
 from os import PathLike, fspath
 from pathlib import Path
@@ -80,7 +81,7 @@ def _reader(path: Path) -> Reader:
             return next((reader for known, reader in FOLDERS if known(path)), read_folder)
         path.stat()
     except FileNotFoundError:
-        raise InputError(f"{shown}: no such file or folder.") from None
+        raise InputError(f"{shown}: no such file or folder.{_guess(path)}") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{shown}: {reason(error)}.") from None
     for suffix, reader in READERS.items():
@@ -89,3 +90,13 @@ def _reader(path: Path) -> Reader:
     raise InputError(
         f"{shown}: unknown format; expected a folder, {', '.join(READERS)}, 'cifar10' or 'digits'."
     )
+
+
+def _guess(path: Path) -> str:
+    """Return which data set may have been meant: one beside it, or one that has a name."""
+    try:
+        beside = [str(path.with_name(entry.name)) for entry in path.parent.iterdir()]
+    except (OSError, ValueError):
+        beside = []
+    near = difflib.get_close_matches(str(path), [*beside, "cifar10", "digits"], n=1)
+    return f" Did you mean {printable(near[0])!r}?" if near else ""

@@ -17,6 +17,8 @@ from equipoise.reports import diagnosis, search, shortcut, tables
 from equipoise.reports.figures import Gallery, draw, picture
 from equipoise.reports.folder import StudyFolder, named, open_folder
 from equipoise.studies import formats, words
+from equipoise.studies.doubts import of_others
+from equipoise.studies.verdicts import Differences
 
 __all__ = ["audit_page", "report"]
 
@@ -57,10 +59,13 @@ def report(study: Any, path: str | Path | None = None, *, plots: str | Path | No
         _bring_up_to_date(search.studied(directory))
     folder = open_folder(search.studied(directory))
     target = _target(Path(path) if path is not None else directory / "report.html")
-    answer = words.answer(folder.summary)
+    found = search.searched(directory)
+    begun = found is None or bool(folder.summary)
+    answer = words.answer(folder.summary) if begun or found is None else search.standing(found)
     gallery = draw(folder, answer.recipe or next(iter(named(folder.summary)), ""))
     diagnosis.draw_calibration(gallery, folder.summary)
-    context = {**_context(folder, answer, gallery), "search": search.searched(directory)}
+    context = {**_context(folder, answer, gallery), "search": found, "begun": begun}
+    context["best_adds"] = found is not None and _adds(folder.summary, found["best"])
     html = _environment().get_template("report.html.j2").render(context)
     _write(target, html)
     if plots is not None:
@@ -110,6 +115,7 @@ def _context(folder: StudyFolder, answer: words.Answer, gallery: Gallery) -> dic
         "names": named(summary),
         "classes": tables.class_names(summary),
         "answer": answer,
+        "notes": _notes(summary, answer),
         "runs": _expected(summary),
         "gaps": [*folder.gaps, *_silent(folder, gallery)],
         "headline": [
@@ -118,7 +124,7 @@ def _context(folder: StudyFolder, answer: words.Answer, gallery: Gallery) -> dic
         ],
         "objective": tables.headline_metrics(summary)[0],
         "overall": tables.overall_heads(summary),
-        "comparison": tables.comparison(summary, (answer.recipe, answer.decision)),
+        "comparison": tables.comparison(summary, _recommended(summary, answer)),
         "metrics": [(*tables.with_unit(m, None), tables.better_when(m)) for m in metrics],
         "blocks": blocks,
         "gains": tables.gains(summary),
@@ -142,6 +148,37 @@ def _context(folder: StudyFolder, answer: words.Answer, gallery: Gallery) -> dic
         "audit": audit_view(data.get("audit") or {}),
         "recipes": folder.recipes,
         "trainer": folder.trainer,
+    }
+
+
+def _recommended(summary: Mapping[str, Any], answer: words.Answer) -> str:
+    """Return the recipe that bears the mark, or ''.
+
+    A recipe whose tuned decision beats the plain reference, and not the tuned one, is evidence
+    for tuning the decision and no recommendation.
+    """
+    names, objective = named(summary), tables.headline_metrics(summary)[0]
+    found = Differences(summary.get("differences") or ())
+    shown = found.verdict(answer.recipe, answer.decision, objective) == "better"
+    return answer.recipe if shown or answer.recipe in names[:1] else ""
+
+
+def _adds(summary: Mapping[str, Any], recipe: str | None) -> bool:
+    """Whether a recipe is shown to do better than the reference, both with a tuned decision."""
+    found = Differences(summary.get("differences") or ())
+    return found.verdict(recipe or "", "tuned", tables.headline_metrics(summary)[0]) == "better"
+
+
+def _notes(summary: Mapping[str, Any], answer: words.Answer) -> dict[str, list[str]]:
+    """The answer's notes: on what it says, and on all the other recipes."""
+    objective, reference = tables.headline_metrics(summary)[0], next(iter(named(summary)), "")
+    run = [row["recipe"] for row in summary.get("table") or () if row.get("runs")]
+    found = Differences(summary.get("differences") or ())
+    names = [name for name in run if name not in (reference, formats.ORACLE)]
+    others = of_others(found, names, objective, reference)
+    return {
+        "first": [note for note in answer.notes if note not in others],
+        "others": [note for note in answer.notes if note in others],
     }
 
 

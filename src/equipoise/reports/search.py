@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from equipoise.studies.formats import duration, level, metric_name, number, percent
+from equipoise.studies.formats import duration, level, metric_name, number, percent, quoted
+from equipoise.studies.words import Answer
 
-__all__ = ["searched", "studied"]
+__all__ = ["searched", "standing", "studied"]
 
 _FILE = "search.json"
 _SHOWN = 40  # rows of the leaderboard; the rest stand in leaderboard.csv
@@ -29,11 +30,16 @@ def searched(directory: Path) -> dict[str, Any] | None:
     board, metric = found["leaderboard"], found["objective"]
     return {
         "words": found.get("words") or [],
+        "best": found.get("best"),
+        "source": found.get("source") or "",
         "finished": found["finished"],
         "metric": metric_name(metric),
         "budget": _budget(found["budget"]),
         "counts": _counts(found),
-        "dimensions": found["dimensions"],
+        "dimensions": {
+            name: {**dimension, "choices": [_choice(c) for c in dimension["choices"]]}
+            for name, dimension in found["dimensions"].items()
+        },
         "rows": [_row(row, found.get("best"), metric) for row in board[:_SHOWN]],
         "more": max(0, len(board) - _SHOWN),
         "with_trainer": any(row["trainer"] for row in board),
@@ -44,6 +50,26 @@ def searched(directory: Path) -> dict[str, Any] | None:
         "importance_of": found.get("importance_of") or 0,
         "command": found.get("command") or "",
     }
+
+
+def standing(search: Mapping[str, Any]) -> Answer:
+    """Return what can be said of a search whose confirmation has not begun."""
+    first = next(iter(search["rows"]), None)
+    action = "The search is still running"
+    if first is None:
+        return Answer("no run", action, "no run has finished yet")
+    return Answer(
+        "no run",
+        action,
+        f"so far {quoted(first['recipe'])} is the best of "
+        f"{len(search['rows']) + search['more']} recipes, "
+        f"{search['metric'].lower()} {first['score_text']} on validation; nothing of it is "
+        "confirmed yet",
+    )
+
+
+def _choice(value: Any) -> str:
+    return "none" if value in (None, "None") else str(value)
 
 
 def _budget(budget: Mapping[str, Any]) -> list[tuple[str, str]]:

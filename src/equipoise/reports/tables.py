@@ -170,7 +170,7 @@ def scale_of(values: Iterable[Estimate | None]) -> Scale:
     return Scale(low - room, high + room)
 
 
-def comparison(summary: Summary, chosen: tuple[str, str]) -> list[Row]:
+def comparison(summary: Summary, chosen: str) -> list[Row]:
     """Return the first table: for each decision the headline metrics and the difference.
 
     Cells: for plain and then tuned, the objective, its difference to the reference under the
@@ -190,7 +190,7 @@ def comparison(summary: Summary, chosen: tuple[str, str]) -> list[Row]:
             if name == names[0]:
                 apart = Cell("reference", value=0.0)
             cells += [levels[0], apart, *levels[1:]]
-        flags = (name == names[0], name == chosen[0], _runs(summary, name))
+        flags = (name == names[0], name == chosen, _runs(summary, name))
         rows.append(Row(name, cells, *flags, _overall(summary, name)))
     return rows
 

@@ -34,7 +34,7 @@ __all__ = [
     "runs_in_words",
 ]
 
-Kind = Literal["use", "decision alone", "nothing", "one run", "one recipe", "no run"]
+Kind = Literal["use", "decision alone", "tune", "nothing", "one run", "one recipe", "no run"]
 
 
 @dataclass(frozen=True)
@@ -175,6 +175,7 @@ def _tune(
     beside = f"That {quoted(recipe)} does better than {quoted(_reference(summary))} with its own "
     return replace(
         found,
+        kind="tune",
         action="Tune the decision; no recipe is shown to add to that",
         evidence=f"with {quoted(recipe)} tuned, {found.evidence}",
         notes=(f"{beside}tuned decision is not shown.", *found.notes),

@@ -25,6 +25,7 @@ _HOME = {
     "budget": "budgets",
     "build_net": "nets",
     "check": "jobs",
+    "check_words": "jobs",
     "export_onnx": "exporting",
     "class_weights": "losses",
     "fit": "fitting",
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from equipoise.training.fitting import fit as fit
     from equipoise.training.fitting import train as train
     from equipoise.training.jobs import check as check
+    from equipoise.training.jobs import check_words as check_words
     from equipoise.training.loaders import Augmented as Augmented
     from equipoise.training.loaders import Batches as Batches
     from equipoise.training.loaders import batches as batches

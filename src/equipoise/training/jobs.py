@@ -20,7 +20,7 @@ from equipoise.recipes import Recipe
 from equipoise.training.budgets import Budget, budget
 from equipoise.training.catalogue import pick
 from equipoise.training.decisions import plain
-from equipoise.training.devices import Resident, moved, resident
+from equipoise.training.devices import Resident, get_device, moved, resident
 from equipoise.training.losses import LOSSES, Loss, get_loss
 from equipoise.training.mixing import Mixing, get_mixing
 from equipoise.training.model import Model, channel_statistics
@@ -30,7 +30,7 @@ from equipoise.training.presenting import Batch, Presented, check_recipe, deferr
 from equipoise.training.seen import Seen
 from equipoise.training.trainers import Trainer
 
-__all__ = ["Best", "Job", "Logs", "check", "prepare"]
+__all__ = ["Best", "Job", "Logs", "check", "check_words", "prepare"]
 
 CPU = torch.device("cpu")
 
@@ -118,8 +118,7 @@ class Job:
 
 def check(data: Splits, recipe: Recipe, trainer: Trainer, *, equal: str, objective: str) -> None:
     """Raise `InputError` where a run would, without its work."""
-    if objective not in OBJECTIVES:
-        raise unknown("objective", objective, OBJECTIVES)
+    check_words(equal=equal, objective=objective)
     data = with_extra(data, recipe)
     check_extra(data, recipe)
     require(len(data.classes) >= 2, "at least two classes", classes=list(data.classes))
@@ -134,6 +133,14 @@ def check(data: Splits, recipe: Recipe, trainer: Trainer, *, equal: str, objecti
     budget(train.labels, trainer, equal=equal)
     check_recipe(train.array, train.labels, train.ids, recipe, classes=data.classes)
     _check_measures(train.labels, recipe, trainer, len(data.classes))
+
+
+def check_words(*, equal: str, objective: str, device: str = "cpu") -> None:
+    """Raise `InputError` for settings that a run does not know, before any data is read."""
+    require(equal in ("steps", "epochs"), "equal 'steps' or 'epochs'", equal=equal)
+    if objective not in OBJECTIVES:
+        raise unknown("objective", objective, OBJECTIVES)
+    get_device(device)
 
 
 def _check_measures(

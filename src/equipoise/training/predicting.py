@@ -1,6 +1,6 @@
 """Classifying image files that stand in folders."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,11 @@ def image_files(paths: Sequence[str | Path]) -> list[Path]:
 
 
 def predict_files(
-    model: Model, paths: Sequence[str | Path], *, decision: str = "tuned"
+    model: Model,
+    paths: Sequence[str | Path],
+    *,
+    decision: str = "tuned",
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[dict[str, Any]], list[Broken]]:
     """Classify image files.
 
@@ -57,6 +61,8 @@ def predict_files(
         Image files, and folders to look through.
     decision : {'tuned', 'plain', 'adjusted'}
         See `Model.predict`.
+    progress : callable, optional
+        Called with the number of files looked at, and of all of them.
 
     Returns
     -------
@@ -68,17 +74,24 @@ def predict_files(
     chosen = model.decided(decision)
     rows: list[dict[str, Any]] = []
     broken: list[Broken] = []
-    for files, pictures in _decoded(image_files(paths), (*model.size, model.channels)):
+    every, looked_at = image_files(paths), 0
+    for files, pictures in _decoded(every, (*model.size, model.channels)):
+        looked_at += len(files)
         broken.extend(p for p in pictures if isinstance(p, Broken))
         whole = [(f, p) for f, p in zip(files, pictures, strict=True) if isinstance(p, np.ndarray)]
-        if not whole:
-            continue
-        logits = model.logits(np.stack([pixels for _, pixels in whole]))
-        probabilities = softmax(logits.astype(np.float64), axis=1)
-        rows.extend(
-            {"path": str(file), "class": model.classes[k], "probability": round(float(row[k]), 6)}
-            for (file, _), k, row in zip(whole, chosen.apply(logits), probabilities, strict=True)
-        )
+        if whole:
+            logits = model.logits(np.stack([pixels for _, pixels in whole]))
+            shares = softmax(logits.astype(np.float64), axis=1)
+            rows.extend(
+                {
+                    "path": str(file),
+                    "class": model.classes[k],
+                    "probability": round(float(row[k]), 6),
+                }
+                for (file, _), k, row in zip(whole, chosen.apply(logits), shares, strict=True)
+            )
+        if progress is not None:
+            progress(looked_at, len(every))
     return rows, broken
 
 
