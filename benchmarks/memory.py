@@ -3,57 +3,27 @@
     python benchmarks/memory.py [--counts 2000 8000 32000] [--markdown FILE]
 
 Each set, N×64×64×3 photographs' patches as a .npy, is loaded and trained on for some steps in a
-process of its own, once as a map of its file and once held in memory. RssAnon of
-/proc/self/status, the memory that no file backs, is sampled all the while; its peak is shown.
+process of its own, once as a map of its file and once held in memory.
 """
 
 import argparse
-import subprocess
-import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.datasets import load_sample_image
 
-from equipoise.files import write_text
-
-RUN = """
-import sys
-from threading import Event, Thread
-import numpy as np
 import equipoise as eq
+from own_memory import apart, tell, watched
 
-class Enough(Exception):
-    pass
+STEPS = 10
 
-def own():
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("RssAnon")) / 1024
 
-def stop(told):
-    if told.step == 10:
-        raise Enough
-
-peak, over = [0.0], Event()
-
-def watch():
-    while not over.wait(0.02):
-        peak[0] = max(peak[0], own())
-
-watcher = Thread(target=watch)
-watcher.start()
-try:
-    images = np.load(sys.argv[1], mmap_mode=sys.argv[2] if sys.argv[2] != "held" else None)
-    data = eq.load((images, np.arange(len(images)) % 4 // 3))
-    eq.train(data, sys.argv[3], epochs=1, progress=stop, device="cpu")
-except Enough:
-    pass
-finally:
-    over.set()
-    watcher.join()
-print(peak[0])
-"""
+class EnoughError(Exception):
+    """What has been seen is enough."""
 
 
 def write_set(path: Path, count: int) -> int:
@@ -69,10 +39,19 @@ def write_set(path: Path, count: int) -> int:
     return images.nbytes
 
 
-def peak(path: Path, way: str, recipe: str) -> float:
-    """Peak RssAnon of a run in MiB."""
-    command = [sys.executable, "-c", RUN, str(path), way, recipe]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+def trained(path: Path, mapped: bool, recipe: str) -> float:
+    """Peak of own memory of loading and some steps, in MiB."""
+
+    def stop(told: Any) -> None:
+        if told.step == STEPS:
+            raise EnoughError
+
+    with watched() as peak:
+        images = np.load(path, mmap_mode="r" if mapped else None)
+        data = eq.load((images, np.arange(len(images)) % 4 // 3))
+        with suppress(EnoughError):
+            eq.train(data, recipe, epochs=1, progress=stop, device="cpu")
+    return peak[0]
 
 
 def main() -> None:
@@ -83,18 +62,17 @@ def main() -> None:
     parser.add_argument("--recipe", default="balanced")
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
-    lines = ["| images | pixels, MiB | mapped, MiB | in memory, MiB |", "|---|---|---|---|"]
-    with tempfile.TemporaryDirectory() as folder:
-        for count in options.counts:
+
+    def rows() -> Iterator[str]:
+        with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "set.npy"
-            size = write_set(path, count) / 2**20
-            mapped, held = (peak(path, way, options.recipe) for way in ("r", "held"))
-            lines.append(f"| {count:,} | {size:.0f} | {mapped:.0f} | {held:.0f} |")
-            print(lines[-1], flush=True)
-    text = "\n".join(lines)
-    print(f"\n{text}")
-    if options.markdown:
-        write_text(options.markdown, text + "\n")
+            for count in options.counts:
+                size = write_set(path, count) / 2**20
+                mapped, held = (apart(trained, path, way, options.recipe) for way in (True, False))
+                yield f"| {count:,} | {size:.0f} | {mapped:.0f} | {held:.0f} |"
+
+    head = "| images | pixels, MiB | peak of own memory, mapped, MiB | held in memory, MiB |"
+    tell(head, rows(), options.markdown)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,16 @@ import numba as nb
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["code", "fill_halves", "image_keys", "order", "philox", "uniforms", "words"]
+__all__ = [
+    "code",
+    "fill_halves",
+    "image_keys",
+    "order",
+    "order_draws",
+    "philox",
+    "uniforms",
+    "words",
+]
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
@@ -156,5 +165,10 @@ def uniforms(
 
 def order(seed: int, ids: ArrayLike, purpose: str, epoch: int = 0) -> NDArray[np.intp]:
     """Return a random order of `ids`: the indices that sort them by a 64-bit draw of each."""
+    return np.argsort(order_draws(seed, ids, purpose, epoch), kind="stable")
+
+
+def order_draws(seed: int, ids: ArrayLike, purpose: str, epoch: int = 0) -> NDArray[np.uint64]:
+    """Return what `order` sorts by: for ids that are too many to be sorted at once."""
     pair = words(image_keys(seed, ids, epochs=epoch), purpose, 2).astype(np.uint64)
-    return np.argsort(pair[:, 0] << _32 | pair[:, 1], kind="stable")
+    return pair[:, 0] << _32 | pair[:, 1]

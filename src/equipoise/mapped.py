@@ -1,4 +1,4 @@
-"""Image arrays that are maps of files: sets larger than the memory that a process may use.
+"""Arrays that are maps of files: sets and plans larger than the memory that a process may use.
 
 Pages of a map are read when they are asked for and dropped when memory is short, so that they are
 the system's cache and not the process's own memory. What is chosen from such an array stays a map:
@@ -6,17 +6,20 @@ a run of rows is a view of the same file, and other choices go to a temporary fi
 (TMPDIR names where), which ends with the array.
 """
 
+import math
+import os
 import tempfile
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["concatenated", "filled", "is_mapped", "take"]
+__all__ = ["concatenated", "empty", "filled", "is_mapped", "take"]
 
 _BLOCK = 2**24  # bytes copied at a time
+_SMALL = 2**20  # bytes that a column may take in memory
 
 Pixels = NDArray[np.uint8]
 
@@ -60,17 +63,36 @@ def filled(shape: tuple[int, ...], make: Callable[[int, int], Pixels]) -> Pixels
     return array
 
 
-def _scratch(shape: tuple[int, ...]) -> Pixels:
+def empty(count: int, dtype: DTypeLike) -> NDArray:
+    """Return a column of so many numbers to be filled: a map where it is large."""
+    size = count * np.dtype(dtype).itemsize
+    return np.empty(count, dtype) if size <= _SMALL else _scratch((count,), dtype)
+
+
+def _scratch(shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> NDArray:
     """Return zeros as a map of a temporary file, which is gone when the array is."""
     if 0 in shape:
-        return np.zeros(shape, np.uint8)
-    with tempfile.NamedTemporaryFile(prefix="equipoise-", suffix=".pixels", delete=False) as file:
+        return np.zeros(shape, dtype)
+    with tempfile.NamedTemporaryFile(prefix="equipoise-", suffix=".mapped", delete=False) as file:
         path = Path(file.name)
-    array = np.memmap(path, np.uint8, "w+", shape=shape)
+        try:
+            _reserve(file.fileno(), math.prod(shape) * np.dtype(dtype).itemsize)
+        except OSError:
+            path.unlink()
+            raise
+    array = np.memmap(path, dtype, "r+", shape=shape)
     # Views hold the map itself, not this array. The file keeps its name meanwhile: other processes
     # are given that instead of the pixels.
     weakref.finalize(array._mmap, path.unlink, missing_ok=True)  # type: ignore[attr-defined]
     return array
+
+
+def _reserve(file: int, size: int) -> None:
+    """Take the room on disk at once: a map that finds it full later on kills the process."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.truncate(file, size)
 
 
 def _blocks(shape: tuple[int, ...]) -> list[slice]:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from equipoise import keys
 from equipoise.errors import InputError, require, unknown
+from equipoise.mapped import empty
 
 __all__ = [
     "Plan",
@@ -22,6 +23,8 @@ __all__ = [
 ]
 
 Strategy = str | float | Mapping[str, int] | Mapping[int, int] | Callable[..., Mapping] | None
+
+_BLOCK = 1 << 16  # copies planned at a time
 
 _WORDS = ("auto", "minority", "not minority", "not majority", "all")
 _UNDER = ("auto", "majority", "not minority", "not majority", "all")
@@ -273,32 +276,34 @@ def share_out(
     replaced = _replacements(sizes, new) if scope == "all" and techniques else {}
     total = sum(new.values()) + sum(replaced.values())
     _check_weights(weights, techniques)
-    result = Plan(
-        np.empty(total, np.int64),
-        np.full(total, -1, np.int16),
-        np.empty(total, np.int32),
-        np.zeros(total, bool),
-    )
+    result = Plan(*(empty(total, kind) for kind in (np.int64, np.int16, np.int32, np.bool_)))
     start = 0
     for label, rows in groups.items():
         added = new.get(label, 0)
         end = start + added + replaced.get(label, 0)
-        turn = np.arange(end - start)
-        result.copy[start:end], place = divmod(turn, len(rows))
-        result.source[start:end] = rows[place]
+        _take_turns(result, rows, techniques, start, end)
+        result.replaces[start : start + added] = False
         result.replaces[start + added : end] = True
         if weights is not None:
             address = np.asarray(ids)[result.source[start:end]], result.copy[start:end]
             result.technique[start:end] = _weighted(weights, seed, *address)
-        elif techniques:
-            # A common multiple of turns is even in itself; the step after it moves each source on
-            # to techniques that it has not had. What is left over takes up where the last class
-            # stopped, which keeps the techniques even over all classes.
-            common = lcm(len(rows), techniques)
-            step = turn // common - (end - start) // common
-            result.technique[start:end] = (start + turn + step) % techniques
         start = end
     return result
+
+
+def _take_turns(plan: Plan, rows: NDArray[np.intp], techniques: int, start: int, end: int) -> None:
+    """Fill a plan from `start` to `end` with the sources of a class and the techniques in turn."""
+    # A common multiple of turns is even in itself; the step after it moves each source on to
+    # techniques that it has not had. What is left over takes up where the last class stopped, which
+    # keeps the techniques even over all classes.
+    common = lcm(len(rows), max(techniques, 1))
+    for first in range(start, end, _BLOCK):
+        some = slice(first, min(first + _BLOCK, end))
+        turn = np.arange(some.start - start, some.stop - start)
+        plan.copy[some], place = divmod(turn, len(rows))
+        plan.source[some] = rows[place]
+        step = turn // common - (end - start) // common
+        plan.technique[some] = (start + turn + step) % techniques if techniques else -1
 
 
 def _check_weights(weights: Sequence[float] | None, techniques: int) -> None:

@@ -1,6 +1,7 @@
 """Near duplicates are found, and pictures that merely resemble each other are not."""
 
 import io
+import tracemalloc
 
 import cv2
 import numpy as np
@@ -142,6 +143,40 @@ def test_many_equal_hashes_stay_cheap(monkeypatch):
     pairs, distances = near_pairs(np.zeros(5_000, np.uint64))
     assert len(pairs) == 20_000
     assert distances.max() == 0
+
+
+def test_memory_is_a_few_words_a_hash_and_the_pairs_kept(monkeypatch):
+    """Where all is near to all, too: of a hundred thousand hashes nothing grows with the pairs."""
+    monkeypatch.setattr(near, "_MOST_PAIRS", 20_000)
+    hashes = np.random.default_rng(0).integers(0, 4, 100_000, dtype=np.uint64)
+    tracemalloc.start()
+    pairs, distances = near_pairs(hashes)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(pairs) == 20_000
+    assert distances.max() == 0
+    block = near._BLOCK * (8 * near._NEIGHBOURS // 2 + 8 * 8)  # words of one block's comparisons
+    assert peak < 45 * len(hashes) + 100 * len(pairs) + block
+
+
+def test_a_picture_there_a_thousand_times_is_told_once(pieces):
+    """Exactly, nearly and blank: what is told grows with the images and not with their pairs."""
+    small = cv2.resize(pieces[12], (32, 32), interpolation=cv2.INTER_AREA)
+    nearly = np.repeat(small[None], 1000, axis=0)
+    nearly.reshape(1000, -1)[np.arange(1000), np.arange(1000)] ^= 1
+    blank = np.full((500, 32, 32, 3), 200, np.uint8)
+    found = audited([*np.repeat(small[None], 1000, axis=0), *nearly, *blank])
+    (one,) = found.near_duplicates
+    assert len(one.images) == 2000
+    assert len(found.blank) == 500
+    assert sorted(len(same.images) for same in found.duplicates) == [500, 1000]
+
+
+def test_thumbnails_in_a_file_tell_the_same(pieces, monkeypatch):
+    images = [*pieces[10:20], *(recoded(image) for image in pieces[10:20])]
+    found = audited(images[:12], images[12:])
+    monkeypatch.setattr(near, "_HELD", 0)
+    assert audited(images[:12], images[12:]).near_duplicates == found.near_duplicates != ()
 
 
 def test_a_hash_is_half_ones_and_heeds_no_light(pieces):

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from equipoise.auditing.gathering import gather
 from equipoise.auditing.near import Near, find_near
 from equipoise.errors import InputError, printable
 from equipoise.images import Broken, Splits
@@ -144,26 +145,10 @@ def _across(found: tuple[Found, ...]) -> tuple[Found, ...]:
 
 def _duplicates(data: Splits) -> tuple[Same, ...]:
     """Return the pictures that are there more than once, in the order of their first images."""
-    parts = [part for part in data.parts.values() if len(part)]
-    names = np.concatenate([part.names for part in parts])
-    labels = np.concatenate([part.labels for part in parts])
-    where = np.repeat(
-        [name for name, part in data.parts.items() if len(part)], [len(part) for part in parts]
-    )
-    digests = np.concatenate([part.digests for part in parts])
+    digests = np.concatenate([part.digests for part in data.parts.values() if len(part)])
     _, picture, count = np.unique(digests, return_inverse=True, return_counts=True)
     rows = np.flatnonzero(count[picture] > 1)
-    groups: dict[int, list[int]] = {}
-    for row in rows.tolist():
-        groups.setdefault(int(picture[row]), []).append(row)
-    return tuple(
-        Same(
-            images=tuple(names[same].tolist()),
-            splits=tuple(where[same].tolist()),
-            classes=tuple(data.classes[label] for label in labels[same]),
-        )
-        for same in groups.values()
-    )
+    return tuple(Same(*found) for found in gather(data, rows, picture[rows]).values())
 
 
 def _straddling(data: Splits) -> tuple[str, ...]:

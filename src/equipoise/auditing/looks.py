@@ -17,10 +17,11 @@ from scipy.fft import dct
 
 from equipoise.images import Images
 
-__all__ = ["Looks", "look", "perceptual_hash", "thumbnails"]
+__all__ = ["THUMBNAIL_BYTES", "Looks", "look", "perceptual_hash", "thumbnails"]
 
 _SIDE = 32  # of what is hashed
 _THUMBNAIL = 16
+THUMBNAIL_BYTES = _THUMBNAIL**2 * 3
 _BLANK = 3  # grey levels between the darkest and the brightest part of a blank picture
 _CHUNK = 256
 
@@ -59,8 +60,9 @@ def look(images: Images) -> Looks:
             looks.short[row] = min(image.shape[:2])
             small[place] = _small(image, _SIDE)
         span = slice(rows.start, rows.stop)
-        flat = small.reshape(len(rows), -1, 3)
-        looks.blank[span] = (np.ptp(flat, axis=1) <= _BLANK).all(axis=1)
+        # Row after row first: whole rows are compared at a time, which takes a tenth of the time.
+        bright, dark = small.max(axis=1).max(axis=1), small.min(axis=1).min(axis=1)
+        looks.blank[span] = (bright - dark <= _BLANK).all(axis=1)
         looks.hashes[span] = perceptual_hash(small)
 
     with ThreadPoolExecutor(_cores()) as pool:

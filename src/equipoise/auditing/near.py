@@ -4,14 +4,13 @@ Two pictures are near where their perceptual hashes differ in few bits and their
 from brightness and contrast, are alike. Pairs of near hashes are found by sorting them once for
 each choice of some of their blocks of bits, as two hashes that differ in few bits agree in some
 blocks altogether (G. S. Manku, A. Jain and A. Das Sarma, "Detecting near-duplicates for web
-crawling", WWW 2007). The work grows with N log N, and memory is that of the hashes and of the
-suspects' thumbnails.
+crawling", WWW 2007). The work grows with N log N. Of each image the hash is held and some 40 bytes
+beside it; many suspects' thumbnails lie in a temporary file.
 
 What is near in photographs may merely be alike in sets of simple pictures, such as handwritten
 digits: there the findings are to be looked at.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -21,8 +20,10 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from equipoise.auditing.looks import Looks, look, thumbnails
+from equipoise.auditing.gathering import gather
+from equipoise.auditing.looks import THUMBNAIL_BYTES, Looks, look, thumbnails
 from equipoise.images import ImageSet, Splits
+from equipoise.mapped import filled
 
 __all__ = ["Near", "Nearness", "find_near", "near_pairs"]
 
@@ -32,7 +33,9 @@ ALIKE = 0.95  # correlation that the thumbnails of near pictures reach
 _BLOCKS, _AGREEING = RADIUS + 3, 3  # nine blocks: six bits touch six at most, and three agree
 _NEIGHBOURS = 16  # entries after each that it is compared with where many hashes agree
 _MOST_PAIRS = 4_000_000  # suspects kept, those with the nearest hashes
-_SLICE = 1 << 15  # pairs whose thumbnails are compared at a time
+_BLOCK = 1 << 16  # hashes compared with their neighbours at a time
+_SLICE = 1 << 10  # pairs whose thumbnails are compared at a time
+_HELD = 2**25  # bytes of thumbnails held in memory; more of them go to a file
 _TINY = 8  # pixels, or an eighth of what is usual in the set
 
 Pairs = NDArray[np.int64]  # (P, 2), the smaller first
@@ -70,15 +73,15 @@ def find_near(data: Splits) -> Nearness:
     looks = _looked(parts)
     digests = np.concatenate([part.digests for part in parts.values()])
     _, first, picture = np.unique(digests, return_index=True, return_inverse=True)
+    del digests
     rows = np.sort(first[~looks.blank[first]])
     pairs, distances = near_pairs(looks.hashes[rows])
     alike = _alike(parts, rows, pairs)
-    names = np.concatenate([part.names for part in parts.values()])
     usual = max(_TINY, float(np.median(looks.short)) / 8)
     return Nearness(
-        near=_groups(data, parts, names, picture.ravel(), rows[pairs[alike]], distances[alike]),
-        blank=tuple(names[looks.blank].tolist()),
-        tiny=tuple(names[looks.short < usual].tolist()),
+        near=_groups(data, picture.ravel(), rows[pairs[alike]], distances[alike]),
+        blank=_names(parts, looks.blank),
+        tiny=_names(parts, looks.short < usual),
     )
 
 
@@ -88,46 +91,72 @@ def near_pairs(hashes: NDArray[np.uint64]) -> tuple[Pairs, NDArray[np.uint8]]:
     Where more than 16 hashes agree in three blocks, each is compared with its neighbours in sorted
     order only. At most four million pairs are kept.
     """
-    count = len(hashes)
-    codes = np.empty(0, np.int64)
-    distances = np.empty(0, np.uint8)
-    for order, key in _tables(hashes):
-        here = np.arange(count)
-        for step in range(1, _NEIGHBOURS + 1):
-            here = here[here + step < count]
-            here = here[key[here] == key[here + step]]
-            if not len(here):
+    count = max(1, len(hashes))
+    kept = np.empty(0, np.uint64)
+    radius = RADIUS
+    for order, agreeing in _tables(hashes):
+        found = [kept]
+        for codes in _neighbours(hashes, order, agreeing, radius):
+            found.append(codes)
+            if sum(map(len, found)) > 2 * _MOST_PAIRS:
+                found = [_nearest(found)]
+        kept = _nearest(found)
+        if len(kept) == _MOST_PAIRS:  # only what is nearer than the farthest can still count
+            radius = int((kept & np.uint64(7)).max()) - 1
+            if radius < 0:
                 break
-            one, other = order[here], order[here + step]
-            bits = np.bitwise_count(hashes[one] ^ hashes[other])
-            near = bits <= RADIUS
-            low, high = np.minimum(one, other)[near], np.maximum(one, other)[near]
-            codes = np.concatenate([codes, low * count + high])
-            distances = np.concatenate([distances, bits[near]])
-        codes, unique = np.unique(codes, return_index=True)
-        distances = distances[unique]
-        if len(codes) > _MOST_PAIRS:
-            kept = np.argsort(distances, kind="stable")[:_MOST_PAIRS]
-            codes, distances = codes[kept], distances[kept]
-    return np.stack([codes // max(1, count), codes % max(1, count)], axis=1), distances
+    codes = (kept >> np.uint64(3)).astype(np.int64)
+    return np.stack(divmod(codes, count), axis=1), (kept & np.uint64(7)).astype(np.uint8)
 
 
-def _tables(hashes: NDArray[np.uint64]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.uint64]]]:
-    """Sort the hashes once for each three of nine blocks: the order, and the blocks in it."""
+def _tables(hashes: NDArray[np.uint64]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.bool_]]]:
+    """Sort the hashes once for each three of nine blocks.
+
+    Gives the order, and whether each in it agrees with the one before it in the three blocks.
+    """
     edges = np.linspace(0, 64, _BLOCKS + 1).astype(int).tolist()
     widths = [high - low for low, high in pairwise(edges)]
-    blocks = [
-        hashes >> np.uint64(low) & np.uint64((1 << width) - 1)
-        for low, width in zip(edges, widths, strict=False)
-    ]
     for chosen in combinations(range(_BLOCKS), _AGREEING):
         # The other blocks follow, so that of the hashes that agree the nearest are neighbours.
         turned = np.zeros(len(hashes), np.uint64)
         others = [block for block in range(_BLOCKS) if block not in chosen]
         for block in (*chosen, *others):
-            turned = turned << np.uint64(widths[block]) | blocks[block]
+            turned <<= np.uint64(widths[block])
+            bits = hashes >> np.uint64(edges[block])
+            bits &= np.uint64((1 << widths[block]) - 1)
+            turned |= bits
         order = np.argsort(turned)
-        yield order, turned[order] >> np.uint64(64 - sum(widths[block] for block in chosen))
+        key = turned[order]
+        key >>= np.uint64(64 - sum(widths[block] for block in chosen))
+        yield order, key[1:] == key[:-1]
+
+
+def _neighbours(
+    hashes: NDArray[np.uint64], order: NDArray[np.intp], agreeing: NDArray[np.bool_], radius: int
+) -> Iterator[NDArray[np.uint64]]:
+    """Give the near ones among neighbours, block by block: the pair and its distance in a word."""
+    count = np.uint64(len(hashes))
+    for start in range(0, len(agreeing), _BLOCK):
+        here = start + np.flatnonzero(agreeing[start : start + _BLOCK])
+        for step in range(1, _NEIGHBOURS + 1):
+            one, other = order[here], order[here + step]
+            bits = np.bitwise_count(hashes[one] ^ hashes[other])
+            near = bits <= radius
+            low, high = np.minimum(one, other)[near], np.maximum(one, other)[near]
+            yield (low.astype(np.uint64) * count + high.astype(np.uint64) << 3) + bits[near]
+            here = here[here + step < len(agreeing)]
+            here = here[agreeing[here + step]]
+            if not len(here):
+                break
+
+
+def _nearest(found: list[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    """The pairs once each; of too many those with the nearest hashes."""
+    codes = np.unique(np.concatenate(found))
+    if len(codes) <= _MOST_PAIRS:
+        return codes
+    distances = (codes & np.uint64(7)).astype(np.uint8)
+    return codes[np.argsort(distances, kind="stable")[:_MOST_PAIRS]]
 
 
 def _looked(parts: Mapping[str, ImageSet]) -> Looks:
@@ -139,59 +168,66 @@ def _looked(parts: Mapping[str, ImageSet]) -> Looks:
     )
 
 
+def _names(parts: Mapping[str, ImageSet], mask: NDArray[np.bool_]) -> tuple[str, ...]:
+    """The names of the images that a mask over all splits marks."""
+    masks = np.split(mask, np.cumsum([len(part) for part in parts.values()])[:-1])
+    pairs = zip(parts.values(), masks, strict=True)
+    return tuple(name for part, mine in pairs for name in part.names[mine].tolist())
+
+
 def _alike(parts: Mapping[str, ImageSet], rows: NDArray[np.intp], pairs: Pairs) -> NDArray:
     """Whether the thumbnails of each pair are alike, apart from brightness and contrast."""
-    suspects, place = np.unique(pairs, return_inverse=True)
-    place = place.reshape(pairs.shape)
-    found, start = [], 0
-    for part in parts.values():  # the rows ascend, so the thumbnails stand in their order
-        mine = rows[suspects] - start
-        found.append(thumbnails(part.images, mine[(mine >= 0) & (mine < len(part))]))
-        start += len(part)
-    pictures = np.concatenate(found)
-    pictures = pictures.reshape(len(suspects), math.prod(pictures.shape[1:]))
+    suspect = np.zeros(len(rows), bool)
+    suspect[pairs] = True
+    place = np.cumsum(suspect, dtype=np.int32) - 1
+    pictures = _pictures(parts, rows[suspect])
     alike = np.empty(len(pairs), bool)
     for low in range(0, len(pairs), _SLICE):
-        one, other = (pictures[side].astype(np.float32) for side in place[low : low + _SLICE].T)
+        one, other = (pictures[place[side]] for side in pairs[low : low + _SLICE].T)
         alike[low : low + _SLICE] = _correlation(one, other) >= ALIKE
     return alike
 
 
-def _correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
-    one = one - one.mean(axis=1, keepdims=True)
-    other = other - other.mean(axis=1, keepdims=True)
-    scale = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
-    return (one * other).sum(axis=1) / np.maximum(scale, 1e-6)
+def _pictures(parts: Mapping[str, ImageSet], rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """The thumbnails of the images at `rows`, which ascend over all splits; (M, 768)."""
+
+    def make(start: int, stop: int) -> NDArray[np.uint8]:
+        some, first, found = rows[start:stop], 0, []
+        for part in parts.values():
+            mine = some[(some >= first) & (some < first + len(part))] - first
+            found.append(thumbnails(part.images, mine))
+            first += len(part)
+        return np.concatenate(found).reshape(stop - start, THUMBNAIL_BYTES)
+
+    shape = (len(rows), THUMBNAIL_BYTES)
+    return make(0, len(rows)) if len(rows) * THUMBNAIL_BYTES <= _HELD else filled(shape, make)
+
+
+def _correlation(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
+    first, second = one.astype(np.float32), other.astype(np.float32)
+    first -= first.mean(axis=1, keepdims=True)
+    second -= second.mean(axis=1, keepdims=True)
+    product, *squares = (
+        np.einsum("ij,ij->i", a, b) for a, b in ((first, second), (first, first), (second, second))
+    )
+    return product / np.maximum(np.sqrt(squares[0] * squares[1]), 1e-6)
 
 
 def _groups(
-    data: Splits,
-    parts: Mapping[str, ImageSet],
-    names: NDArray[np.str_],
-    picture: NDArray[np.intp],
-    pairs: Pairs,
-    distances: NDArray[np.uint8],
+    data: Splits, picture: NDArray[np.intp], pairs: Pairs, distances: NDArray[np.uint8]
 ) -> tuple[Near, ...]:
     """Return what hangs together by near pairs, in the order of the first images."""
-    labels = np.concatenate([part.labels for part in parts.values()])
-    where = np.repeat(list(parts), [len(part) for part in parts.values()])
     count = int(picture.max()) + 1 if len(picture) else 0
     ends = picture[pairs]
-    graph = coo_array((np.ones(len(pairs)), (ends[:, 0], ends[:, 1])), shape=(count, count))
+    graph = coo_array((np.ones(len(pairs), bool), (ends[:, 0], ends[:, 1])), shape=(count, count))
     _, group = connected_components(graph, directed=False)
     touched = np.zeros(count, bool)
     touched[ends] = True
-    members: dict[int, list[int]] = {}
-    for row in np.flatnonzero(touched[picture]).tolist():
-        members.setdefault(int(group[picture[row]]), []).append(row)
-    farthest = np.zeros(count, np.int64)
+    farthest = np.zeros(count, np.uint8)
     np.maximum.at(farthest, group[ends[:, 0]], distances)
+    rows = np.flatnonzero(touched[picture])
+    groups = group[picture[rows]]
     return tuple(
-        Near(
-            images=tuple(names[rows].tolist()),
-            splits=tuple(where[rows].tolist()),
-            classes=tuple(data.classes[label] for label in labels[rows]),
-            distance=int(farthest[number]),
-        )
-        for number, rows in members.items()
+        Near(*found, distance=int(farthest[number]))
+        for number, found in gather(data, rows, groups).items()
     )

@@ -13,7 +13,7 @@ from equipoise import __version__
 from equipoise.engine import ENGINE_VERSION
 from equipoise.files import atomic
 from equipoise.keys import image_keys, words
-from equipoise.writers.outputs import Outputs, Rows, slices
+from equipoise.writers.outputs import Outputs, Rows, blocks
 
 __all__ = [
     "MANIFEST",
@@ -48,8 +48,6 @@ SCHEMA = pa.schema(
     ]
 )
 
-_BLOCK = 1 << 16
-
 # Outputs' rows to their paths below the output folder.
 Namer = Callable[[Rows], list[str]]
 
@@ -61,7 +59,7 @@ def write_manifest(outputs: Outputs, namer: Namer, path: Path) -> None:
     `generated`, and so are the copies of it.
     """
     with atomic(path) as part, pq.ParquetWriter(part, SCHEMA, compression="zstd") as writer:
-        for rows in slices(np.arange(len(outputs)), _BLOCK):
+        for rows in blocks(outputs):
             writer.write_table(_block(outputs, namer, rows))
 
 

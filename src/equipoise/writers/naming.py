@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 from equipoise.images import ImageSet
@@ -95,7 +96,12 @@ def _split(file: str) -> tuple[str, str]:
 
 def copy_name(stem: str, technique: str, copy: int) -> str:
     """Return a copy's name without its suffix."""
-    return f"{stem}__{safe(technique, longest=40)}__{copy}"
+    return f"{stem}__{_word(technique)}__{copy}"
+
+
+@lru_cache(maxsize=256)
+def _word(technique: str) -> str:
+    return safe(technique, longest=40)
 
 
 def _apart(names: list[str], marks: Sequence[str]) -> list[str]:

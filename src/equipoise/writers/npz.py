@@ -3,19 +3,20 @@
 Without validation and test the keys are ``images`` and ``labels``. ``classes`` holds the names.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
 
 import numpy as np
 from numpy.lib import format as npy
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from equipoise.errors import InputError
 from equipoise.files import atomic
 from equipoise.writers.encoding import make
 from equipoise.writers.manifest import Namer, clean
-from equipoise.writers.outputs import Outputs, Rows, slices
+from equipoise.writers.outputs import Outputs, slices
 from equipoise.writers.working import Hands
 
 __all__ = ["FILE", "namer", "write"]
@@ -23,12 +24,13 @@ __all__ = ["FILE", "namer", "write"]
 FILE = "data.npz"
 _PREFIXES = ("train_", "val_", "test_")
 _BLOCK_BYTES = 32 << 20
+_LABELS = 1 << 16
 
 
 def namer(outputs: Outputs) -> Namer:
     """Return the function from outputs to their places: file, array and position in it."""
     _check_shapes(outputs)
-    starts = np.searchsorted(outputs.split, [0, 1, 2])
+    starts = outputs.bounds
 
     def path(row: int) -> str:
         split = int(outputs.split[row])
@@ -47,18 +49,16 @@ def write(
         return
     shape = outputs.data.train.images[0].shape
     with atomic(path) as part, ZipFile(part, "w") as archive:
-        _save(archive, "classes", np.array([clean(name) for name in outputs.data.classes]))
-        for split in range(3):
-            rows = np.flatnonzero(outputs.split == split)
-            if not len(rows):
+        names = np.array([clean(name) for name in outputs.data.classes])
+        _save(archive, "classes", names.dtype, names.shape, [names])
+        for split, (first, last) in enumerate(pairwise(outputs.bounds)):
+            if first == last:
                 continue
-            prefix = _prefix(outputs, split)
-            _save(archive, f"{prefix}labels", outputs.labels(rows))
-            with archive.open(ZipInfo(f"{prefix}images.npy"), "w", force_zip64=True) as file:
-                _header(file, np.dtype(np.uint8), (len(rows), *shape))
-                for images in _blocks(outputs, rows, shape, hands.jobs):
-                    file.write(np.ascontiguousarray(images).data)
-                    progress(len(images))
+            rows, prefix = range(first, last), _prefix(outputs, split)
+            labels = (outputs.labels(np.asarray(some)) for some in slices(rows, _LABELS))
+            _save(archive, f"{prefix}labels", np.int64, (len(rows),), labels)
+            images = _blocks(outputs, rows, shape, hands.jobs, progress)
+            _save(archive, f"{prefix}images", np.uint8, (len(rows), *shape), images)
 
 
 def _prefix(outputs: Outputs, split: int) -> str:
@@ -66,13 +66,19 @@ def _prefix(outputs: Outputs, split: int) -> str:
 
 
 def _blocks(
-    outputs: Outputs, rows: Rows, shape: tuple[int, ...], jobs: int | None
+    outputs: Outputs,
+    span: range,
+    shape: tuple[int, ...],
+    jobs: int | None,
+    progress: Callable[[int], None],
 ) -> Iterator[NDArray[np.uint8]]:
     size = max(1, _BLOCK_BYTES // int(np.prod(shape)))
-    for block in slices(rows, size):
+    for some in slices(span, size):
+        block = np.asarray(some)
         images = outputs.parts[outputs.split[block[0]]].images
         sources = [images[source] for source in outputs.source[block].tolist()]
         yield np.asarray(make(outputs, block, sources, threads=jobs))
+        progress(len(block))
 
 
 def _check_shapes(outputs: Outputs) -> None:
@@ -89,11 +95,18 @@ def _check_shapes(outputs: Outputs) -> None:
                 )
 
 
-def _save(archive: ZipFile, name: str, array: NDArray) -> None:
-    with archive.open(ZipInfo(f"{name}.npy"), "w") as file:
-        npy.write_array(file, array, allow_pickle=False)
-
-
-def _header(file, dtype: np.dtype, shape: tuple[int, ...]) -> None:  # type: ignore[no-untyped-def]
-    descr = npy.dtype_to_descr(dtype)
-    npy.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+def _save(
+    archive: ZipFile,
+    name: str,
+    dtype: DTypeLike,
+    shape: tuple[int, ...],
+    blocks: Iterable[NDArray],
+) -> None:
+    """Save one array, block by block."""
+    descr = npy.dtype_to_descr(np.dtype(dtype))
+    # Only pixels come near the 2 GiB from which on zip wants longer fields.
+    with archive.open(ZipInfo(f"{name}.npy"), "w", force_zip64=dtype is np.uint8) as file:
+        head = {"descr": descr, "fortran_order": False, "shape": shape}
+        npy.write_array_header_1_0(file, head)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block).data)

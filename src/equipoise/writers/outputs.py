@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.images import ImageSet, Splits
+from equipoise.mapped import empty
 from equipoise.planning import Plan
 from equipoise.techniques import Technique
 
@@ -17,6 +19,7 @@ __all__ = [
     "Coding",
     "Outputs",
     "Rows",
+    "blocks",
     "lay_out",
     "slices",
     "typical_bytes",
@@ -25,8 +28,10 @@ __all__ = [
 ORIGINAL, DUPLICATE = -2, -1  # where a technique's number would stand
 
 Rows = NDArray[np.intp]
+Some = TypeVar("Some", Rows, range)
 
 _SAMPLE = 64
+_BLOCK = 1 << 16
 
 CODINGS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 
@@ -66,7 +71,7 @@ class Outputs:
     techniques : tuple of Technique
     seed : int
     split : (M,) int8
-        Position in `data.parts`.
+        Position in `data.parts`, ascending.
     source : (M,) int64
         Row in that split.
     technique : (M,) int16
@@ -97,6 +102,12 @@ class Outputs:
     def splits(self) -> bool:
         """Whether the data set has any split besides training."""
         return len(self.data.validation) + len(self.data.test) > 0
+
+    @property
+    def bounds(self) -> list[int]:
+        """Where the outputs of each split begin, and where the last ones end."""
+        numbers = np.arange(len(self.parts) + 1, dtype=self.split.dtype)  # or all would be cast
+        return np.searchsorted(self.split, numbers).tolist()
 
     def labels(self, rows: Rows) -> NDArray[np.int64]:
         """Return the label of each output."""
@@ -129,19 +140,19 @@ class Outputs:
 def lay_out(data: Splits, plan: Plan, techniques: tuple[Technique, ...], seed: int) -> Outputs:
     """Put the training images that stay, the copies, validation and test one after another."""
     kept = np.flatnonzero(plan.kept(len(data.train)))
-    counts = (len(kept) + len(plan), len(data.validation), len(data.test))
-    others = [np.arange(n) for n in counts[1:]]
-    originals = np.full(len(kept), ORIGINAL), np.full(sum(counts[1:]), ORIGINAL)
-    none = [np.full(len(one), -1) for one in originals]
-    return Outputs(
-        data=data,
-        techniques=techniques,
-        seed=seed,
-        split=np.repeat(np.arange(3, dtype=np.int8), counts),
-        source=np.concatenate([kept, plan.source, *others]),
-        technique=np.concatenate([originals[0], plan.technique, originals[1]]).astype(np.int16),
-        copy=np.concatenate([none[0], plan.copy, none[1]]).astype(np.int32),
+    others = np.arange(len(data.validation)), np.arange(len(data.test))
+    pieces = [(0, kept), (0, plan.source), *enumerate(others, 1)]
+    ends = np.cumsum([len(rows) for _, rows in pieces]).tolist()
+    split, source, technique, copy = (
+        empty(ends[-1], kind) for kind in (np.int8, np.int64, np.int16, np.int32)
     )
+    for start, end, (number, rows) in zip([0, *ends], ends, pieces, strict=False):
+        split[start:end], source[start:end] = number, rows
+    technique.fill(ORIGINAL)
+    copy.fill(-1)
+    made = slice(ends[0], ends[1])
+    technique[made], copy[made] = plan.technique, plan.copy
+    return Outputs(data, techniques, seed, split, source, technique, copy)
 
 
 def typical_bytes(outputs: Outputs) -> int:
@@ -151,6 +162,12 @@ def typical_bytes(outputs: Outputs) -> int:
     return max(1, sum(images[row].nbytes for row in some) // len(some))
 
 
-def slices(rows: Rows, size: int) -> Iterator[Rows]:
+def slices(rows: Some, size: int) -> Iterator[Some]:
     """Cut rows into pieces of at most so many."""
     return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def blocks(outputs: Outputs, size: int = _BLOCK) -> Iterator[Rows]:
+    """Give the rows of all outputs in pieces of at most so many."""
+    for start in range(0, len(outputs), size):
+        yield np.arange(start, min(start + size, len(outputs)))

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,7 +23,7 @@ def namer(outputs: Outputs) -> Namer:
 
 
 def _shards(outputs: Outputs) -> list[Shard]:
-    order = np.arange(len(outputs))
+    order = range(len(outputs))
     return cut_shards(outputs, order, "data/{0}-{1:05d}-of-{2:05d}.parquet".format)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,47 +29,53 @@ class Shard:
     """One file of a data set: its path below the output folder and the outputs in it."""
 
     path: str
-    rows: Rows
+    rows: Rows | range
 
 
 def cut_shards(
-    outputs: Outputs, order: Rows, pattern: Callable[[str, int, int], str]
+    outputs: Outputs, order: Rows | range, pattern: Callable[[str, int, int], str]
 ) -> list[Shard]:
     """Cut each split into shards of about equal size.
 
     Parameters
     ----------
     outputs : Outputs
-    order : (M,) int
-        The outputs in the order in which shards take them.
+    order : (M,) int, or range(M)
+        The outputs in the order in which shards take them, a split after the other.
     pattern : callable
         (split, number, count) to a shard's path.
     """
     most = max(1, _SHARD_BYTES // typical_bytes(outputs))
     shards = []
-    for number, split in enumerate(outputs.data.parts):
-        rows = order[outputs.split[order] == number]
-        if len(rows):
-            pieces = np.array_split(rows, -(-len(rows) // most))
-            shards += [
-                Shard(pattern(split, i, len(pieces)), piece) for i, piece in enumerate(pieces)
-            ]
+    for split, (start, end) in zip(outputs.data.parts, pairwise(outputs.bounds), strict=True):
+        count = -(-(end - start) // most)
+        # As even as can be: the first ones take one more.
+        size, more = divmod(end - start, count or 1)
+        cuts = [start + i * size + min(i, more) for i in range(count + 1)]
+        shards += [
+            Shard(pattern(split, i, count), order[low:high])
+            for i, (low, high) in enumerate(pairwise(cuts))
+        ]
     return shards
 
 
-def place_in(shards: list[Shard], word: Callable[[str, int], str]) -> Namer:
-    """Return the function from outputs to ``PATH#WORD``; the word is of a path and position."""
-    shard, position = np.empty((2, sum(len(one.rows) for one in shards)), np.int64)
-    for number, one in enumerate(shards):
-        shard[one.rows] = number
-        position[one.rows] = np.arange(len(one.rows))
+def place_in(
+    shards: list[Shard], word: Callable[[str, int], str], places: Rows | None = None
+) -> Namer:
+    """Return the function from outputs to ``PATH#WORD``; the word is of a path and position.
 
-    def places(rows: Rows) -> list[str]:
-        pairs = zip(shard[rows].tolist(), position[rows].tolist(), strict=True)
-        named = ((shards[number].path, place) for number, place in pairs)
-        return [f"{path}#{word(path, place)}" for path, place in named]
+    `places` tells where each output stands in the order of the shards, if that is another.
+    """
+    starts = np.cumsum([0, *(len(one.rows) for one in shards)])
 
-    return places
+    def namer(rows: Rows) -> list[str]:
+        place = rows if places is None else places[rows]
+        number = np.searchsorted(starts, place, side="right") - 1
+        pairs = zip(number.tolist(), (place - starts[number]).tolist(), strict=True)
+        named = ((shards[number].path, position) for number, position in pairs)
+        return [f"{path}#{word(path, position)}" for path, position in named]
+
+    return namer
 
 
 def write_shards(
@@ -114,6 +121,6 @@ def _write_shard(
         return rows, [files[row] for row in rows.tolist()]
 
     with atomic(out / shard.path) as part, sink(part) as put:
-        for rows, files in in_order(work, slices(shard.rows, size), jobs):
+        for rows, files in in_order(work, slices(np.asarray(shard.rows), size), jobs):
             put(rows, files)
             yield len(rows)

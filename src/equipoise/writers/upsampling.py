@@ -22,7 +22,7 @@ from equipoise.techniques import Technique, resolve
 from equipoise.writers import folder, npz, parquet, webdataset
 from equipoise.writers.encoding import encode
 from equipoise.writers.manifest import MANIFEST, VERSION, Namer, write_manifest
-from equipoise.writers.outputs import CODINGS, Coding, Outputs, lay_out, slices
+from equipoise.writers.outputs import CODINGS, Coding, Outputs, blocks, lay_out
 from equipoise.writers.restoring import listed, restore
 from equipoise.writers.working import Hands
 
@@ -280,8 +280,12 @@ def _check_apart(data: Splits, out: Path) -> None:
 
 def _try_out(outputs: Outputs) -> None:
     """Make one copy by each technique: one that does not fit the images is told before work."""
-    numbers, first = np.unique(outputs.technique, return_index=True)
-    for _ in encode(outputs, first[numbers >= 0]):
+    first: dict[int, int] = {}
+    for rows in blocks(outputs):
+        numbers, places = np.unique(outputs.technique[rows], return_index=True)
+        first = dict(zip(numbers.tolist(), rows[places].tolist(), strict=True)) | first
+    tried = [row for number, row in sorted(first.items()) if number >= 0]
+    for _ in encode(outputs, np.array(tried, np.intp)):
         pass
 
 
@@ -289,8 +293,8 @@ def _fingerprint(outputs: Outputs, namer: Namer, format: str) -> dict[str, Any]:
     """What decides the bytes, so that a run goes on only with its own beginning."""
     rows = blake2b(digest_size=16)
     for column in (outputs.split, outputs.source, outputs.technique, outputs.copy):
-        rows.update(column.tobytes())
-    for some in slices(np.arange(len(outputs)), 1 << 16):
+        rows.update(column.data)
+    for some in blocks(outputs):
         rows.update("\n".join(namer(some)).encode())
     kind, quality = outputs.coding.name, outputs.coding.quality
     return {
@@ -341,19 +345,22 @@ def _sweep(out: Path) -> None:
 
 def _summary(data: Splits, outputs: Outputs, out: str, format: str) -> Summary:
     classes = outputs.data.classes
-    labels = outputs.labels(np.arange(len(outputs)))
+    written = np.zeros((len(data.parts), len(classes)), np.int64)
+    copies = 0
+    for rows in blocks(outputs):
+        np.add.at(written, (outputs.split[rows], outputs.labels(rows)), 1)
+        copies += int((outputs.copy[rows] >= 0).sum())
     before, after = {}, {}
-    for number, (name, part) in enumerate(data.parts.items()):
-        written = np.bincount(labels[outputs.split == number], minlength=len(classes))
+    for (name, part), counts in zip(data.parts.items(), written.tolist(), strict=True):
         before[name] = dict(zip(classes, part.counts.tolist(), strict=True))
-        after[name] = dict(zip(classes, written.tolist(), strict=True))
+        after[name] = dict(zip(classes, counts, strict=True))
     return Summary(
         out=out,
         format=format,
         classes=classes,
         before=before,
         after=after,
-        copies=int((outputs.copy >= 0).sum()),
+        copies=copies,
         generated=generated_counts(outputs.data),
         images=len(outputs),
         broken=len(outputs.data.broken),

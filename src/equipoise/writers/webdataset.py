@@ -8,14 +8,16 @@ import io
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from equipoise import keys
+from equipoise.mapped import empty
 from equipoise.writers import folder
 from equipoise.writers.manifest import Namer, output_ids
-from equipoise.writers.outputs import Outputs, Rows
+from equipoise.writers.outputs import Outputs, Rows, blocks
 from equipoise.writers.shards import Shard, Sink, cut_shards, place_in, write_shards
 from equipoise.writers.working import Hands
 
@@ -24,15 +26,28 @@ __all__ = ["namer", "write"]
 
 def namer(outputs: Outputs) -> Namer:
     """Return the function from outputs to their places: shard and key."""
-    return place_in(_shards(outputs), _key)
+    order = _shuffled(outputs)
+    places = empty(len(order), np.intp)
+    for rows in blocks(outputs):
+        places[order[rows]] = rows
+    return place_in(_shards(outputs, order), _key, places)
 
 
 def _key(shard: str, position: int) -> str:
     return f"{shard.removesuffix('.tar')}-{position:06d}"
 
 
-def _shards(outputs: Outputs) -> list[Shard]:
-    order = keys.order(outputs.seed, output_ids(outputs, np.arange(len(outputs))), "shards")
+def _shuffled(outputs: Outputs) -> Rows:
+    """The outputs of each split in an order drawn from their ids, a split after the other."""
+    order, draws = empty(len(outputs), np.intp), empty(len(outputs), np.uint64)
+    for rows in blocks(outputs):
+        draws[rows] = keys.order_draws(outputs.seed, output_ids(outputs, rows), "shards")
+    for start, end in pairwise(outputs.bounds):
+        order[start:end] = start + np.argsort(draws[start:end], kind="stable")
+    return order
+
+
+def _shards(outputs: Outputs, order: Rows) -> list[Shard]:
     return cut_shards(outputs, order, "{0}-{1:06d}.tar".format)
 
 
@@ -61,4 +76,5 @@ def write(
 
             yield put
 
-    write_shards(outputs, _shards(outputs), out, hands, progress, sink)
+    shards = _shards(outputs, _shuffled(outputs))
+    write_shards(outputs, shards, out, hands, progress, sink)
