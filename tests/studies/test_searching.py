@@ -124,7 +124,7 @@ def test_the_trainers_own_values_come_first():
 
 def test_late_bloomers():
     late = {name for name in ENTRANTS if is_late(NAMED[name])}
-    assert late == {"balanced", "drw", "drs", "mixup", "cmo", "cutmix"}
+    assert late == {"balanced", "trivial-cutout", "drw", "drs", "mixup", "cmo", "cutmix"}
     assert is_late(Recipe(name="x", techniques=("trivial",), augmentation="fresh", scope="all"))
     assert not is_late(Recipe(name="x", techniques=("flip",), augmentation="fresh", scope="all"))
 
