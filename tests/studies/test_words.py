@@ -50,7 +50,7 @@ BETTER = {**BASE, ("balanced", "plain"): (0.72, 0.6, 0.85), ("balanced", "tuned"
 
 def test_a_recipe_that_beats_the_tuned_baseline_is_recommended_with_its_figures():
     found = answer(summary(BETTER, {("balanced", "tuned"): UP, ("balanced", AGAINST_PLAIN): UP}))
-    assert (found.kind, found.recipe, found.decision) == ("tune", "balanced", "tuned")
+    assert (found.kind, found.recipe, found.decision) == ("use", "balanced", "tuned")
     assert found.sentence.replace("\u202f", " ") == (
         "Use “balanced” with the tuned decision: it finds 81 % of the dog images instead of 38 %, "
         "and 90 % of its dog answers are right (before 90 %); "

@@ -94,17 +94,28 @@ def confirm(hunt: Hunt, data: Splits, who: Finalists, *, command: str) -> Study:
         seeds = _USUAL
     elif _wall(hunt, len(recipes) * seeds, pace(hunt) * hunt.trainer.epochs) > hunt.clock.left:
         recipes = recipes[:2]
-    started = monotonic()
+    before, started = 0, monotonic()
     study = run(recipes, seeds)
-    if hunt.clock.budget == inf or seeds > _LEAST or not study.summary["table"]:
-        return study
-    each = float(np.mean([row["seconds"]["mean"] for row in study.summary["table"]]))
+    while hunt.clock.budget < inf and study.summary["table"]:
+        more = _fitting(hunt, study, before, seeds, monotonic() - started)
+        if more == seeds:
+            break
+        before, seeds, started = seeds, more, monotonic()
+        study = run(recipes, seeds)
+    return study
+
+
+def _fitting(hunt: Hunt, study: Study, before: int, seeds: int, took: float) -> int:
+    """Return how many seeds there is time for, after those from `before` on took so long."""
+    table = study.summary["table"]
+    each = float(np.mean([row["seconds"]["mean"] for row in table]))
     # What came on top of the runs comes again with more of them, and with the page.
-    besides = monotonic() - started - _wall(hunt, len(recipes) * seeds, each)
-    left = hunt.clock.left - TAIL - 2 * max(0.0, besides)
-    while seeds < _MOST and _wall(hunt, len(recipes) * (seeds + 1 - _LEAST), each) <= left:
-        seeds += 1
-    return run(recipes, seeds) if seeds > _LEAST else study
+    besides = max(0.0, took - _wall(hunt, len(table) * (seeds - before), each))
+    left = hunt.clock.left - TAIL - 2 * besides
+    more = seeds
+    while more < _MOST and _wall(hunt, len(table) * (more + 1 - seeds), each) <= left:
+        more += 1
+    return more
 
 
 def _wall(hunt: Hunt, runs: int, seconds: float) -> float:
