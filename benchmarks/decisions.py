@@ -12,25 +12,21 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
 from equipoise.training import tune
+from equipoise.training.predictions import read_predictions
 
 PARTS = (1.0, 0.3, 0.1)
 
 Sample = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 
-def read(path: Path) -> dict[str, Sample]:
+def read(folder: Path) -> dict[str, Sample]:
     """Return the logits and labels of a run's validation and test split."""
-    table = pq.read_table(path).to_pandas()
-    columns = [name for name in table.columns if name.startswith("logit_")]
-    parts = {split: table[table["split"] == split] for split in ("validation", "test")}
-    return {
-        s: (of[columns].to_numpy(np.float64), of["label"].to_numpy()) for s, of in parts.items()
-    }
+    parts = {split: read_predictions(folder, split) for split in ("validation", "test")}
+    return {split: (of.logits.astype(np.float64), of.labels) for split, of in parts.items()}
 
 
 def part_of(sample: Sample, share: float, rng: np.random.Generator) -> Sample:
@@ -60,7 +56,7 @@ def main() -> None:
     parser.add_argument("studies", type=Path, nargs="+")
     options = parser.parse_args()
     files = [p for s in options.studies for p in sorted(s.glob("trials/*/predictions.parquet"))]
-    runs, rng = [read(path) for path in files], np.random.default_rng(0)
+    runs, rng = [read(path.parent) for path in files], np.random.default_rng(0)
     print(f"{len(runs)} runs\n")
     print("| validation images of the rarer class | plain | best on the images | ours |")
     print("|---|---|---|---|")

@@ -25,7 +25,7 @@ from equipoise.reports.folder import StudyFolder, named, predictions
 from equipoise.reports.svg import inline
 from equipoise.reports.tables import class_names
 from equipoise.studies.formats import level, metric_name, percent
-from equipoise.studies.mistakes import Mistake, picture_of, worst_mistakes
+from equipoise.studies.mistakes import Mistake, mistakes_in, picture_of
 
 __all__ = ["Gallery", "Panel", "Picture", "draw", "picture"]
 
@@ -164,17 +164,8 @@ def _draw_trade_offs(
         if name == mistakes_of:
             gallery.mistakes = [
                 (mistake, picture(picture_of(folder.directory / "examples", mistake), mistake.name))
-                for mistake in _mistakes(runs)
+                for mistake in mistakes_in(runs)
             ]
-
-
-def _mistakes(runs: Sequence[Predictions]) -> list[Mistake]:
-    return worst_mistakes(
-        np.concatenate([run.ids for run in runs]),
-        [name for run in runs for name in run.names],
-        np.concatenate([run.labels for run in runs]),
-        np.concatenate([run.logits for run in runs]),
-    )
 
 
 def of_interest(summary: dict[str, Any], classes: int) -> list[int]:

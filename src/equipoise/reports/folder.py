@@ -4,7 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError
+from equipoise.training.predictions import Predictions, read_predictions
 
 __all__ = ["Predictions", "StudyFolder", "Trial", "open_folder", "predictions"]
 
@@ -61,16 +62,6 @@ class StudyFolder:
     def runs(self, recipe: str) -> list[Trial]:
         """Return the runs of a recipe that have a folder."""
         return [trial for trial in self.trials if trial.recipe == recipe]
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """A run's answers on the test split: logits (N, K); labels, image ids and names (N,)."""
-
-    logits: NDArray[np.float64]
-    labels: NDArray[np.int64]
-    ids: NDArray[np.int64]
-    names: tuple[str, ...]
 
 
 def open_folder(directory: Path) -> StudyFolder:
@@ -154,19 +145,12 @@ def _examples(directory: Path) -> dict[str, Path]:
 def predictions(trial: Trial, split: str = "test") -> Predictions | None:
     """Read a run's predictions; None where they are not there or cannot be read."""
     try:
-        table = pa.parquet.read_table(
-            trial.directory / "predictions.parquet", filters=[("split", "==", split)]
-        )
-        width = sum(name.startswith("logit_") for name in table.column_names)
-        logits = [table[f"logit_{k}"].to_numpy().astype(np.float64) for k in range(width)]
-        labels = table["label"].to_numpy().astype(np.int64)
-        ids = table["id"].to_numpy()
-        names = tuple(str(name) for name in table["name"].to_pylist())
+        found = read_predictions(trial.directory, split)
     except (OSError, KeyError, ValueError, pa.ArrowException):
         return None
-    if width < 2 or not len(labels):
+    if found.logits.shape[1] < 2 or not len(found.labels):
         return None
-    return Predictions(np.stack(logits, axis=1), labels, ids, names)
+    return replace(found, logits=found.logits.astype(np.float64))
 
 
 def _text(path: Path) -> str:

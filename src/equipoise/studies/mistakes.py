@@ -6,14 +6,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
 from equipoise.images import ImageSet, Splits
 from equipoise.studies.examples import write_png
+from equipoise.training.predictions import Predictions, read_predictions
 
-__all__ = ["Mistake", "picture_of", "worst_mistakes", "write_mistakes"]
+__all__ = ["Mistake", "mistakes_in", "picture_of", "worst_mistakes", "write_mistakes"]
 
 _TOP = 12
 _SIDE = 96  # of a picture; larger images are made smaller
@@ -84,6 +84,15 @@ def worst_mistakes(
     ]
 
 
+def mistakes_in(runs: Sequence[Predictions]) -> list[Mistake]:
+    """Return the worst mistakes of a recipe's runs, at least one."""
+    ids, names, labels, logits = (
+        np.concatenate([getattr(run, name) for run in runs])
+        for name in ("ids", "names", "labels", "logits")
+    )
+    return worst_mistakes(ids, names.tolist(), labels, logits.astype(np.float64))
+
+
 def picture_of(examples: Path, mistake: Mistake) -> Path:
     """Return where the picture of a mistake lies in a study's folder of examples."""
     return examples / "mistakes" / f"{mistake.id}.png"
@@ -101,24 +110,13 @@ def write_mistakes(examples: Path, runs: Iterable[Sequence[Path]], data: Splits)
     data : Splits
         The study's; folds are tested on all of it.
     """
-    worst = [mistake for folders in runs if folders for mistake in _worst(folders)]
+    read = (list(map(read_predictions, folders)) for folders in runs if folders)
+    worst = [mistake for of in read for mistake in mistakes_in(of)]
     wanted = {mistake.id: picture_of(examples, mistake) for mistake in worst}
     for stale in set(examples.glob("mistakes/*.png")) - set(wanted.values()):
         stale.unlink()
     for part in (data.test, data.validation, data.train):
         _write(part, {i: path for i, path in wanted.items() if not path.is_file()})
-
-
-def _worst(folders: Sequence[Path]) -> list[Mistake]:
-    tables = [
-        pq.read_table(folder / "predictions.parquet", filters=[("split", "=", "test")])
-        for folder in folders
-    ]
-    columns = [name for name in tables[0].column_names if name.startswith("logit_")]
-    logits = [np.stack([t[name].to_numpy() for name in columns], axis=1) for t in tables]
-    ids, labels = (np.concatenate([t[key].to_numpy() for t in tables]) for key in ("id", "label"))
-    names = [str(name) for t in tables for name in t["name"].to_pylist()]
-    return worst_mistakes(ids, names, labels, np.concatenate(logits).astype(np.float64))
 
 
 def _write(part: ImageSet, wanted: dict[int, Path]) -> None:

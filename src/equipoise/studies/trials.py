@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from equipoise.errors import WorkError
@@ -15,6 +14,7 @@ from equipoise.recipes import Recipe
 from equipoise.studies.drawing import drawn, folded, with_real
 from equipoise.studies.formats import ORACLE
 from equipoise.training import Equal, Progress, Trainer, fit, write_run
+from equipoise.training.predictions import read_predictions
 
 __all__ = [
     "Outcome",
@@ -155,11 +155,6 @@ class Outcome:
 
 def read_outcome(trial: Trial, folder: Path) -> Outcome:
     """Read a finished run."""
-    table = pq.read_table(folder / "predictions.parquet", filters=[("split", "=", "test")])
-    columns = [name for name in table.column_names if name.startswith("logit_")]
-    return Outcome(
-        trial,
-        read_json(folder / "metrics.json"),
-        np.stack([table[name].to_numpy().astype(np.float64) for name in columns], axis=1),
-        table["label"].to_numpy().astype(np.int64),
-    )
+    found = read_predictions(folder)
+    metrics = read_json(folder / "metrics.json")
+    return Outcome(trial, metrics, found.logits.astype(np.float64), found.labels)

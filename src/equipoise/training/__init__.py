@@ -15,7 +15,7 @@ _HOME = {
     "MIXINGS": "mixing",
     "Model": "model",
     "NETS": "nets",
-    "Predictions": "runs",
+    "Predictions": "predictions",
     "Progress": "loop",
     "Run": "runs",
     "SCHEDULES": "optimisers",
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from equipoise.training.nets import build_net as build_net
     from equipoise.training.optimisers import SCHEDULES as SCHEDULES
     from equipoise.training.predicting import predict_files as predict_files
-    from equipoise.training.runs import Predictions as Predictions
+    from equipoise.training.predictions import Predictions as Predictions
     from equipoise.training.runs import Run as Run
     from equipoise.training.runs import read_run as read_run
     from equipoise.training.runs import write_run as write_run

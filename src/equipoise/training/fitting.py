@@ -19,7 +19,8 @@ from equipoise.training.jobs import Job, Logs, check, prepare
 from equipoise.training.loop import Report, goes_on, one_thread, run_epoch
 from equipoise.training.model import Model, evaluate
 from equipoise.training.nets import Net
-from equipoise.training.runs import Predictions, Run, read_run, write_run
+from equipoise.training.predictions import Predictions
+from equipoise.training.runs import Run, read_run, write_run
 from equipoise.training.tracking import board_in, tracked
 from equipoise.training.trainers import DEFAULT, Trainer, get_trainer
 

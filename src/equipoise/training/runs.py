@@ -1,16 +1,10 @@
 """A finished run: what it is made of, and its files."""
 
 import csv
-from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from equipoise.errors import WorkError
 from equipoise.files import atomic, read_json, write_json, write_text
@@ -18,26 +12,10 @@ from equipoise.recipes import Recipe, get_recipe
 from equipoise.training.checkpoints import CHECKPOINT
 from equipoise.training.model import Model, load_model, save_model
 from equipoise.training.nets import Net
+from equipoise.training.predictions import Predictions, read_predictions, write_predictions
 from equipoise.training.trainers import Trainer, get_trainer
 
-__all__ = ["Predictions", "Run", "read_run", "write_run"]
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """The logits of one split, with what they belong to.
-
-    Attributes
-    ----------
-    logits : (N, K) float32
-    labels, ids : (N,) int64
-    names : (N,) str
-    """
-
-    logits: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    ids: NDArray[np.int64]
-    names: NDArray[np.str_]
+__all__ = ["Run", "read_run", "write_run"]
 
 
 @dataclass(frozen=True)
@@ -88,8 +66,7 @@ def write_run(folder: str | Path, run: Run) -> None:
         write_text(folder / "trainer.yaml", run.trainer.to_yaml())
         _write_batches(folder / "batches.csv", run.history)
         write_json(folder / "history.json", run.history)
-        with atomic(folder / "predictions.parquet") as part:
-            pq.write_table(_table(run), part)
+        write_predictions(folder, run.predictions)
         save_model(run.model, folder / "model.pt")
         write_json(folder / "metrics.json", {**_heading(run), **run.metrics, "rows": run.rows})
         (folder / CHECKPOINT).unlink(missing_ok=True)
@@ -117,20 +94,6 @@ def _write_batches(path: Path, history: dict[str, list[float]]) -> None:
         writer.writerows((number, *pair) for number, pair in enumerate(pairs, 1))
 
 
-def _table(run: Run) -> pa.Table:
-    """All predictions, one row an image: split, id, name, label, logit_0, logit_1, …"""
-    parts = run.predictions
-    columns: dict[str, Any] = {
-        "split": np.concatenate([[split] * len(p.labels) for split, p in parts.items()]),
-        "id": np.concatenate([p.ids for p in parts.values()]),
-        "name": np.concatenate([p.names for p in parts.values()]),
-        "label": np.concatenate([p.labels for p in parts.values()]),
-    }
-    logits = np.concatenate([p.logits for p in parts.values()])
-    columns |= {f"logit_{k}": logits[:, k] for k in range(logits.shape[1])}
-    return pa.table(columns)
-
-
 def read_run(folder: str | Path, *, net: Net | None = None) -> Run:
     """Return the run that `write_run` wrote; figures that do not exist are None instead of NaN.
 
@@ -147,23 +110,6 @@ def read_run(folder: str | Path, *, net: Net | None = None) -> Run:
         rows=metrics.pop("rows"),
         history=read_json(folder / "history.json"),
         metrics=metrics,
-        predictions=_read_predictions(folder / "predictions.parquet"),
+        predictions={split: read_predictions(folder, split) for split in ("validation", "test")},
         model=load_model(folder, net=net),
     )
-
-
-def _read_predictions(path: Path) -> dict[str, Predictions]:
-    columns = {name: column.to_numpy() for name, column in _columns(pq.read_table(path))}
-    logits = np.stack([columns[name] for name in columns if name.startswith("logit_")], axis=1)
-    result = {}
-    for split in ("validation", "test"):
-        mine = columns["split"] == split
-        names = columns["name"][mine].astype(str)
-        result[split] = Predictions(
-            logits[mine], columns["label"][mine], columns["id"][mine], names
-        )
-    return result
-
-
-def _columns(table: pa.Table) -> Iterable[tuple[str, pa.ChunkedArray]]:
-    return zip(table.column_names, table.columns, strict=True)
