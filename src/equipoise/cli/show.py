@@ -207,12 +207,12 @@ def _percent(estimate: Mapping[str, Any]) -> str:
 
 
 def _difference(row: Mapping[str, Any] | None, is_reference: bool) -> tuple[str, str]:
+    from equipoise.studies.verdicts import told
+
     if is_reference:
         return "–", "reference"
     if row is None:
         return "–", ""
-    from equipoise.studies.verdicts import told
-
     return f"{row['mean'] * 100:+.1f}", told(row)
 
 

@@ -17,7 +17,6 @@ from equipoise.reports import diagnosis, search, shortcut, tables
 from equipoise.reports.figures import Gallery, draw, picture
 from equipoise.reports.folder import StudyFolder, named, open_folder
 from equipoise.studies import formats, words
-from equipoise.studies.doubts import of_others
 from equipoise.studies.verdicts import Differences
 
 __all__ = ["audit_page", "report"]
@@ -115,7 +114,7 @@ def _context(folder: StudyFolder, answer: words.Answer, gallery: Gallery) -> dic
         "names": named(summary),
         "classes": tables.class_names(summary),
         "answer": answer,
-        "notes": _notes(summary, answer),
+        "notes": [note for note in answer.notes if note not in answer.others],
         "runs": _expected(summary),
         "gaps": [*folder.gaps, *_silent(folder, gallery)],
         "headline": [
@@ -124,7 +123,8 @@ def _context(folder: StudyFolder, answer: words.Answer, gallery: Gallery) -> dic
         ],
         "objective": tables.headline_metrics(summary)[0],
         "overall": tables.overall_heads(summary),
-        "comparison": tables.comparison(summary, _recommended(summary, answer)),
+        # What speaks for tuning the decision is not for that a recipe to be recommended.
+        "comparison": tables.comparison(summary, "" if answer.kind == "tune" else answer.recipe),
         "metrics": [(*tables.with_unit(m, None), tables.better_when(m)) for m in metrics],
         "blocks": blocks,
         "gains": tables.gains(summary),
@@ -151,35 +151,10 @@ def _context(folder: StudyFolder, answer: words.Answer, gallery: Gallery) -> dic
     }
 
 
-def _recommended(summary: Mapping[str, Any], answer: words.Answer) -> str:
-    """Return the recipe that bears the mark, or ''.
-
-    A recipe whose tuned decision beats the plain reference, and not the tuned one, is evidence
-    for tuning the decision and no recommendation.
-    """
-    names, objective = named(summary), tables.headline_metrics(summary)[0]
-    found = Differences(summary.get("differences") or ())
-    shown = found.verdict(answer.recipe, answer.decision, objective) == "better"
-    return answer.recipe if shown or answer.recipe in names[:1] else ""
-
-
 def _adds(summary: Mapping[str, Any], recipe: str | None) -> bool:
     """Whether a recipe is shown to do better than the reference, both with a tuned decision."""
     found = Differences(summary.get("differences") or ())
     return found.verdict(recipe or "", "tuned", tables.headline_metrics(summary)[0]) == "better"
-
-
-def _notes(summary: Mapping[str, Any], answer: words.Answer) -> dict[str, list[str]]:
-    """The answer's notes: on what it says, and on all the other recipes."""
-    objective, reference = tables.headline_metrics(summary)[0], next(iter(named(summary)), "")
-    run = [row["recipe"] for row in summary.get("table") or () if row.get("runs")]
-    found = Differences(summary.get("differences") or ())
-    names = [name for name in run if name not in (reference, formats.ORACLE)]
-    others = of_others(found, names, objective, reference)
-    return {
-        "first": [note for note in answer.notes if note not in others],
-        "others": [note for note in answer.notes if note in others],
-    }
 
 
 def _expected(summary: Mapping[str, Any]) -> dict[str, int]:

@@ -49,6 +49,8 @@ class Answer:
         The way to act that is recommended; empty where there is none.
     notes : tuple of str
         Further sentences: what made things worse, whether the ranking itself improved.
+    others : tuple of str
+        Those of the notes that are on all the other recipes.
     """
 
     kind: Kind
@@ -57,6 +59,7 @@ class Answer:
     recipe: str = ""
     decision: str = ""
     notes: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -107,14 +110,19 @@ def answer(summary: Mapping[str, Any]) -> Answer:
         return _alone(summary, reference)
     if max(row["runs"] for row in rows) == 1:
         return _one_run(summary, reference, names)
-    found = _judge(summary, reference, names)
-    oracle = of_oracle(summary, found.recipe, found.decision, reference)
-    return replace(found, notes=(*found.notes, *oracle, *of_folds(summary)))
-
-
-def _judge(summary: Mapping[str, Any], reference: str, names: list[str]) -> Answer:
-    metric = _objective(summary)
     differences = Differences(summary.get("differences") or ())
+    found = _judge(summary, differences, reference, names)
+    rest = [name for name in names if name != reference]
+    others = of_others(differences, rest, _objective(summary), reference)
+    oracle = of_oracle(summary, found.recipe, found.decision, reference)
+    notes = (*found.notes, *others, *oracle, *of_folds(summary))
+    return replace(found, notes=notes, others=others)
+
+
+def _judge(
+    summary: Mapping[str, Any], differences: Differences, reference: str, names: list[str]
+) -> Answer:
+    metric = _objective(summary)
     others = [name for name in names if name != reference]
 
     def best(recipes: Iterable[str], decision: str, against: str) -> str:
@@ -125,17 +133,16 @@ def _judge(summary: Mapping[str, Any], reference: str, names: list[str]) -> Answ
     alone = differences.verdict(reference, AGAINST_PLAIN, metric) == "better"
     beyond, plain = best(others, "tuned", "tuned"), best(others, "plain", "plain")
     either = best(others, "tuned", AGAINST_PLAIN)
-    notes = of_others(differences, others, metric, reference)
     if beyond and differences.verdict(beyond, AGAINST_PLAIN, metric) == "better":
         decision = _decision(summary, differences, beyond, metric)
-        return _use(summary, differences, beyond, decision, notes)
+        return _use(summary, differences, beyond, decision)
     if alone:
-        return _decision_alone(summary, differences, notes)
+        return _decision_alone(summary, differences)
     if plain:
-        return _use(summary, differences, plain, "plain", notes)
+        return _use(summary, differences, plain, "plain")
     if either:
-        return _tune(summary, differences, either, notes)
-    return _nothing(summary, differences, names, notes)
+        return _tune(summary, differences, either)
+    return _nothing(summary, differences, names)
 
 
 def _decision(
@@ -152,7 +159,6 @@ def _use(
     differences: Differences,
     recipe: str,
     decision: str,
-    notes: tuple[str, ...],
 ) -> Answer:
     against = _against(decision)
     evidence = _rise(summary, differences, recipe, decision, against)
@@ -163,15 +169,13 @@ def _use(
         f"{evidence}, shown over {runs_in_words(summary, recipe)}",
         recipe,
         decision,
-        (*_ranking(differences, recipe), *notes),
+        _ranking(differences, recipe),
     )
 
 
-def _tune(
-    summary: Mapping[str, Any], differences: Differences, recipe: str, notes: tuple[str, ...]
-) -> Answer:
+def _tune(summary: Mapping[str, Any], differences: Differences, recipe: str) -> Answer:
     """Better than the plain reference, and not than the reference's own tuned decision."""
-    found = _use(summary, differences, recipe, "tuned", notes)
+    found = _use(summary, differences, recipe, "tuned")
     beside = f"That {quoted(recipe)} does better than {quoted(_reference(summary))} with its own "
     return replace(
         found,
@@ -182,9 +186,7 @@ def _tune(
     )
 
 
-def _decision_alone(
-    summary: Mapping[str, Any], differences: Differences, notes: tuple[str, ...]
-) -> Answer:
+def _decision_alone(summary: Mapping[str, Any], differences: Differences) -> Answer:
     reference = _reference(summary)
     evidence = _rise(summary, differences, reference, "tuned", AGAINST_PLAIN)
     return Answer(
@@ -194,13 +196,10 @@ def _decision_alone(
         "no other recipe is shown to do better than that",
         reference,
         "tuned",
-        notes,
     )
 
 
-def _nothing(
-    summary: Mapping[str, Any], differences: Differences, names: list[str], notes: tuple[str, ...]
-) -> Answer:
+def _nothing(summary: Mapping[str, Any], differences: Differences, names: list[str]) -> Answer:
     reference, metric = _reference(summary), _objective(summary)
     ways = [(name, decision) for name in names for decision in ("plain", "tuned")]
     alone = {
@@ -212,14 +211,14 @@ def _nothing(
     if alone:
         best = max(alone, key=lambda way: _height(summary, way[0], way[1], metric))
         evidence = _ahead(summary, best, alone[best])
-        return Answer("nothing", "Nothing is shown to help yet", evidence, notes=notes)
+        return Answer("nothing", "Nothing is shown to help yet", evidence)
     return Answer(
         "nothing",
         "Nothing is shown to help",
         f"no measure is shown to raise {_lower(metric)} above the "
         f"{_level(metric, figure(summary, reference, 'plain', metric))} of {quoted(reference)}, "
         f"over {runs_in_words(summary, reference)}",
-        notes=(*doubt(summary, metric), *notes),
+        notes=doubt(summary, metric),
     )
 
 
