@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from equipoise.errors import require
 from equipoise.training.trainers import Trainer
 
-__all__ = ["Budget", "Equal", "budget"]
+__all__ = ["Budget", "Equal", "budget", "check_equal"]
 
 Equal = Literal["steps", "epochs"]
 
@@ -53,6 +53,11 @@ class Budget:
         return ceil(round(share * self.steps, 6))
 
 
+def check_equal(equal: str) -> None:
+    """Raise `InputError` unless it is 'steps' or 'epochs'."""
+    require(equal in ("steps", "epochs"), "equal 'steps' or 'epochs'", equal=equal)
+
+
 def budget(
     labels: ArrayLike, trainer: Trainer, *, equal: str = "steps", presented: int | None = None
 ) -> Budget:
@@ -70,7 +75,7 @@ def budget(
     presented : int, optional
         Images in the set as the recipe presents it, for 'epochs'; N by default.
     """
-    require(equal in ("steps", "epochs"), "equal 'steps' or 'epochs'", equal=equal)
+    check_equal(equal)
     counts = np.unique(np.asarray(labels), return_counts=True)[1]
     size = trainer.batch_size
     if equal == "steps":

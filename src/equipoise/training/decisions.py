@@ -18,7 +18,7 @@ from scipy.special import log_softmax, softmax
 from equipoise.errors import require, unknown
 from equipoise.metrics import OBJECTIVES
 
-__all__ = ["Decision", "adjust", "plain", "temperature", "tune"]
+__all__ = ["Decision", "adjust", "check_objective", "plain", "temperature", "tune"]
 
 # With more than two classes a line search looks at no more than this many places.
 _PLACES = 256
@@ -73,6 +73,12 @@ def plain(classes: int) -> Decision:
     return Decision((0.0,) * classes)
 
 
+def check_objective(objective: str) -> None:
+    """Raise `InputError` unless a decision can be tuned for it."""
+    if objective not in OBJECTIVES:
+        raise unknown("objective", objective, OBJECTIVES)
+
+
 def tune(logits: ArrayLike, labels: ArrayLike, objective: str = "balanced_accuracy") -> Decision:
     """Return the offsets with the highest `objective` to be expected, as validation data tell.
 
@@ -99,8 +105,7 @@ def tune(logits: ArrayLike, labels: ArrayLike, objective: str = "balanced_accura
     Koyejo, Natarajan, Ravikumar and Dhillon, "Consistent binary classification with generalized
     performance metrics", NeurIPS 2014.
     """
-    if objective not in OBJECTIVES:
-        raise unknown("objective", objective, OBJECTIVES)
+    check_objective(objective)
     logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
     expected, fair, likely = calibrate(logits, labels)
     offsets = likely if objective == "accuracy" else fair
@@ -207,8 +212,7 @@ def adjust(
     Menon, Jayasumana, Rawat, Jain, Veit and Kumar, "Long-tail learning via logit adjustment",
     ICLR 2021.
     """
-    if objective not in OBJECTIVES:
-        raise unknown("objective", objective, OBJECTIVES)
+    check_objective(objective)
     logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
     counts = np.asarray(counts, np.float64)
     require(bool((counts >= 1).all()), "training images of every class", counts=counts.tolist())

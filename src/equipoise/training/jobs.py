@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from equipoise.errors import require, unknown
+from equipoise.errors import require
 from equipoise.extras import check_extra, with_extra
 from equipoise.images import ImageSet, Splits
-from equipoise.metrics import OBJECTIVES
 from equipoise.recipes import Recipe
-from equipoise.training.budgets import Budget, budget
+from equipoise.training.budgets import Budget, budget, check_equal
 from equipoise.training.catalogue import pick
-from equipoise.training.decisions import plain
+from equipoise.training.decisions import check_objective, plain
 from equipoise.training.devices import Resident, get_device, moved, resident
 from equipoise.training.losses import LOSSES, Loss, get_loss
 from equipoise.training.mixing import Mixing, get_mixing
@@ -137,9 +136,8 @@ def check(data: Splits, recipe: Recipe, trainer: Trainer, *, equal: str, objecti
 
 def check_words(*, equal: str, objective: str, device: str = "cpu") -> None:
     """Raise `InputError` for settings that a run does not know, before any data is read."""
-    require(equal in ("steps", "epochs"), "equal 'steps' or 'epochs'", equal=equal)
-    if objective not in OBJECTIVES:
-        raise unknown("objective", objective, OBJECTIVES)
+    check_equal(equal)
+    check_objective(objective)
     get_device(device)
 
 
