@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.datasets import load_sample_image
 
 import equipoise as eq
 from own_memory import apart, tell, watched
+from patches import fill
 
 STEPS = 10
 
@@ -27,14 +27,9 @@ class EnoughError(Exception):
 
 
 def write_set(path: Path, count: int) -> int:
-    """Write patches of two photographs, block by block; return the size of the pixels."""
-    photos = [load_sample_image(name) for name in ("china.jpg", "flower.jpg")]
-    random = np.random.default_rng(0)
+    """Write patches of two photographs; return the size of the pixels."""
     images = np.lib.format.open_memmap(path, "w+", np.uint8, (count, 64, 64, 3))
-    for image in images:
-        photo = photos[random.integers(2)]
-        top, left = (random.integers(side - 63) for side in photo.shape[:2])
-        image[:] = photo[top : top + 64, left : left + 64]
+    fill(images)
     images.flush()
     return images.nbytes
 

@@ -15,21 +15,16 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 import numpy as np
-from sklearn.datasets import load_sample_image
 
 import equipoise as eq
 from own_memory import apart, own, tell, watched
+from patches import fill
 
 
 def write_set(path: Path, count: int) -> None:
     """Write patches of two photographs."""
-    photos = [load_sample_image(name) for name in ("china.jpg", "flower.jpg")]
-    random = np.random.default_rng(0)
     images = np.empty((count, 16, 16, 3), np.uint8)
-    for image in images:
-        photo = photos[random.integers(2)]
-        top, left = (random.integers(side - 15) for side in photo.shape[:2])
-        image[:] = photo[top : top + 16, left : left + 16]
+    fill(images)
     np.save(path, images)
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from equipoise.auditing.gathering import gather
+from equipoise.auditing.gathering import by_split, gather
 from equipoise.auditing.looks import THUMBNAIL_BYTES, Looks, look, thumbnails
 from equipoise.images import ImageSet, Splits
 from equipoise.mapped import filled
@@ -170,9 +170,8 @@ def _looked(parts: Mapping[str, ImageSet]) -> Looks:
 
 def _names(parts: Mapping[str, ImageSet], mask: NDArray[np.bool_]) -> tuple[str, ...]:
     """The names of the images that a mask over all splits marks."""
-    masks = np.split(mask, np.cumsum([len(part) for part in parts.values()])[:-1])
-    pairs = zip(parts.values(), masks, strict=True)
-    return tuple(name for part, mine in pairs for name in part.names[mine].tolist())
+    marked = by_split(parts, np.flatnonzero(mask))
+    return tuple(name for _, part, mine in marked for name in part.names[mine].tolist())
 
 
 def _alike(parts: Mapping[str, ImageSet], rows: NDArray[np.intp], pairs: Pairs) -> NDArray:
@@ -192,11 +191,8 @@ def _pictures(parts: Mapping[str, ImageSet], rows: NDArray[np.intp]) -> NDArray[
     """The thumbnails of the images at `rows`, which ascend over all splits; (M, 768)."""
 
     def make(start: int, stop: int) -> NDArray[np.uint8]:
-        some, first, found = rows[start:stop], 0, []
-        for part in parts.values():
-            mine = some[(some >= first) & (some < first + len(part))] - first
-            found.append(thumbnails(part.images, mine))
-            first += len(part)
+        shares = by_split(parts, rows[start:stop])
+        found = [thumbnails(part.images, mine) for _, part, mine in shares]
         return np.concatenate(found).reshape(stop - start, THUMBNAIL_BYTES)
 
     shape = (len(rows), THUMBNAIL_BYTES)
