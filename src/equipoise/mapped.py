@@ -6,12 +6,17 @@ a run of rows is a view of the same file, and other choices go to a temporary fi
 (TMPDIR names where), which ends with the array.
 """
 
+import fcntl
 import math
 import os
 import tempfile
+import time
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -20,6 +25,8 @@ __all__ = ["concatenated", "empty", "filled", "is_mapped", "take"]
 
 _BLOCK = 2**24  # bytes copied at a time
 _SMALL = 2**20  # bytes that a column may take in memory
+_PREFIX, _SUFFIX = "equipoise-", ".mapped"
+_YOUNG = 60  # seconds in which a file may not yet be locked
 
 Pixels = NDArray[np.uint8]
 
@@ -73,18 +80,40 @@ def _scratch(shape: tuple[int, ...], dtype: DTypeLike = np.uint8) -> NDArray:
     """Return zeros as a map of a temporary file, which is gone when the array is."""
     if 0 in shape:
         return np.zeros(shape, dtype)
-    with tempfile.NamedTemporaryFile(prefix="equipoise-", suffix=".mapped", delete=False) as file:
-        path = Path(file.name)
-        try:
-            _reserve(file.fileno(), math.prod(shape) * np.dtype(dtype).itemsize)
-        except OSError:
-            path.unlink()
-            raise
-    array = np.memmap(path, dtype, "r+", shape=shape)
-    # Views hold the map itself, not this array. The file keeps its name meanwhile: other processes
-    # are given that instead of the pixels.
-    weakref.finalize(array._mmap, path.unlink, missing_ok=True)  # type: ignore[attr-defined]
+    _sweep(tempfile.gettempdir())
+    # The file keeps its name while the array lives: other processes are given that instead of the
+    # pixels. It is locked meanwhile, which tells it from what a killed run has left.
+    file = tempfile.NamedTemporaryFile(prefix=_PREFIX, suffix=_SUFFIX, delete=False)  # noqa: SIM115
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _reserve(file.fileno(), math.prod(shape) * np.dtype(dtype).itemsize)
+        array = np.memmap(file.name, dtype, "r+", shape=shape)
+    except OSError:
+        _end(file)
+        raise
+    # Views hold the map itself, not this array.
+    weakref.finalize(array._mmap, _end, file)  # type: ignore[attr-defined]
     return array
+
+
+def _end(file: Any) -> None:
+    Path(file.name).unlink(missing_ok=True)
+    file.close()
+
+
+@cache
+def _sweep(folder: str) -> None:
+    """Remove the files of runs that were killed, which nobody holds any more; once a process."""
+    for path in Path(folder).glob(f"{_PREFIX}*{_SUFFIX}"):
+        # Another's file, one in use, or one that went meanwhile.
+        with suppress(OSError):
+            file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                if time.time() - os.fstat(file).st_mtime > _YOUNG:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink()
+            finally:
+                os.close(file)
 
 
 def _reserve(file: int, size: int) -> None:

@@ -1,6 +1,7 @@
 """Sets that stay in their files from reading to training."""
 
 import gc
+import os
 import pickle
 import subprocess
 import sys
@@ -49,6 +50,46 @@ def test_rows_of_a_map_are_a_view_or_a_file_of_their_own(arrays, elsewhere):
     gc.collect()
     assert not list(elsewhere.iterdir())
     assert not is_mapped(take(np.asarray(images).copy(), np.array([1])))
+
+
+HOLD = """
+import sys, tempfile
+tempfile.tempdir = sys.argv[1]
+from equipoise.mapped import filled
+import numpy as np
+array = filled((9, 8, 8, 3), lambda start, stop: np.ones((stop - start, 8, 8, 3), np.uint8))
+print("here", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_what_a_killed_run_left_is_removed_and_nothing_that_is_in_use(elsewhere):
+    def hold():
+        command = [sys.executable, "-c", HOLD, str(elsewhere)]
+        run = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert run.stdout.readline() == b"here\n"
+        return run
+
+    def age():
+        for path in elsewhere.iterdir():
+            os.utime(path, (0, 0), follow_symlinks=False)
+
+    os.mkfifo(elsewhere / "equipoise-pipe.mapped")
+    (elsewhere / "equipoise-link.mapped").symlink_to(elsewhere / "absent")
+    strange = set(elsewhere.iterdir())
+    killed = hold()
+    killed.kill()
+    killed.wait()
+    (left,) = set(elsewhere.iterdir()) - strange
+    young = hold()
+    assert left.exists()  # its maker could be about to lock it
+    age()
+    other = hold()
+    assert not left.exists()
+    assert len(set(elsewhere.iterdir()) - strange) == 2
+    for run in (young, other):
+        run.communicate(b"")
+    assert set(elsewhere.iterdir()) <= strange
 
 
 def test_joined_and_filled_maps_hold_what_they_were_given(arrays, elsewhere, monkeypatch):
