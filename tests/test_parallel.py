@@ -1,8 +1,10 @@
 """Work in many processes: results, errors, and what is lost on the way."""
 
 import os
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +69,38 @@ def test_a_process_that_is_killed_ends_in_one_line():
     with pytest.raises(WorkError, match=r"killed.* give the same command again") as error:
         list(scattered(lambda _: os._exit(9), range(3), jobs=2))
     assert "\n" not in str(error.value)
+
+
+WORKS = """
+import os, time
+from pathlib import Path
+from equipoise.parallel import scattered
+def work(number):
+    Path(f"{os.getcwd()}/{os.getpid()}").touch()
+    time.sleep(60)
+list(scattered(work, range(2), jobs=2))
+"""
+
+
+def test_workers_end_with_the_process_they_work_for(tmp_path):
+    parent = subprocess.Popen([sys.executable, "-c", WORKS], cwd=tmp_path)
+    until(lambda: len(list(tmp_path.iterdir())) == 2, seconds=60)
+    parent.kill()
+    parent.wait()
+    workers = [Path("/proc", path.name, "stat") for path in tmp_path.iterdir()]
+    until(lambda: not any(map(alive, workers)), seconds=20)
+
+
+def alive(stat: Path) -> bool:
+    """Whether a process is neither gone nor a zombie that nobody has waited for."""
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def until(holds: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def test_mistakes():

@@ -8,12 +8,14 @@ same paths, as on a network file system.
 
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
+from threading import Thread
 from typing import Any, Literal, TypeVar, get_args
 
 from joblib import Parallel, cpu_count, delayed
@@ -75,9 +77,27 @@ def _here(work: Callable[[T], R], tasks: Sequence[T], jobs: int | None) -> Itera
 
     pool = Parallel(n_jobs=min(jobs or cpu_count(), len(tasks)), return_as="generator_unordered")
     try:
-        yield from pool(delayed(work)(task) for task in tasks)
+        yield from pool(delayed(_for_parent)(work, os.getpid(), task) for task in tasks)
     except TerminatedWorkerError:
         raise _lost("A process was killed, perhaps for want of memory") from None
+
+
+def _for_parent(work: Callable[[T], R], parent: int, task: T) -> R:
+    if os.getpid() != parent:
+        _end_with(parent)
+    return work(task)
+
+
+@cache
+def _end_with(parent: int) -> None:
+    """End this process when its parent has: loky's own would do a dead one's task to its end."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _on_ray(work: Callable[[T], R], tasks: Sequence[T], jobs: int | None) -> Iterator[R]:
