@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -38,10 +39,8 @@ def on_config(config: Any) -> Any:
 
 def on_files(files: Files, config: Any) -> Files:
     """Add the pages that are made and not written."""
-    made = {
-        "reference/commands.md": commands_page(),
-        str(Path(NOTEBOOK).with_suffix(".md")): notebook_page(HERE / NOTEBOOK),
-    }
+    made: dict[str, str | bytes] = {"reference/commands.md": commands_page()}
+    made |= notebook_pages(NOTEBOOK)
     for name, text in made.items():
         files.append(File.generated(config, name, content=text))
     return files
@@ -56,15 +55,23 @@ def _mathml(found: re.Match[str]) -> str:
     return convert(unescape(found[3]), display="block" if found[2] == "[" else "inline")
 
 
-def notebook_page(path: Path) -> str:
-    """Return a notebook's cells as Markdown."""
-    cells = json.loads(path.read_text("utf-8"))["cells"]
-    parts = ["".join(cell["source"]) for cell in cells]
-    shown = [
-        part if cell["cell_type"] == "markdown" else f"```python\n{part}\n```"
-        for cell, part in zip(cells, parts, strict=True)
-    ]
-    return "\n\n".join([*shown, f"[This page as a notebook]({path.name}){{ download }}\n"])
+def notebook_pages(name: str) -> dict[str, str | bytes]:
+    """Return a notebook as Markdown, what its cells print and draw beneath them, by file name."""
+    place = Path(name)
+    parts: list[str] = []
+    pictures: dict[str, str | bytes] = {}
+    for cell in json.loads((HERE / name).read_text("utf-8"))["cells"]:
+        text = "".join(cell["source"])
+        parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+        for output in cell.get("outputs", []):
+            if output["output_type"] == "stream":
+                parts.append("```text\n" + "".join(output["text"]) + "```")
+            else:
+                picture = place.with_name(f"{place.stem}-{len(pictures)}.png")
+                pictures[str(picture)] = b64decode(output["data"]["image/png"])
+                parts.append(f"![{cell['metadata']['alt']}]({picture.name})")
+    parts.append(f"[This page as a notebook]({place.name}){{ download }}\n")
+    return {str(place.with_suffix(".md")): "\n\n".join(parts), **pictures}
 
 
 def commands_page() -> str:
