@@ -58,6 +58,13 @@ def test_a_recipe_that_beats_the_tuned_baseline_is_recommended_with_its_figures(
     )
 
 
+def test_a_recipe_shown_in_both_comparisons_is_not_hidden_by_a_higher_mean():
+    figures = {**BETTER, ("weights", "tuned"): (0.85, 0.9, 0.8)}
+    verdicts = {("weights", "tuned"): UP, ("weights", AGAINST_PLAIN): EVEN}
+    verdicts |= {("balanced", "tuned"): UP, ("balanced", AGAINST_PLAIN): UP}
+    assert answer(summary(figures, verdicts)).recipe == "balanced"
+
+
 def test_the_same_precision_is_said_to_show_no_difference():
     case = summary(BETTER, {("balanced", "tuned"): UP, ("balanced", AGAINST_PLAIN): UP})
     case["differences"].append(

@@ -22,7 +22,7 @@ from equipoise.cli.options import (
     Take,
     names_of,
 )
-from equipoise.cli.selecting import cut_splits, whole
+from equipoise.cli.selecting import selected
 from equipoise.errors import InputError, WorkError, printable
 
 if TYPE_CHECKING:
@@ -89,22 +89,30 @@ def audit(
     from equipoise.auditing import audit as look
     from equipoise.files import write_json
 
-    splits = whole(
+    splits = selected(
         data,
-        classes,
-        take,
-        None,
-        data_dir,
-        seed,
-        quiet or as_json,
-        most_pixels,
-        most_bytes,
-        long_tail,
+        classes=classes,
+        take=take,
+        long_tail=long_tail,
+        data_dir=data_dir,
+        most_pixels=most_pixels,
+        most_bytes=most_bytes,
+        seed=seed,
+        cut=False,
+        quiet=quiet or as_json,
     )
     found = look(splits, near=near)
     safety = None
     if model is not None:
-        sized = cut_splits(data, classes, take, None, data_dir, (0.2, 0.15), seed, True, long_tail)
+        sized = selected(
+            data,
+            classes=classes,
+            take=take,
+            long_tail=long_tail,
+            data_dir=data_dir,
+            seed=seed,
+            quiet=True,
+        )
         safety = _safety(sized, model, names_of(techniques) or [])
     if out is not None:
         from equipoise.reports import audit_page
@@ -267,17 +275,18 @@ def upsample(
         raise InputError("Where to is missing: give --out DIR, or --dry-run for the counts alone.")
     chosen = get_recipe(recipe) if recipe else None
     parsed = parse_strategy(strategy)
-    splits = whole(
+    splits = selected(
         data,
-        classes,
-        take,
-        size,
-        data_dir,
-        seed,
-        quiet or as_json,
-        most_pixels,
-        most_bytes,
-        long_tail,
+        classes=classes,
+        take=take,
+        long_tail=long_tail,
+        size=size,
+        data_dir=data_dir,
+        most_pixels=most_pixels,
+        most_bytes=most_bytes,
+        seed=seed,
+        cut=False,
+        quiet=quiet or as_json,
     )
     with show.bar("writing", quiet or as_json) as move:
         summary = write(

@@ -27,7 +27,7 @@ from equipoise.cli.options import (
     TestFraction,
     ValidationFraction,
 )
-from equipoise.cli.selecting import cut_splits
+from equipoise.cli.selecting import selected
 from equipoise.errors import require
 
 if TYPE_CHECKING:
@@ -78,9 +78,17 @@ def train(
     check_words(equal=equal, objective=objective, device=device)
     chosen = get_recipe(recipe)
     how = get_trainer(trainer or trainer_beside(recipe), epochs=epochs, net=net)
-    fractions = (test_fraction, validation_fraction)
-    splits = cut_splits(
-        data, classes, take, size, data_dir, fractions, seed, quiet or as_json, long_tail
+    splits = selected(
+        data,
+        classes=classes,
+        take=take,
+        long_tail=long_tail,
+        size=size,
+        data_dir=data_dir,
+        test_fraction=test_fraction,
+        validation_fraction=validation_fraction,
+        seed=seed,
+        quiet=quiet or as_json,
     )
     with show.bar("training", quiet or as_json) as move:
         result = run_training(

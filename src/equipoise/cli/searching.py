@@ -30,7 +30,7 @@ from equipoise.cli.options import (
     ValidationFraction,
     names_of,
 )
-from equipoise.cli.selecting import cut_splits
+from equipoise.cli.selecting import selected
 
 if TYPE_CHECKING:
     from equipoise.studies.searching import Search
@@ -95,9 +95,17 @@ def search(
     check_limits(budget, trials, jobs)
     check_words(equal=equal, objective=objective)
     how = get_trainer(trainer, epochs=epochs, net=net)
-    fractions = (test_fraction, validation_fraction)
-    splits = cut_splits(
-        data, classes, take, size, data_dir, fractions, seed, quiet or as_json, long_tail
+    splits = selected(
+        data,
+        classes=classes,
+        take=take,
+        long_tail=long_tail,
+        size=size,
+        data_dir=data_dir,
+        test_fraction=test_fraction,
+        validation_fraction=validation_fraction,
+        seed=seed,
+        quiet=quiet or as_json,
     )
     with show.bar("searching", quiet or as_json) as move:
         found = run_search(

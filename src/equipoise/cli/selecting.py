@@ -1,7 +1,6 @@
 """Reading DATA as the selection options say."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from equipoise.cli import show
 from equipoise.cli.options import counts_of, names_of
@@ -9,72 +8,20 @@ from equipoise.cli.options import counts_of, names_of
 if TYPE_CHECKING:
     from equipoise.images import Splits
 
-__all__ = ["cut_splits", "whole"]
+__all__ = ["selected"]
 
 
-def cut_splits(
-    data: str,
-    classes: str | None,
-    take: str | None,
-    size: int | None,
-    data_dir: Path | None,
-    fractions: tuple[float, float],
-    seed: int,
-    quiet: bool,
-    long_tail: float | None = None,
+def selected(
+    data: str, *, classes: str | None, take: str | None, quiet: bool, **options: Any
 ) -> "Splits":
-    """Return DATA ready for training: the missing splits cut, images of one size.
+    """Return DATA, and print what is to be noted about it.
 
-    `fractions` are the shares cut for test and for validation.
+    `options` are parameters of `equipoise.load`; what was not given, None, is left to it.
     """
     from equipoise.readers import load
 
-    splits = load(
-        data,
-        classes=names_of(classes),
-        take=counts_of("--take", take),
-        long_tail=long_tail,
-        size=size,
-        data_dir=data_dir,
-        test_fraction=fractions[0],
-        validation_fraction=fractions[1],
-        seed=seed,
-    )
-    return _noted(splits, quiet)
-
-
-def whole(
-    data: str,
-    classes: str | None,
-    take: str | None,
-    size: int | None,
-    data_dir: Path | None,
-    seed: int,
-    quiet: bool,
-    most_pixels: int | None = None,
-    most_bytes: int | None = None,
-    long_tail: float | None = None,
-) -> "Splits":
-    """Return DATA as it is: nothing cut, and nothing resized unless asked for."""
-    from equipoise.readers import load
-    from equipoise.readers.decoding import MOST_BYTES, MOST_PIXELS
-
-    splits = load(
-        data,
-        classes=names_of(classes),
-        take=counts_of("--take", take),
-        long_tail=long_tail,
-        size=size,
-        data_dir=data_dir,
-        seed=seed,
-        cut=False,
-        most_pixels=MOST_PIXELS if most_pixels is None else most_pixels,
-        most_bytes=MOST_BYTES if most_bytes is None else most_bytes,
-    )
-    return _noted(splits, quiet)
-
-
-def _noted(splits: "Splits", quiet: bool) -> "Splits":
+    given = {name: value for name, value in options.items() if value is not None}
+    splits = load(data, classes=names_of(classes), take=counts_of("--take", take), **given)
     for line in () if quiet else splits.notes:
         show.note(line)
     return splits

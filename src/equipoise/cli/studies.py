@@ -34,7 +34,7 @@ from equipoise.cli.options import (
     shares_of,
 )
 from equipoise.cli.searching import finish_search
-from equipoise.cli.selecting import cut_splits
+from equipoise.cli.selecting import selected
 
 if TYPE_CHECKING:
     from equipoise.images import Splits
@@ -135,9 +135,17 @@ def compare(
     chosen = load_recipes(names_of(recipes) or [])
     how = get_trainer(trainer, epochs=epochs, net=net)
     shares = shares_of("--prior", prior)
-    fractions = (test_fraction, validation_fraction)
-    splits = cut_splits(
-        data, classes, take, size, data_dir, fractions, seed, quiet or as_json, long_tail
+    splits = selected(
+        data,
+        classes=classes,
+        take=take,
+        long_tail=long_tail,
+        size=size,
+        data_dir=data_dir,
+        test_fraction=test_fraction,
+        validation_fraction=validation_fraction,
+        seed=seed,
+        quiet=quiet or as_json,
     )
     _compare(
         splits,

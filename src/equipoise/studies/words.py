@@ -7,7 +7,7 @@ does it. Shown is what an interval without zero says and Holm's correction for t
 recipes leaves standing; what it does not is said to be seen alone.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -125,17 +125,20 @@ def _judge(
     metric = _objective(summary)
     others = [name for name in names if name != reference]
 
-    def best(recipes: Iterable[str], decision: str, against: str) -> str:
-        """Of the recipes shown to be better, the one with the best mean; or ''."""
-        shown = [r for r in recipes if differences.verdict(r, against, metric) == "better"]
-        return max(shown, key=lambda r: _height(summary, r, decision, metric), default="")
+    def best(decision: str, *against: str) -> str:
+        """Of the recipes shown to be better in every comparison, the one best on average; or ''."""
+        shown = [
+            name
+            for name in others
+            if all(differences.verdict(name, one, metric) == "better" for one in against)
+        ]
+        return max(shown, key=lambda name: _height(summary, name, decision, metric), default="")
 
     alone = differences.verdict(reference, AGAINST_PLAIN, metric) == "better"
-    beyond, plain = best(others, "tuned", "tuned"), best(others, "plain", "plain")
-    either = best(others, "tuned", AGAINST_PLAIN)
-    if beyond and differences.verdict(beyond, AGAINST_PLAIN, metric) == "better":
-        decision = _decision(summary, differences, beyond, metric)
-        return _use(summary, differences, beyond, decision)
+    beyond = best("tuned", "tuned", AGAINST_PLAIN)
+    plain, either = best("plain", "plain"), best("tuned", AGAINST_PLAIN)
+    if beyond:
+        return _use(summary, differences, beyond, _decision(summary, differences, beyond, metric))
     if alone:
         return _decision_alone(summary, differences)
     if plain:
