@@ -43,6 +43,7 @@ from equipoise.training import Progress, Trainer, batches, build_net, fit, get_t
 
 CLASSES, TAKE = ("cat", "dog"), {"cat": 4800, "dog": 1200}
 EPOCHS = 10  # of the reference
+SHARE = 0.15  # of training images that are kept for validation
 
 
 class EnoughError(Exception):
@@ -60,9 +61,11 @@ class Clock:
         return process_time() - self.start[0], perf_counter() - self.start[1]
 
 
-def load(source: str, whole: bool = False) -> eq.Splits:
+def load(source: str, whole: bool = False, share: float = SHARE) -> eq.Splits:
     """The article's task; `whole` leaves all 6,000 images to training, as the article does."""
-    return eq.load(source, classes=CLASSES, take=TAKE, size=32, cut=not whole)
+    return eq.load(
+        source, classes=CLASSES, take=TAKE, size=32, cut=not whole, validation_fraction=share
+    )
 
 
 # Steps a second
@@ -199,11 +202,11 @@ def our_run(
     trainer: Trainer,
     recipe: eq.Recipe,
     seed: int,
-    out: Path,
+    options: argparse.Namespace,
     target: float | None,
-    device: str,
 ) -> dict[str, Any]:
     """A run, to its end or until it has reached `target`."""
+    device, share = options.device, options.validation
 
     def make() -> dict[str, Any]:
         clock, curve = Clock(), []
@@ -229,9 +232,11 @@ def our_run(
         "seed": seed,
         "target": target,
         **({} if device == "cpu" else {"device": device}),
+        **({} if share == SHARE else {"validation": share}),
     }
     ending = "" if target is None else f"-until-{target:g}"
-    return kept(out / f"{trainer.name}-{recipe.name}-{seed}{ending}.json", setting, make)
+    ending += "" if share == SHARE else f"-validation-{share:g}"
+    return kept(options.out / f"{trainer.name}-{recipe.name}-{seed}{ending}.json", setting, make)
 
 
 def reached(curve: Sequence[Sequence[float]], target: float, clock: int = 0) -> float | None:
@@ -258,7 +263,7 @@ Runs = dict[str, list[dict[str, Any]]]
 
 def our_runs(options: argparse.Namespace, target: float | None) -> Runs:
     """Every trainer with every recipe and seed; seeds in turn, so that all meet the same noise."""
-    data = load(options.data)
+    data = load(options.data, share=options.validation)
     pairs = [
         (get_trainer(trainer, epochs=options.epochs), get_recipe(recipe))
         for trainer in options.trainer
@@ -269,7 +274,7 @@ def our_runs(options: argparse.Namespace, target: float | None) -> Runs:
     runs: Runs = {f"{trainer.name}, {recipe.name}": [] for trainer, recipe in pairs}
     for seed in range(options.seeds):
         for name, (trainer, recipe) in zip(runs, pairs, strict=True):
-            run = our_run(data, trainer, recipe, seed, options.out, target, options.device)
+            run = our_run(data, trainer, recipe, seed, options, target)
             runs[name].append(run)
             seconds = run["curve"][-1][0]
             print(f"{name}, seed {seed}: {seconds:.0f} CPU s, {_final(run)}", flush=True)
@@ -377,6 +382,7 @@ def options_of() -> argparse.Namespace:
     parser.add_argument("--recipe", nargs="+", default=["balanced"], help="names or YAML files")
     parser.add_argument("--device", default="cpu", help="of until and within; cuda: wall seconds")
     parser.add_argument("--epochs", type=int, help="in the trainers' place")
+    parser.add_argument("--validation", type=float, default=SHARE, help="share kept to tune on")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--target", type=float, default=0.72, help="of until")
     parser.add_argument("--reference", type=float, help="CPU seconds of its 10 epochs, if known")
