@@ -50,6 +50,16 @@ def test_from_nothing_to_a_balanced_set_and_a_model(photos, tmp_path, capsys):
     assert all(0 <= float(row["probability"]) <= 1 for row in rows)
 
 
+def test_few_steps_are_told_with_how_many_epochs_make_enough(photos, tmp_path, capsys):
+    command = ["train", str(photos), "--recipe", "none", "--trainer", "fast", "--epochs"]
+    assert run([*command, "2", "--out", str(tmp_path / "model")]) == 0
+    assert "2 epochs of this set are 2 steps, few for a net: --epochs 100 makes 100" in (
+        capsys.readouterr().err
+    )
+    assert run([*command, "1", "--out", str(tmp_path / "quiet"), "--quiet"]) == 0
+    assert not capsys.readouterr().err
+
+
 def test_a_finished_study_is_reported_again(photos, tmp_path, capsys):
     options = ["--recipes", "none", "--seeds", 1, "--epochs", 1, "--jobs", 1, "--json"]
     first = json.loads(_runs(capsys, "compare", photos, "--out", tmp_path / "study", *options))

@@ -286,6 +286,14 @@ def test_what_holm_takes_back_is_told_with_what_would_show_it():
     )
 
 
+def test_the_references_own_decision_is_ahead_of_its_plain_one():
+    held = {**HELD, "runs": 3, "runs_needed": 5}
+    case = summary(BETTER, {("none", AGAINST_PLAIN): UP})
+    case["differences"][0] |= held
+    told = "“none” with the tuned decision came out ahead of its plain one, balanced accuracy 70"
+    assert told in answer(case).sentence
+
+
 def test_a_recipe_that_is_only_better_than_the_plain_baseline_is_said_to_be():
     case = summary(BETTER, {("balanced", "tuned"): EVEN, ("balanced", AGAINST_PLAIN): UP})
     found = answer(case)

@@ -27,7 +27,7 @@ from equipoise.cli.options import (
     TestFraction,
     ValidationFraction,
 )
-from equipoise.cli.selecting import selected
+from equipoise.cli.selecting import note_few_steps, selected
 from equipoise.errors import require
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ def train(
         seed=seed,
         quiet=quiet or as_json,
     )
+    if not (quiet or as_json):
+        note_few_steps(splits, how, equal)
     with show.bar("training", quiet or as_json) as move:
         result = run_training(
             splits,

@@ -30,7 +30,7 @@ from equipoise.cli.options import (
     ValidationFraction,
     names_of,
 )
-from equipoise.cli.selecting import selected
+from equipoise.cli.selecting import note_few_steps, selected
 
 if TYPE_CHECKING:
     from equipoise.studies.searching import Search
@@ -107,6 +107,8 @@ def search(
         seed=seed,
         quiet=quiet or as_json,
     )
+    if not (quiet or as_json):
+        note_few_steps(splits, how, equal)
     with show.bar("searching", quiet or as_json) as move:
         found = run_search(
             splits,

@@ -34,7 +34,7 @@ from equipoise.cli.options import (
     shares_of,
 )
 from equipoise.cli.searching import finish_search
-from equipoise.cli.selecting import selected
+from equipoise.cli.selecting import note_few_steps, selected
 
 if TYPE_CHECKING:
     from equipoise.images import Splits
@@ -147,6 +147,8 @@ def compare(
         seed=seed,
         quiet=quiet or as_json,
     )
+    if not (quiet or as_json):
+        note_few_steps(splits, how, equal)
     _compare(
         splits,
         out,

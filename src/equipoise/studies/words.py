@@ -231,8 +231,9 @@ def _ahead(summary: Mapping[str, Any], way: tuple[str, str], entry: Mapping[str,
     now = _level(metric, figure(summary, way[0], way[1], metric))
     then = _level(metric, figure(summary, reference, "plain", metric))
     name = quoted(way[0]) + (" with the tuned decision" if way[1] == "tuned" else "")
+    other = "its plain one" if way[0] == reference else quoted(reference)
     words = (
-        f"{name} came out ahead of {quoted(reference)}, {_lower(metric)} {now} against {then} over "
+        f"{name} came out ahead of {other}, {_lower(metric)} {now} against {then} over "
         f"{runs_in_words(summary, way[0])}, but that does not stand after {correction(entry)}"
     )
     needed = entry.get("runs_needed")
