@@ -90,8 +90,6 @@ def train(
         seed=seed,
         quiet=quiet or as_json,
     )
-    if not (quiet or as_json):
-        note_few_steps(splits, how, equal)
     with show.bar("training", quiet or as_json) as move:
         result = run_training(
             splits,
@@ -109,6 +107,7 @@ def train(
         show.print_json(result.metrics)
     elif not quiet:
         _print_run(result.metrics, out)
+        note_few_steps(splits, how, equal)
 
 
 def _running(progress: "Progress") -> str:

@@ -107,8 +107,6 @@ def search(
         seed=seed,
         quiet=quiet or as_json,
     )
-    if not (quiet or as_json):
-        note_few_steps(splits, how, equal)
     with show.bar("searching", quiet or as_json) as move:
         found = run_search(
             splits,
@@ -128,6 +126,8 @@ def search(
             progress=move,
         )
     finish_search(found, write_report(out), data, as_json, quiet)
+    if not (quiet or as_json):
+        note_few_steps(splits, how, equal)
 
 
 def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: bool) -> None:

@@ -147,8 +147,6 @@ def compare(
         seed=seed,
         quiet=quiet or as_json,
     )
-    if not (quiet or as_json):
-        note_few_steps(splits, how, equal)
     _compare(
         splits,
         out,
@@ -168,6 +166,8 @@ def compare(
         device=device,
         seed=seed,
     )
+    if not (quiet or as_json):
+        note_few_steps(splits, how, equal)
 
 
 def _compare(splits: "Splits", out: Path, as_json: bool, quiet: bool, **how: Any) -> None:
