@@ -1,7 +1,6 @@
 """Every block of code in the README and the docs: Python runs, the rest is what it says."""
 
 import ast
-import importlib.util
 import json
 import random
 import re
@@ -174,13 +173,10 @@ def test_a_quotation_is_in_its_file(page, name, text):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs_and_holds_what_it_shows(path, tmp_path, monkeypatch):
+def test_a_notebook_runs_and_holds_what_it_shows(path, docs_script, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    spec = importlib.util.spec_from_file_location("make_notebook", ROOT / "docs/make_notebook.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
     stored = json.loads(path.read_text("utf-8"))
-    made = script.executed(stored, path.name)
+    made = docs_script("make_notebook").executed(stored, path.name)
     told = "run python docs/make_notebook.py"
     for before, now in zip(stored["cells"], made["cells"], strict=True):
         assert outline(before) == outline(now), told

@@ -1,6 +1,5 @@
 """docs/measures.md speaks of everything that a recipe can name, with its plot."""
 
-import importlib.util
 import re
 from pathlib import Path
 
@@ -16,11 +15,8 @@ ENTRIES = [*LOSSES.values(), *MIXINGS.values()]
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("make_measures", DOCS / "make_measures.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(docs_script):
+    return docs_script("make_measures")
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)

@@ -1,6 +1,5 @@
 """docs/techniques.md is what the code would write now."""
 
-import importlib.util
 from pathlib import Path
 
 import cv2
@@ -14,11 +13,8 @@ NAMES = [*CATALOGUE, *mixing.__all__]
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("make_techniques", DOCS / "make_techniques.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(docs_script):
+    return docs_script("make_techniques")
 
 
 def test_the_page_is_up_to_date(script):

@@ -179,12 +179,12 @@ print(max(peak) / 1024)
 def test_own_memory_does_not_grow_with_the_pixels(patches, tmp_path):
     some = patches(100, 64, 64)
     peaks = []
-    for count in (4000, 20000):
+    for count in (4000, 12000):
         path = tmp_path / f"{count}.npy"
         np.save(path, np.tile(some, (count // 100, 1, 1, 1)))
         command = [sys.executable, "-c", GROWING, str(path)]
-        found = subprocess.run(command, capture_output=True, text=True, check=True)
-        peaks.append(float(found.stdout))
-    # 188 MiB of pixels more; both sets exceed what is looked at together, 2,000 images at most. What
-    # else a process takes differs by tens of MiB from run to run.
-    assert peaks[1] - peaks[0] < 90
+        runs = [subprocess.run(command, capture_output=True, check=True) for _ in range(3)]
+        # What else a process takes differs by tens of MiB from run to run: the least tells most.
+        peaks.append(min(float(run.stdout) for run in runs))
+    # 98 MB of pixels more; both sets exceed what is looked at together, 2,000 images at most.
+    assert peaks[1] - peaks[0] < 30

@@ -89,30 +89,25 @@ def audit(
     from equipoise.auditing import audit as look
     from equipoise.files import write_json
 
+    asked: dict[str, Any] = {
+        "classes": classes,
+        "take": take,
+        "long_tail": long_tail,
+        "data_dir": data_dir,
+        "seed": seed,
+    }
     splits = selected(
         data,
-        classes=classes,
-        take=take,
-        long_tail=long_tail,
-        data_dir=data_dir,
+        **asked,
         most_pixels=most_pixels,
         most_bytes=most_bytes,
-        seed=seed,
         cut=False,
         quiet=quiet or as_json,
     )
     found = look(splits, near=near)
     safety = None
     if model is not None:
-        sized = selected(
-            data,
-            classes=classes,
-            take=take,
-            long_tail=long_tail,
-            data_dir=data_dir,
-            seed=seed,
-            quiet=True,
-        )
+        sized = selected(data, **asked, quiet=True)
         safety = _safety(sized, model, names_of(techniques) or [])
     if out is not None:
         from equipoise.reports import audit_page
