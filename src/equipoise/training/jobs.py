@@ -1,6 +1,6 @@
 """A run under way: what it is made of, and how it starts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import perf_counter
@@ -36,8 +36,8 @@ CPU = torch.device("cpu")
 # Training figures are those of so many images at most.
 _SAMPLE = 2000
 
-# A whitening layer is fitted to so many images at most.
-_WHITENED = 2000
+# A whitening layer is fitted to so many images at most, of which so many pixels are held at a time.
+_WHITENED, _PIXELS = 2000, 2**21
 
 
 @dataclass
@@ -198,9 +198,7 @@ def prepare(
         positive=data.rarest if len(classes) == 2 else None,
         flip=trainer.test_time_flip,
     )
-    # Some from everywhere: sets are often in the order of their classes.
-    some = real.array[:: -(-len(real) // _WHITENED)]
-    whiten(module, model.normalise(moved(np.array(some), device)))
+    whiten(module, _some(model, real.array, device))
     average = _average(module, trainer)
     return Job(
         recipe=recipe,
@@ -227,6 +225,14 @@ def prepare(
         forward=torch.compile(module) if trainer.compile else module,
         resident=None if recipe.mixing or trainer.shift else resident(presented, device),
     )
+
+
+def _some(model: Model, images: NDArray[np.uint8], device: torch.device) -> Iterator[torch.Tensor]:
+    """Yield images from everywhere, as sets are often in the order of their classes, in blocks."""
+    rows = np.arange(0, len(images), -(-len(images) // _WHITENED))
+    step = max(1, _PIXELS // (images.shape[1] * images.shape[2]))
+    for start in range(0, len(rows), step):
+        yield model.normalise(moved(images[rows[start : start + step]], device))
 
 
 def _average(net: nn.Module, trainer: Trainer) -> AveragedModel | None:

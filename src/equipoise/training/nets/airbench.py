@@ -1,5 +1,7 @@
 """A small plain net behind a frozen whitening layer: much for little time on a CPU."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -20,12 +22,16 @@ class Whitening(nn.Conv2d):
         super().__init__(channels, channels * _PATCH**2, _PATCH, bias=False)
         self.weight.requires_grad_(False)
 
-    def fit(self, images: Tensor) -> None:
-        """Take the directions from N×C×H×W normalised images."""
-        channels, half = images.shape[1], self.out_channels // 2
-        patches = images.unfold(2, _PATCH, 1).unfold(3, _PATCH, 1).permute(0, 2, 3, 1, 4, 5)
-        patches = patches.reshape(-1, channels * _PATCH**2).double()
-        variance, directions = torch.linalg.eigh(patches.T @ patches / len(patches))
+    def fit(self, blocks: Iterable[Tensor]) -> None:
+        """Take the directions from some blocks of N×C×H×W normalised images."""
+        channels, half = self.in_channels, self.out_channels // 2
+        products, count = torch.zeros((), dtype=torch.float64), 0
+        for images in blocks:
+            patches = images.unfold(2, _PATCH, 1).unfold(3, _PATCH, 1).permute(0, 2, 3, 1, 4, 5)
+            patches = patches.reshape(-1, channels * _PATCH**2).double()
+            products = products.to(patches.device) + patches.T @ patches
+            count += len(patches)
+        variance, directions = torch.linalg.eigh(products / count)
         # Eigenvectors have no sign of their own: the largest entry is made positive.
         largest = directions.abs().argmax(0)
         directions = directions * directions[largest, torch.arange(len(largest))].sign()
@@ -34,11 +40,11 @@ class Whitening(nn.Conv2d):
         self.weight.data.copy_(torch.cat([scaled, -scaled]))
 
 
-def whiten(net: nn.Module, images: Tensor) -> None:
-    """Fit the whitening layers of a net, if it has any, to N×C×H×W normalised images."""
-    for layer in net.modules():
-        if isinstance(layer, Whitening):
-            layer.fit(images)
+def whiten(net: nn.Module, blocks: Iterable[Tensor]) -> None:
+    """Fit the whitening layer of a net, if it has one, to blocks of N×C×H×W normalised images."""
+    layer = next((layer for layer in net.modules() if isinstance(layer, Whitening)), None)
+    if layer is not None:
+        layer.fit(blocks)
 
 
 def airbench(channels: int, classes: int, size: tuple[int, int]) -> nn.Module:
