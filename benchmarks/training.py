@@ -14,7 +14,8 @@ make batches included; the wall's stand beside them. DATA is CIFAR-10, or `cifar
         balanced accuracy and both recalls on the test split beside the seconds, and the curves of
         accuracy over seconds as curves.csv and curves.svg
 
-The last two keep a file a run in --out and go on from what is there; --markdown writes the table.
+In the last two the reference takes its turn at every seed, too; both keep a file a run in --out and
+go on from what is there. --markdown writes the table.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -178,7 +180,7 @@ def kept(path: Path, setting: dict[str, Any], make: Callable[[], dict[str, Any]]
     return made
 
 
-def reference_run(source: str, out: Path) -> dict[str, Any]:
+def reference_run(source: str, out: Path, seed: int) -> dict[str, Any]:
     """The reference's 10 epochs, evaluated on the test split as the article does."""
 
     def make() -> dict[str, Any]:
@@ -187,23 +189,24 @@ def reference_run(source: str, out: Path) -> dict[str, Any]:
 
         def note(figures: reference.Figures) -> None:
             curve.append([*clock.read(), figures.balanced_accuracy])
-            print(f"reference: {curve[-1][0]:.0f} s, {curve[-1][2]:.3f}", flush=True)
 
-        items = reference.upsampled(list(data.train.array), data.train.labels.tolist(), seed=0)
+        items = reference.upsampled(list(data.train.array), data.train.labels.tolist(), seed)
         held = list(zip(data.test.array, data.test.labels.tolist(), strict=True))
-        figures = reference.train(items, held, EPOCHS, seed=0, told=note)
-        return {"curve": curve, "balanced_accuracy": figures.balanced_accuracy}
+        figures = reference.train(items, held, EPOCHS, seed, told=note)
+        cpu, wall, accuracy = curve[-1]
+        test = {"balanced_accuracy": accuracy, "per_class_recall": figures.recalls}
+        return {"curve": curve, "cpu": cpu, "wall": wall, "test": {"plain": test}}
 
-    return kept(out / "reference.json", {"epochs": EPOCHS}, make)
+    return kept(out / f"reference-{seed}.json", {"epochs": EPOCHS, "seed": seed}, make)
 
 
 def our_run(
     data: eq.Splits,
     trainer: Trainer,
     recipe: eq.Recipe,
-    seed: int,
     options: argparse.Namespace,
     target: float | None,
+    seed: int,
 ) -> dict[str, Any]:
     """A run, to its end or until it has reached `target`."""
     device, share = options.device, options.validation
@@ -261,44 +264,50 @@ def warm(data: eq.Splits, trainer: Trainer, recipe: eq.Recipe, device: str) -> N
 Runs = dict[str, list[dict[str, Any]]]
 
 
-def our_runs(options: argparse.Namespace, target: float | None) -> Runs:
-    """Every trainer with every recipe and seed; seeds in turn, so that all meet the same noise."""
+def runs_of(options: argparse.Namespace, target: float | None) -> Runs:
+    """The reference and every trainer with every recipe, seed after seed, so in turn."""
     data = load(options.data, share=options.validation)
-    pairs = [
-        (get_trainer(trainer, epochs=options.epochs), get_recipe(recipe))
-        for trainer in options.trainer
-        for recipe in options.recipe
-    ]
-    for pair in pairs:
-        warm(data, *pair, options.device)
-    runs: Runs = {f"{trainer.name}, {recipe.name}": [] for trainer, recipe in pairs}
+    makes: dict[str, Callable[[int], dict[str, Any]]] = {}
+    if options.reference is None:
+        makes["reference"] = partial(reference_run, options.data, options.out)
+    for name in options.trainer:
+        trainer = get_trainer(name, epochs=options.epochs)
+        for recipe in map(get_recipe, options.recipe):
+            warm(data, trainer, recipe, options.device)
+            makes[f"{trainer.name}, {recipe.name}"] = partial(
+                our_run, data, trainer, recipe, options, target
+            )
+    runs: Runs = {name: [] for name in makes}
     for seed in range(options.seeds):
-        for name, (trainer, recipe) in zip(runs, pairs, strict=True):
-            run = our_run(data, trainer, recipe, seed, options, target)
-            runs[name].append(run)
-            seconds = run["curve"][-1][0]
-            print(f"{name}, seed {seed}: {seconds:.0f} CPU s, {_final(run)}", flush=True)
+        for name, make in makes.items():
+            runs[name].append(run := make(seed))
+            cpu, _, score = run["curve"][-1]
+            print(f"{name}, seed {seed}: {cpu:.0f} CPU s, at the end {score:.3f}", flush=True)
     return runs
 
 
-def _final(run: dict[str, Any]) -> str:
-    if "test" not in run:
-        return f"validation {run['curve'][-1][2]:.3f}"
-    return f"test {run['test']['plain']['balanced_accuracy']:.4f}"
+def taken(options: argparse.Namespace, runs: Runs) -> list[float]:
+    """The seconds of the reference's 10 epochs, of each seed."""
+    if options.reference is not None:
+        return [options.reference] * options.seeds
+    return [run["cpu"] for run in runs["reference"]]
 
 
 def until(options: argparse.Namespace) -> str:
-    whole = options.reference or reference_run(options.data, options.out)["curve"][-1][0]
+    runs = runs_of(options, options.target)
+    whole = mean(taken(options, runs))
     lines = [
         f"| trainer, recipe | seeds | seconds to {options.target:.0%} "
         f"| of the reference's {whole:.0f} |",
         "|---|---|---|---|",
     ]
-    for name, runs in our_runs(options, options.target).items():
+    for name, mine in runs.items():
+        if name == "reference":
+            continue
         clock = int(options.device == "cuda")
-        times = [reached(run["curve"], options.target, clock) for run in runs]
+        times = [reached(run["curve"], options.target, clock) for run in mine]
         if None in times:
-            lines.append(f"| {name} | {len(runs)} | not reached by {times.count(None)} | – |")
+            lines.append(f"| {name} | {len(mine)} | not reached by {times.count(None)} | – |")
             continue
         got = [t for t in times if t is not None]
         each = ", ".join(f"{t:.0f}" for t in got)
@@ -315,33 +324,39 @@ def spread(values: Sequence[float]) -> str:
 
 
 def within(options: argparse.Namespace) -> str:
-    theirs = reference_run(options.data, options.out)
-    whole = options.reference or theirs["curve"][-1][0]
-    runs = our_runs(options, None)
+    runs = runs_of(options, None)
+    whole = taken(options, runs)
     lines = [
         "| trainer, recipe | seeds | decision | balanced accuracy | recall, cats | recall, dogs "
-        "| ROC-AUC | seconds | of the reference's |",
+        "| ROC-AUC | seconds | of the reference's, and of each seed |",
         "|" + "---|" * 9,
-        f"| reference | 1 | plain | {100 * theirs['balanced_accuracy']:.1f} "
-        f"| | | | {whole:.0f} | |",
+        *(line for name, mine in runs.items() for line in rows(name, mine, whole, options.device)),
     ]
-    for name, mine in runs.items():
-        clock = "wall" if options.device == "cuda" else "cpu"
-        seconds = mean(run[clock] for run in mine)
-        for decision in ("plain", "tuned"):
-            tests = [run["test"][decision] for run in mine]
-            recalls = [[test["per_class_recall"][k] for test in tests] for k in (0, 1)]
-            cells = [
-                name, str(len(mine)), decision, spread([t["balanced_accuracy"] for t in tests]),
-                *map(spread, recalls), spread([t["roc_auc"] for t in tests]), f"{seconds:.0f}",
-                f"{seconds / whole:.2f}",
-            ]  # fmt: skip
-            lines.append("| " + " | ".join(cells) + " |")
-    curves = {"reference, on the test split": [theirs["curve"]]}
-    curves |= {name: [run["curve"] for run in mine] for name, mine in runs.items()}
+    curves = {
+        name + ", on the test split" * (name == "reference"): [run["curve"] for run in mine]
+        for name, mine in runs.items()
+    }
     write_text(options.out / "curves.csv", "\n".join(table(curves)) + "\n")
     plot(curves, options.out / "curves.svg")
     return "\n".join(lines)
+
+
+def rows(
+    name: str, runs: Sequence[dict[str, Any]], whole: list[float], device: str
+) -> Iterator[str]:
+    """A contestant's lines of the table, one a decision."""
+    seconds = [run["wall" if device == "cuda" else "cpu"] for run in runs]
+    each = ", ".join(f"{ours / theirs:.2f}" for ours, theirs in zip(seconds, whole, strict=True))
+    ratio = "1" if name == "reference" else f"{mean(seconds) / mean(whole):.2f} ({each})"
+    for decision in runs[0]["test"]:
+        tests = [run["test"][decision] for run in runs]
+        recalls = [[test["per_class_recall"][k] for test in tests] for k in (0, 1)]
+        ranked = [test["roc_auc"] for test in tests if "roc_auc" in test]
+        cells = [
+            name, str(len(runs)), decision, spread([t["balanced_accuracy"] for t in tests]),
+            *map(spread, recalls), spread(ranked) if ranked else "", f"{mean(seconds):.0f}", ratio,
+        ]  # fmt: skip
+        yield "| " + " | ".join(cells) + " |"
 
 
 Curves = dict[str, list[list[list[float]]]]
