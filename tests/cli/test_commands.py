@@ -7,6 +7,9 @@ import shutil
 import subprocess
 import sys
 
+import cv2
+import numpy as np
+import pytest
 import typer
 
 from equipoise import __version__
@@ -95,6 +98,22 @@ def test_what_there_is(capsys):
     assert "white" in _runs(capsys, "techniques")
     assert json.loads(_runs(capsys, "techniques", "--json"))["crop"]["parameters"]
     assert "equipoise demo" in _runs(capsys)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "--recipe", "none", "--epochs", "1"],
+        ["compare", "--recipes", "none,duplicate", "--seeds", "1", "--epochs", "1", "--jobs", "1"],
+        ["search", "--recipes", "duplicate", "--trials", "2", "--epochs", "1", "--jobs", "1"],
+        ["upsample"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_every_command_that_reads_images_takes_the_limits(photos, tmp_path, capsys, command):
+    cv2.imwrite(str(photos / "dog" / "large.png"), np.zeros((40, 40, 3), np.uint8))
+    name, *options = command
+    _runs(capsys, name, photos, "--out", tmp_path / "out", *options, "--most-pixels", 64)
 
 
 def test_a_flag_has_no_twin_that_denies_it():

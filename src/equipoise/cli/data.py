@@ -94,16 +94,11 @@ def audit(
         "take": take,
         "long_tail": long_tail,
         "data_dir": data_dir,
+        "most_pixels": most_pixels,
+        "most_bytes": most_bytes,
         "seed": seed,
     }
-    splits = selected(
-        data,
-        **asked,
-        most_pixels=most_pixels,
-        most_bytes=most_bytes,
-        cut=False,
-        quiet=quiet or as_json,
-    )
+    splits = selected(data, **asked, cut=False, quiet=quiet or as_json)
     found = look(splits, near=near)
     safety = None
     if model is not None:

@@ -13,11 +13,14 @@ from equipoise.cli.options import (
     Classes,
     Data,
     DataDir,
+    Device,
     Epochs,
     Equal,
     Jobs,
     Json,
     LongTail,
+    MostBytes,
+    MostPixels,
     NetName,
     Objective,
     Out,
@@ -64,6 +67,8 @@ def search(
     long_tail: LongTail = None,
     size: Size = None,
     data_dir: DataDir = None,
+    most_pixels: MostPixels = None,
+    most_bytes: MostBytes = None,
     test_fraction: TestFraction = 0.2,
     validation_fraction: ValidationFraction = 0.15,
     trainer: TrainerSpec = "fast",
@@ -73,6 +78,7 @@ def search(
     objective: Objective = "balanced_accuracy",
     jobs: Jobs = None,
     backend: Backend = "loky",
+    device: Device = "auto",
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -93,7 +99,7 @@ def search(
 
     # Names and the budget are looked at before the data set is read: it may be large.
     check_limits(budget, trials, jobs)
-    check_words(equal=equal, objective=objective)
+    check_words(equal=equal, objective=objective, device=device)
     how = get_trainer(trainer, epochs=epochs, net=net)
     splits = selected(
         data,
@@ -102,6 +108,8 @@ def search(
         long_tail=long_tail,
         size=size,
         data_dir=data_dir,
+        most_pixels=most_pixels,
+        most_bytes=most_bytes,
         test_fraction=test_fraction,
         validation_fraction=validation_fraction,
         seed=seed,
@@ -122,6 +130,7 @@ def search(
             seed=seed,
             jobs=jobs,
             backend=backend,
+            device=device,
             command=shlex.join(["equipoise", *sys.argv[1:]]),
             progress=move,
         )

@@ -69,7 +69,13 @@ def blind(data: Splits) -> Splits:
 
 
 def carry_out(
-    attempt: Attempt, data: Splits, seed: int, equal: Equal, objective: str, folder: Path
+    attempt: Attempt,
+    data: Splits,
+    seed: int,
+    equal: Equal,
+    objective: str,
+    device: str,
+    folder: Path,
 ) -> Result:
     """Do a run and leave its result in `folder`; a killed one goes on from its last epoch.
 
@@ -81,7 +87,7 @@ def carry_out(
     try:
         run = fit(
             data, attempt.recipe, trainer, seed=seed, equal=equal, objective=objective,
-            folder=place,
+            folder=place, device=device,
         )  # fmt: skip
     except WorkError as error:
         fields: dict[str, Any] = {"score": 0.0, "plain": 0.0, "roc_auc": 0.0, "failed": str(error)}
@@ -110,7 +116,14 @@ class _EnoughError(Exception):
 
 
 def expected_seconds(
-    data: Splits, recipe: Recipe, trainer: Trainer, *, seed: int, equal: Equal, objective: str
+    data: Splits,
+    recipe: Recipe,
+    trainer: Trainer,
+    *,
+    seed: int,
+    equal: Equal,
+    objective: str,
+    device: str,
 ) -> float:
     """Return how long a whole run will take, from its first steps."""
     started = perf_counter()
@@ -122,7 +135,10 @@ def expected_seconds(
             raise _EnoughError
 
     try:
-        fit(data, recipe, trainer, seed=seed, equal=equal, objective=objective, progress=look)
+        fit(
+            data, recipe, trainer, seed=seed, equal=equal, objective=objective, progress=look,
+            device=device,
+        )  # fmt: skip
     except _EnoughError:
         return seen[0][0] - started + _extrapolated(seen, data, trainer)
     return perf_counter() - started

@@ -82,7 +82,7 @@ def confirm(hunt: Hunt, data: Splits, who: Finalists, *, command: str) -> Study:
             data, recipes, seeds=seeds, out=folder, trainer=who.trainer, equal=hunt.equal,
             # The search's own seed is none of them: its luck must not count twice.
             seed=hunt.seed + 1, objective=hunt.objective, jobs=hunt.jobs,
-            backend=hunt.backend, command=command,
+            backend=hunt.backend, device=hunt.device, command=command,
         )  # fmt: skip
 
     recipes, seeds = who.recipes, _LEAST

@@ -38,7 +38,7 @@ from equipoise.studies.searching.outcome import (
 )
 from equipoise.studies.searching.space import RECIPES, Space, read_space, trainer_dimensions
 from equipoise.studies.searching.waves import Hunt, run_waves
-from equipoise.training import Trainer, check, get_trainer
+from equipoise.training import Trainer, check, get_device, get_trainer
 
 __all__ = ["Search", "check_limits", "open_search", "search"]
 
@@ -107,6 +107,7 @@ def search(
     seed: int = 0,
     jobs: int | None = None,
     backend: str = "loky",
+    device: str = "auto",
     command: str = "",
     progress: Told | None = None,
 ) -> Search:
@@ -136,7 +137,7 @@ def search(
     space : path or Space, optional
         A YAML file with keys `recipe` and `trainer`, each with fields and lists of their values,
         in the place of the built-in space.
-    equal, objective, jobs, backend, command
+    equal, objective, jobs, backend, device, command
         As in `compare`.
     seed : int
         Of every run of the search; the confirmation takes ``seed + 1, seed + 2, …``.
@@ -151,6 +152,7 @@ def search(
     started = monotonic()
     wanted = _Limits.of(budget, trials, jobs)
     check_backend(backend)
+    get_device(device)
     chosen = get_trainer(trainer, epochs=epochs)
     entrants = _entrants(recipes)
     where = _space(space, chosen, trainer_fields)
@@ -161,7 +163,7 @@ def search(
     settings: dict[str, Any] = {"equal": equal, "objective": objective, "seed": seed}
     expected = _expected(folder)
     if not expected and wanted.seconds < inf:
-        expected = expected_seconds(blind(splits), BASELINE, chosen, **settings)
+        expected = expected_seconds(blind(splits), BASELINE, chosen, device=device, **settings)
         wanted.check(expected)
     with claim(folder, "search", _fingerprint(splits, chosen, entrants, where, wanted, settings)):
         if (folder / FILE).is_file() and read_search(folder)["finished"]:
@@ -170,7 +172,8 @@ def search(
         hunt = Hunt(
             folder=folder, data=blind(splits), space=where, entrants=entrants, trainer=chosen,
             study=journal.open_journal(folder), clock=resumed(folder, wanted.seconds, started),
-            jobs=wanted.jobs, backend=backend, limit=wanted.trials, expected=expected,
+            jobs=wanted.jobs, backend=backend, device=device, limit=wanted.trials,
+            expected=expected,
             facts={**_facts(splits, where, command, settings), "expected": expected}, **settings,
         )  # fmt: skip
         with ticking(hunt.clock, None if progress is None else _telling(hunt, progress)):

@@ -63,6 +63,7 @@ class Hunt:
     objective: str
     jobs: int
     backend: str
+    device: str
     limit: int
     expected: float
     facts: dict[str, Any]
@@ -120,13 +121,13 @@ def _run(hunt: Hunt, wave: Sequence[Attempt], told: Callable[[], object]) -> Non
         # The first is the baseline's, which everything is set against: it is run in any case.
         needed[wave[0].name] = 0.0
     data, place = hunt.data, hunt.place
-    seed, equal, objective = hunt.seed, hunt.equal, hunt.objective
+    seed, equal, objective, device = hunt.seed, hunt.equal, hunt.objective, hunt.device
 
     def work(attempt: Attempt) -> Result | None:
         # Looked at when a process is free for it: a run that cannot end in time is not begun.
         if time() + needed[attempt.name] > deadline:
             return None
-        return carry_out(attempt, data, seed, equal, objective, place)
+        return carry_out(attempt, data, seed, equal, objective, device, place)
 
     for result in scattered(work, wave, jobs=hunt.jobs, backend=hunt.backend):
         if result is not None:
