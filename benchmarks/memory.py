@@ -1,8 +1,8 @@
 """A memory-mapped set from loading to training: the process's own memory as the set grows.
 
-    python benchmarks/memory.py [--counts 2000 8000 32000] [--markdown FILE]
+    python benchmarks/memory.py [--counts 2000 8000 32000] [--side 64] [--markdown FILE]
 
-Each set, N×64×64×3 photographs' patches as a .npy, is loaded and trained on for some steps in a
+Each set, N×side×side×3 photographs' patches as a .npy, is loaded and trained on for some steps in a
 process of its own, once as a map of its file and once held in memory.
 """
 
@@ -26,9 +26,9 @@ class EnoughError(Exception):
     """What has been seen is enough."""
 
 
-def write_set(path: Path, count: int) -> int:
+def write_set(path: Path, count: int, side: int) -> int:
     """Write patches of two photographs; return the size of the pixels."""
-    images = np.lib.format.open_memmap(path, "w+", np.uint8, (count, 64, 64, 3))
+    images = np.lib.format.open_memmap(path, "w+", np.uint8, (count, side, side, 3))
     fill(images)
     images.flush()
     return images.nbytes
@@ -43,7 +43,8 @@ def trained(path: Path, mapped: bool, recipe: str) -> float:
 
     with watched() as peak:
         images = np.load(path, mmap_mode="r" if mapped else None)
-        data = eq.load((images, np.arange(len(images)) % 4 // 3))
+        labels = np.arange(len(images)) % 4 // 3
+        data = eq.load((images, labels), size=images.shape[1])
         with suppress(EnoughError):
             eq.train(data, recipe, epochs=1, progress=stop, device="cpu")
     return peak[0]
@@ -54,6 +55,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--counts", type=int, nargs="+", default=[2000, 8000, 32000])
+    parser.add_argument("--side", type=int, default=64, help="of the images, in pixels")
     parser.add_argument("--recipe", default="balanced")
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
@@ -62,7 +64,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "set.npy"
             for count in options.counts:
-                size = write_set(path, count) / 2**20
+                size = write_set(path, count, options.side) / 2**20
                 mapped, held = (apart(trained, path, way, options.recipe) for way in (True, False))
                 yield f"| {count:,} | {size:.0f} | {mapped:.0f} | {held:.0f} |"
 

@@ -122,4 +122,6 @@ def test_channel_statistics_are_those_of_all_pixels(images):
     mean, std = channel_statistics(np.tile(images, (30, 1, 1, 1)))
     np.testing.assert_allclose(mean, (images / 255).mean((0, 1, 2)))
     np.testing.assert_allclose(std, (images / 255).std((0, 1, 2)))
+    large = np.tile(images[:2], (1, 150, 150, 1))  # more pixels each than are summed at a time
+    np.testing.assert_allclose(channel_statistics(large)[0], (images[:2] / 255).mean((0, 1, 2)))
     assert channel_statistics(np.full((4, 8, 8, 1), 9, np.uint8))[1] == (1 / 255,)

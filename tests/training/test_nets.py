@@ -81,6 +81,14 @@ def test_ones_own_net_and_bad_names_and_sizes():
         build_net("article", 3, 2, (7, 32), seed=0)
 
 
+def test_whitening_is_the_same_however_the_images_are_parted(patches):
+    images = torch.from_numpy(patches(60, 32, 24)).permute(0, 3, 1, 2).float() / 255
+    one, many = (build_net("airbench", 3, 2, (32, 24), seed=0) for _ in range(2))
+    whiten(one, [images])
+    whiten(many, images.split(7))
+    torch.testing.assert_close(many[0].weight, one[0].weight)
+
+
 def test_whitening_gives_directions_of_like_variance_with_their_negatives(digits):
     images = torch.from_numpy(digits.train.array).permute(0, 3, 1, 2).float()
     images = (images - images.mean()) / images.std()

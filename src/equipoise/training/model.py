@@ -22,8 +22,12 @@ __all__ = ["Model", "channel_statistics", "fit_image", "load_model", "save_model
 
 _FORMAT = 1
 
-# Measured: larger batches leave the caches and are slower on a CPU.
-_EVALUATION_BATCH = {"cpu": 128}
+# Images that are evaluated together. Measured: more leave the caches and are slower on a CPU.
+_EVALUATED, _EVALUATED_CPU = 1024, 128
+
+# What is done for many images at once is done for so many pixels at most, which bounds the memory
+# that large images take: sums over channels, and maps of a net that is evaluated.
+_SUMMED, _MAPPED = 2**20, 2**22
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,8 @@ def evaluate(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     try:
         with torch.inference_mode():
             # One empty batch where there is no image, for the shape.
-            size = _EVALUATION_BATCH.get(device_of(model.net).type, 1024)
+            most = _EVALUATED_CPU if device_of(model.net).type == "cpu" else _EVALUATED
+            size = min(most, max(1, _MAPPED // (images.shape[1] * images.shape[2])))
             starts = range(0, max(1, len(images)), size)
             parts = [_logits(model, images[i : i + size]) for i in starts]
             return torch.cat(parts).float().cpu().numpy()
@@ -182,8 +187,9 @@ def channel_statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tu
     The deviation of a constant channel counts as one grey level.
     """
     sums, squares, count = 0.0, 0.0, 0
-    for start in range(0, len(images), 1024):
-        part = images[start : start + 1024].reshape(-1, images.shape[-1]).astype(np.float64) / 255
+    step = min(1024, max(1, _SUMMED // (images.shape[1] * images.shape[2])))
+    for start in range(0, len(images), step):
+        part = images[start : start + step].reshape(-1, images.shape[-1]).astype(np.float64) / 255
         sums, squares, count = sums + part.sum(0), squares + (part**2).sum(0), count + len(part)
     mean = sums / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 1 / 255**2))
