@@ -19,6 +19,7 @@ from PIL import Image
 from equipoise.auditing.near import find_near
 from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import ImageSet, Splits
+from equipoise.mapped import concatenated
 from equipoise.readers.decoded import Decoded, decode_table
 from equipoise.readers.decoding import MOST_PIXELS
 from equipoise.readers.opening import open_table
@@ -162,7 +163,7 @@ def _joined(train: ImageSet, more: ImageSet) -> ImageSet:
     first, second = train.images, more.images
     sizes = (len(first), len(second))
     if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
-        images: Any = np.concatenate([first, second])
+        images: Any = concatenated([first, second])
     else:
         rows = np.concatenate([np.arange(size) for size in sizes])
         images = Joined((first, second), np.repeat([0, 1], sizes), rows)

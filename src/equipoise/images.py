@@ -100,6 +100,12 @@ class ImageSet:
         )
 
     @property
+    def real_counts(self) -> NDArray[np.int64]:
+        """Images of each class that are of the data set itself."""
+        real = self.labels if self.generated is None else self.labels[~self.generated]
+        return np.bincount(real, minlength=len(self.classes))
+
+    @property
     def real(self) -> "ImageSet":
         """The images that are of the data set itself."""
         return self if self.generated is None else self.select(~self.generated)
@@ -184,5 +190,5 @@ class Splits:
 
         Of classes that are equally rare, the last.
         """
-        counts = self.train.real.counts
+        counts = self.train.real_counts
         return int(len(counts) - 1 - np.argmin(counts[::-1]))

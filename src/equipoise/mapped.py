@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["concatenated", "empty", "filled", "is_mapped", "take"]
+__all__ = ["blocks", "concatenated", "empty", "filled", "is_mapped", "take"]
 
 _BLOCK = 2**24  # bytes copied at a time
 _SMALL = 2**20  # bytes that a column may take in memory
@@ -56,7 +56,7 @@ def concatenated(parts: Sequence[Pixels]) -> Pixels:
     joined = _scratch((sum(map(len, parts)), *parts[0].shape[1:]))
     start = 0
     for part in parts:
-        for block in _blocks(part.shape):
+        for block in blocks(part.shape):
             joined[start + block.start : start + block.stop] = part[block]
         start += len(part)
     return joined
@@ -65,7 +65,7 @@ def concatenated(parts: Sequence[Pixels]) -> Pixels:
 def filled(shape: tuple[int, ...], make: Callable[[int, int], Pixels]) -> Pixels:
     """Return a map of a temporary file with `make(start, stop)` in its rows, block by block."""
     array = _scratch(shape)
-    for block in _blocks(shape):
+    for block in blocks(shape):
         array[block] = make(block.start, block.stop)
     return array
 
@@ -124,6 +124,7 @@ def _reserve(file: int, size: int) -> None:
         os.truncate(file, size)
 
 
-def _blocks(shape: tuple[int, ...]) -> list[slice]:
+def blocks(shape: tuple[int, ...]) -> list[slice]:
+    """Return slices of some MiB of bytes each that make up an array of this shape."""
     step = max(1, _BLOCK // max(1, int(np.prod(shape[1:]))))
     return [slice(i, min(i + step, shape[0])) for i in range(0, shape[0], step)]

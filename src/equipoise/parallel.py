@@ -8,6 +8,7 @@ same paths, as on a network file system.
 
 import os
 import socket
+import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -75,7 +76,12 @@ def scattered(
 def _here(work: Callable[[T], R], tasks: Sequence[T], jobs: int | None) -> Iterator[R]:
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    pool = Parallel(n_jobs=min(jobs or cpu_count(), len(tasks)), return_as="generator_unordered")
+    # Large arrays go to the others as files: where TMPDIR says, and not into memory again.
+    pool = Parallel(
+        n_jobs=min(jobs or cpu_count(), len(tasks)),
+        return_as="generator_unordered",
+        temp_folder=tempfile.gettempdir(),
+    )
     try:
         yield from pool(delayed(_for_parent)(work, os.getpid(), task) for task in tasks)
     except TerminatedWorkerError:

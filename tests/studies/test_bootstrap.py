@@ -47,6 +47,26 @@ def test_weights_agree_with_scikit_learn():
             assert got[name][b] == pytest.approx(value, abs=1e-9), name
 
 
+def test_a_row_of_weights_does_not_depend_on_the_others():
+    logits, labels, decided = _sample(4)
+    weights = image_weights(300, 120, seed=0)
+    together = weighted_figures(logits, labels, decided, 0, weights)
+    for b in (0, 57, 119):
+        alone = weighted_figures(logits, labels, decided, 0, weights[b : b + 1])
+        for name, values in together.items():
+            assert len(values) == 120
+            assert values[b] == pytest.approx(alone[name][0], abs=1e-12), name
+
+
+def test_many_classes():
+    # Each cell of 400 × 400 with a row of its own would be 200 GB.
+    logits, labels, decided = _sample(400)
+    plain = figures(logits, labels, positive=0, predictions=decided)
+    got = weighted_figures(logits, labels, decided, 0, np.ones((1, 300)))
+    assert got["accuracy"][0] == pytest.approx(plain["accuracy"])
+    assert got["mcc"][0] == pytest.approx(plain["mcc"])
+
+
 def test_weights_count_every_draw():
     weights = image_weights(50, 10, seed=3)
     assert (weights.sum(1) == 50).all()

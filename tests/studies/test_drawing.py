@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 
 from equipoise.errors import InputError
 from equipoise.images import Splits
+from equipoise.mapped import is_mapped
 from equipoise.readers import load
 from equipoise.studies.drawing import check_draws, check_folds, drawn, folded, with_real
 
@@ -32,6 +33,16 @@ def test_what_is_left_out_is_kept_apart_from_the_study(threes_and_eights, taken)
     assert taken.digest == replace(taken, withheld=None).digest
     used = np.concatenate([part.ids for part in taken.parts.values()])
     assert not np.isin(taken.withheld.ids, used).any()
+
+
+def test_what_is_made_of_a_map_is_a_map(threes_and_eights, tmp_path):
+    images, labels = threes_and_eights
+    np.save(tmp_path / "images.npy", images)
+    data = load((np.load(tmp_path / "images.npy", mmap_mode="r"), labels), take={"8": 20})
+    held = load(threes_and_eights, take={"8": 20})
+    for make in (lambda d: with_real(d).train, lambda d: folded(d, 0, 3).train):
+        assert is_mapped(make(data).array)
+        np.testing.assert_array_equal(make(data).array, make(held).array)
 
 
 def test_draws_are_of_the_same_sizes_and_share_validation_and_test(taken):

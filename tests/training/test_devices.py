@@ -8,9 +8,17 @@ import equipoise as eq
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training import Trainer, fit, train
 from equipoise.training.checkpoints import fingerprint
-from equipoise.training.devices import Resident, device_of, get_device, moved, resident
+from equipoise.training.devices import (
+    Resident,
+    device_of,
+    get_device,
+    moved,
+    resident,
+    side_by_side,
+)
 from equipoise.training.jobs import prepare
 from equipoise.training.loop import _batch, one_thread, run_epoch
+from equipoise.training.randomness import seeded
 
 CPU = torch.device("cpu")
 TRAINER = Trainer(name="t", epochs=2, batch_size=16, flip="alternating")
@@ -34,8 +42,9 @@ def test_a_device_is_named_and_has_to_be_there(digits):
             train(digits, "none", trainer=TRAINER, device="cuda")
 
 
-def test_a_resident_set_shows_the_images_that_batches_show(digits):
-    job = job_of(digits)
+@pytest.mark.parametrize("recipe", ["article", "none"])
+def test_a_resident_set_shows_the_images_that_batches_show(digits, recipe):
+    job = job_of(digits, recipe)
     pixels = Resident(job.presented, CPU)
     for step in (0, 5, job.budget.steps - 1):
         job.resident = None
@@ -62,7 +71,39 @@ def test_only_a_gpu_keeps_a_set(digits):
     assert resident(job_of(digits, "balanced").presented, torch.device("cuda")) is None
 
 
+def test_runs_share_a_gpu_only_when_asked_to(monkeypatch):
+    assert side_by_side(None, "cpu") is None
+    assert side_by_side(3, "cpu") == 3
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert side_by_side(None, "auto") == 1
+    assert side_by_side(3, "cuda") == 3
+
+
+def test_a_full_gpu_ends_the_run_and_not_the_study(digits, monkeypatch):
+    def full(job, report):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr("equipoise.training.fitting.run_epoch", full)
+    with pytest.raises(eq.WorkError, match=r"Recipe none: the GPU's memory is full\."):
+        fit(digits, get_recipe("none"), TRAINER, seed=0, device="cpu")
+
+
+def test_a_seed_for_a_while_leaves_the_generator_as_it_was():
+    torch.manual_seed(1)
+    first = torch.rand(2)
+    torch.manual_seed(1)
+    with seeded(7, CPU):
+        inside = torch.rand(2)
+    assert torch.equal(torch.rand(2), first)
+    torch.manual_seed(7)
+    assert torch.equal(torch.rand(2), inside)
+
+
 def test_what_is_on_the_device_stays(digits):
+    # 'meta' has an index as a GPU's tensors have, and can no more be pinned than those.
+    there = torch.empty(3, device="meta")
+    assert moved(there, torch.device("meta", 0)) is there
+    assert moved(there, torch.device("meta")) is there
     tensor = torch.arange(3)
     assert moved(tensor, CPU) is tensor
     array = np.arange(3)

@@ -208,9 +208,10 @@ def _sized(mapped: Pixels, rows: NDArray[np.intp], seen: list[_Seen], size: int 
         return take(mapped, rows)
 
     def make(start: int, stop: int) -> Pixels:
-        some = mapped[rows[start:stop]]
-        same = some.shape[1:3] == shape
-        sized = some if same else np.stack([resize(image, shape[0]) for image in some])
+        some = rows[start:stop]
+        same = mapped.shape[1:3] == shape
+        # One at a time where they are larger: a block is one of what they become.
+        sized = mapped[some] if same else np.stack([resize(mapped[r], shape[0]) for r in some])
         return to_channels(sized, channels)
 
     return filled((len(rows), *shape, channels), make)

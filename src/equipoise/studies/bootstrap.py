@@ -1,4 +1,4 @@
-"""Every figure of a run under resampled test images, all resamples at once.
+"""Every figure of a run under resampled test images, many resamples at once.
 
 Resampling N test images with replacement is weighting them by how often each was drawn. With
 weights, every figure is a few sums, and B resamples are one matrix product: `tests` hold the
@@ -7,11 +7,14 @@ figures here equal to scikit-learn's with `sample_weight`.
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from scipy.special import softmax
 
 __all__ = ["image_weights", "run_weights", "weighted_calibration", "weighted_figures"]
 
 Floats = NDArray[np.float64]
+
+_ROWS = 50
 
 
 def image_weights(images: int, resamples: int, seed: int, fold: int = 0) -> Floats:
@@ -51,15 +54,30 @@ def weighted_figures(
     dict of str to (B,) floats
         NaN where a resample lacks a class that the figure needs.
     """
-    k = logits.shape[1]
     probabilities = softmax(logits, axis=1)
-    cells = weights @ np.eye(k * k)[labels * k + decided]
+    # Some rows of weights at a time: what is worked out of them takes eight times their memory.
+    parts = [
+        _figures(probabilities, labels, decided, positive, weights[start : start + _ROWS])
+        for start in range(0, len(weights), _ROWS)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _figures(
+    probabilities: Floats,
+    labels: NDArray[np.int_],
+    decided: NDArray[np.int_],
+    positive: int,
+    weights: Floats,
+) -> dict[str, Floats]:
+    n, k = probabilities.shape
+    cells = csr_array((np.ones(n), (np.arange(n), labels * k + decided)), shape=(n, k * k))
     ranked = [positive] if k == 2 else list(range(k))
     auc, precision = zip(
         *(_ranking(probabilities[:, c], labels == c, weights) for c in ranked), strict=True
     )
     return {
-        **_from_confusion(cells.reshape(-1, k, k), positive),
+        **_from_confusion((weights @ cells).reshape(-1, k, k), positive),
         "roc_auc": np.mean(auc, axis=0),
         "pr_auc": np.mean(precision, axis=0),
         **weighted_calibration(probabilities, labels, weights),

@@ -33,7 +33,7 @@ from equipoise.studies.trials import (
 )
 from equipoise.studies.watching import each_second
 from equipoise.techniques import Technique
-from equipoise.training import Equal, Trainer, check, get_device, get_trainer
+from equipoise.training import Equal, Trainer, check, get_device, get_trainer, side_by_side
 
 __all__ = ["DEFAULT_RECIPES", "Study", "compare", "open_study"]
 
@@ -229,7 +229,7 @@ def _run(
         equal, objective = facts["equal"], facts["objective"]
         run_trial(trial, data, trainer, equal, objective, device, folder_of(place, trial))
 
-    for _ in scattered(work, missing, jobs=jobs, backend=backend):
+    for _ in scattered(work, missing, jobs=side_by_side(jobs, device), backend=backend):
         pass
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from equipoise.errors import InputError, printable, require
 from equipoise.images import ImageSet, Splits
 from equipoise.keys import order
+from equipoise.mapped import concatenated
 from equipoise.readers.splitting import cut, folds_of, units
 
 __all__ = ["check_draws", "check_folds", "check_oracle", "drawn", "folded", "with_real"]
@@ -153,7 +154,7 @@ def _joined(parts: Sequence[ImageSet]) -> ImageSet:
 
     return replace(
         parts[0],
-        images=np.concatenate([part.array for part in parts]),
+        images=concatenated([part.array for part in parts]),
         labels=column("labels"),
         ids=column("ids"),
         names=column("names"),

@@ -5,7 +5,7 @@ learning what it shows. Then it recognises the copies it was trained on, and fre
 same pictures by the same technique less well.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,6 @@ def remember(folder: Path, data: Splits, recipe: Recipe, seed: int) -> None:
     train, model = data.train, load_model(folder)
     roster = draw_up(train.labels, train.ids, recipe, seed=seed, classes=train.classes)
     rare = _rare(train)
-    kinds = _kinds(roster, data, rare, seed)
     write_json(
         path,
         {
@@ -61,7 +60,7 @@ def remember(folder: Path, data: Splits, recipe: Recipe, seed: int) -> None:
             "validation": _recall(model, _clean(data.validation, rare)),
             "techniques": {
                 name: {kind: _recall(model, images) for kind, images in of.items()}
-                for name, of in kinds.items()
+                for name, of in _kinds(roster, data, rare, seed)
             },
         },
     )
@@ -69,7 +68,7 @@ def remember(folder: Path, data: Splits, recipe: Recipe, seed: int) -> None:
 
 def _rare(train: ImageSet) -> NDArray[np.int64]:
     """The classes below the largest one; all where they are alike."""
-    counts = train.real.counts
+    counts = train.real_counts
     rare = np.flatnonzero(counts < counts.max())
     return rare if len(rare) else np.arange(len(counts))
 
@@ -88,12 +87,11 @@ def _some(rows: NDArray[np.intp]) -> NDArray[np.intp]:
 
 def _kinds(
     roster: Roster, data: Splits, rare: NDArray[np.int64], seed: int
-) -> dict[str, dict[str, Kind | None]]:
-    """From technique to its copies that were trained on, fresh ones of them, and on validation."""
+) -> Iterator[tuple[str, dict[str, Kind | None]]]:
+    """Yield each technique's copies that were trained on, fresh ones of them, and on validation."""
     unseen = int(roster.copy.max(initial=0)) + 1
     of_rare = np.isin(roster.labels, rare)
     others = data.validation.select(_some(np.flatnonzero(np.isin(data.validation.labels, rare))))
-    found: dict[str, dict[str, Kind | None]] = {}
     for name in dict.fromkeys(technique.name for technique in roster.techniques):
         # The technique at each strength that a class may have; the first stands for validation.
         numbers = [k for k, technique in enumerate(roster.techniques) if technique.name == name]
@@ -107,12 +105,14 @@ def _kinds(
         trained, fresh = (_carried(images, roster, choice, seed, ids, copy) for copy in copies)
         first, zeros = np.full(len(others), numbers[0]), np.zeros(len(others), int)
         unknown = _carried(others.array, roster, first, seed, others.ids, zeros)
-        found[name] = {
-            "copies": (trained, roster.labels[rows]) if len(made) else None,
-            "fresh": (fresh, roster.labels[rows]),
-            "validation": (unknown, others.labels),
-        }
-    return found
+        yield (
+            name,
+            {
+                "copies": (trained, roster.labels[rows]) if len(made) else None,
+                "fresh": (fresh, roster.labels[rows]),
+                "validation": (unknown, others.labels),
+            },
+        )
 
 
 def _fresh(roster: Roster, rows: NDArray[np.intp], number: int) -> NDArray:

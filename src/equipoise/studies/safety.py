@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
-from equipoise.engine import augment
 from equipoise.errors import InputError, require
 from equipoise.files import read_json
 from equipoise.images import ImageSet, Splits
+from equipoise.studies.after import decided_after
 from equipoise.studies.shortcut import FILE, RECOGNISED
 from equipoise.studies.statistics import CONFIDENCE
 from equipoise.techniques import resolve
@@ -60,11 +60,10 @@ def label_safety(
     images = data.validation if isinstance(data, Splits) else data
     every = np.arange(len(model.classes))
     clean = model.predict(images.array, "plain") == images.labels
-    known, ids = images.select(clean), images.ids[clean]
+    known = images.select(clean)
     found = {}
     for technique in map(resolve, techniques):
-        shown = np.asarray(augment(known.array, technique, seed=seed, ids=ids))
-        decided = model.predict(shown, "plain")
+        decided = decided_after(model, known, technique, seed=seed)
         confusion = confusion_matrix(known.labels, decided, labels=every)
         found[technique.name] = _entries([confusion], model.classes)
     return found

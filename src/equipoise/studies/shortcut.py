@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from equipoise.engine import augment
 from equipoise.files import read_json, write_json
 from equipoise.images import ImageSet
 from equipoise.recipes import Recipe
 from equipoise.strengths import weaken
+from equipoise.studies.after import decided_after
 from equipoise.studies.statistics import estimate, paired
 from equipoise.techniques import Technique
 from equipoise.training import load_model
@@ -65,8 +65,7 @@ def probe(folder: Path, validation: ImageSet, techniques: Sequence[Technique], s
     clean, all_of_them = model.predict(validation.array, "plain"), np.ones(len(labels), bool)
     found["clean"] = confusion(clean, all_of_them)
     for technique in missing:
-        shown = augment(validation.array, technique, seed=seed, ids=validation.ids, threads=1)
-        decided = model.predict(np.asarray(shown), "plain")
+        decided = decided_after(model, validation, technique, seed=seed, threads=1)
         found[technique.name] = confusion(decided, all_of_them)
         recognised[technique.name] = confusion(decided, clean == labels)
     write_json(path, found)

@@ -30,6 +30,7 @@ _HOME = {
     "class_weights": "losses",
     "fit": "fitting",
     "get_device": "devices",
+    "side_by_side": "devices",
     "get_loss": "losses",
     "get_trainer": "trainers",
     "load_model": "model",
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from equipoise.training.decisions import temperature as temperature
     from equipoise.training.decisions import tune as tune
     from equipoise.training.devices import get_device as get_device
+    from equipoise.training.devices import side_by_side as side_by_side
     from equipoise.training.exporting import export_onnx as export_onnx
     from equipoise.training.fitting import fit as fit
     from equipoise.training.fitting import train as train

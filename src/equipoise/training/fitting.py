@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from equipoise.errors import require
+from equipoise.errors import WorkError, require
 from equipoise.extras import generated_counts, with_extra
 from equipoise.files import claim
 from equipoise.images import ImageSet, Splits
@@ -20,6 +20,7 @@ from equipoise.training.loop import Report, goes_on, one_thread, run_epoch
 from equipoise.training.model import Model, evaluate
 from equipoise.training.nets import Net
 from equipoise.training.predictions import Predictions
+from equipoise.training.randomness import seeded
 from equipoise.training.runs import Run, read_run, write_run
 from equipoise.training.tracking import board_in, tracked
 from equipoise.training.trainers import DEFAULT, Trainer, get_trainer
@@ -76,15 +77,20 @@ def fit(
     data = with_extra(data, recipe)
     check(data, recipe, trainer, equal=equal, objective=objective)
     place = get_device(device)
-    # A net's own randomness, such as dropout, draws from torch's generator: ours while we train.
-    with one_thread(), torch.random.fork_rng(devices=[] if place.type == "cpu" else None):
-        torch.manual_seed(seed % 2**63)
-        job = prepare(
-            data, recipe, trainer, seed=seed, equal=equal, objective=objective, net=net,
-            device=place,
-        )  # fmt: skip
-        _run(job, data, folder, progress)
-        return _finish(job, data)
+    try:
+        # A net's own randomness, such as dropout, draws from torch's generator: ours meanwhile.
+        with one_thread(), seeded(seed, place):
+            job = prepare(
+                data, recipe, trainer, seed=seed, equal=equal, objective=objective, net=net,
+                device=place,
+            )  # fmt: skip
+            _run(job, data, folder, progress)
+            return _finish(job, data)
+    except torch.OutOfMemoryError:
+        raise WorkError(
+            f"Recipe {recipe.name}: the GPU's memory is full. A smaller batch_size in the trainer, "
+            "fewer jobs or device cpu may help."
+        ) from None
 
 
 def _run(job: Job, data: Splits, folder: Path | None, progress: Report | None) -> None:

@@ -1,5 +1,6 @@
 """A run under way: what it is made of, and how it starts."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -33,8 +34,8 @@ __all__ = ["Best", "Job", "Logs", "check", "check_words", "prepare"]
 
 CPU = torch.device("cpu")
 
-# Training figures are those of so many images at most.
-_SAMPLE = 2000
+# Training figures are those of so many images at most, and of so many pixels.
+_SAMPLE, _SAMPLE_PIXELS = 2000, 2**27
 
 # A whitening layer is fitted to so many images at most, of which so many pixels are held at a time.
 _WHITENED, _PIXELS = 2000, 2**21
@@ -217,7 +218,9 @@ def prepare(
             recipe.loss, shown, len(classes), trainer.label_smoothing, defer=recipe.defer
         ),
         mixing=None if recipe.mixing is None else get_mixing(recipe.mixing, shown, seed=seed),
-        sample=presented.batch(0, min(_SAMPLE, len(presented))),
+        sample=presented.batch(
+            0, min(_SAMPLE, max(1, _SAMPLE_PIXELS // math.prod(size)), len(presented))
+        ),
         seen=Seen(len(classes)),
         started=started,
         device=device,

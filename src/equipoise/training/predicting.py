@@ -19,8 +19,8 @@ from equipoise.training.model import Model, fit_image
 
 __all__ = ["image_files", "predict_files"]
 
-# Files decoded before they are classified together; bounds the memory.
-_TOGETHER = 256
+# Files decoded before they are classified together, and their pixels at most: bounds the memory.
+_TOGETHER, _PIXELS = 256, 2**24
 
 
 def image_files(paths: Sequence[str | Path]) -> list[Path]:
@@ -106,7 +106,8 @@ def _decoded(
         ) -> tuple[Sequence[Path], list[NDArray[np.uint8] | Broken]]:
             return part, list(pool.map(lambda path: _pixels(path, shape), part))
 
-        parts = (files[i : i + _TOGETHER] for i in range(0, len(files), _TOGETHER))
+        step = min(_TOGETHER, max(1, _PIXELS // (shape[0] * shape[1])))
+        parts = (files[i : i + step] for i in range(0, len(files), step))
         yield from ahead(decoded, parts, 1)
 
 

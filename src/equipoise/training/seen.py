@@ -1,5 +1,7 @@
 """How many different images a net was shown."""
 
+import math
+
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +29,7 @@ def _fingerprints(flat, words, out):  # type: ignore[no-untyped-def]
 
 def fingerprints(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """Return a 64-bit hash of each image's pixels, (N,) uint64."""
-    flat = np.ascontiguousarray(images).reshape(len(images), -1)
+    flat = np.ascontiguousarray(images).reshape(len(images), math.prod(images.shape[1:]))
     words = np.ascontiguousarray(flat[:, : flat.shape[1] // 8 * 8]).view(np.uint64)
     out = np.empty(len(flat), np.uint64)
     _fingerprints(flat, words, out)

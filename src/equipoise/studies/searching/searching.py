@@ -38,7 +38,7 @@ from equipoise.studies.searching.outcome import (
 )
 from equipoise.studies.searching.space import RECIPES, Space, read_space, trainer_dimensions
 from equipoise.studies.searching.waves import Hunt, run_waves
-from equipoise.training import Trainer, check, get_device, get_trainer
+from equipoise.training import Trainer, check, get_trainer, side_by_side
 
 __all__ = ["Search", "check_limits", "open_search", "search"]
 
@@ -150,9 +150,8 @@ def search(
         anything is written.
     """
     started = monotonic()
-    wanted = _Limits.of(budget, trials, jobs)
     check_backend(backend)
-    get_device(device)
+    wanted = _Limits.of(budget, trials, side_by_side(jobs, device))
     chosen = get_trainer(trainer, epochs=epochs)
     entrants = _entrants(recipes)
     where = _space(space, chosen, trainer_fields)

@@ -14,6 +14,7 @@ from equipoise.training.nets.article import article
 from equipoise.training.nets.residual import residual
 from equipoise.training.nets.resnet32 import resnet32
 from equipoise.training.nets.timm import PREFIX, check_timm, timm_net
+from equipoise.training.randomness import seeded
 
 __all__ = ["NETS", "Net", "build_net", "check_net", "check_size", "whiten"]
 
@@ -55,8 +56,7 @@ def build_net(
         check_net(net, weights)
     check_size(size)
     builder = net if callable(net) else NETS.get(net) or _of_timm(net, weights)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed % 2**63)
+    with seeded(seed, torch.device("cpu")):
         module = builder(channels, classes, size)
         return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
