@@ -141,7 +141,7 @@ def compare(
     seed : int
         Also cuts the splits, where `data` is not yet split.
     jobs : int, optional
-        Runs side by side; all cores by default. The table does not depend on it.
+        Runs side by side; by default one a core, on a GPU one. The table does not depend on it.
     backend : {'loky', 'ray'}
         Processes of this machine, or of a Ray cluster; see `equipoise.parallel`.
     device : {'auto', 'cpu', 'cuda'}
