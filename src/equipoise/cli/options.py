@@ -92,7 +92,10 @@ Objective = Annotated[
         "macro_f1 or accuracy."
     ),
 ]
-Jobs = Annotated[int | None, typer.Option(help="Processes side by side: by default one a core, to train on a GPU one.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(help="Processes side by side: by default one a core, to train on a GPU one."),
+]
 Backend = Annotated[
     str,
     typer.Option(

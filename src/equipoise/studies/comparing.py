@@ -158,7 +158,7 @@ def compare(
     require(seeds >= 1, "seeds >= 1", seeds=seeds)
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
     check_backend(backend)
-    get_device(device)
+    device = get_device(device).type  # settled here: machines of a cluster may differ
     chosen = get_trainer(trainer, epochs=epochs)
     named = _named(recipes, oracle)
     splits = data if isinstance(data, Splits) else load(data, seed=seed)

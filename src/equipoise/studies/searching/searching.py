@@ -38,7 +38,7 @@ from equipoise.studies.searching.outcome import (
 )
 from equipoise.studies.searching.space import RECIPES, Space, read_space, trainer_dimensions
 from equipoise.studies.searching.waves import Hunt, run_waves
-from equipoise.training import Trainer, check, get_trainer, side_by_side
+from equipoise.training import Trainer, check, get_device, get_trainer, side_by_side
 
 __all__ = ["Search", "check_limits", "open_search", "search"]
 
@@ -151,6 +151,7 @@ def search(
     """
     started = monotonic()
     check_backend(backend)
+    device = get_device(device).type  # settled here: machines of a cluster may differ
     wanted = _Limits.of(budget, trials, side_by_side(jobs, device))
     chosen = get_trainer(trainer, epochs=epochs)
     entrants = _entrants(recipes)
