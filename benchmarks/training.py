@@ -41,6 +41,7 @@ import article_reference as reference
 import equipoise as eq
 from equipoise.files import atomic, read_json, write_json, write_text
 from equipoise.recipes import get_recipe
+from equipoise.studies.statistics import estimate, paired
 from equipoise.training import Progress, Trainer, batches, build_net, fit, get_trainer
 
 CLASSES, TAKE = ("cat", "dog"), {"cat": 4800, "dog": 1200}
@@ -338,7 +339,7 @@ def within(options: argparse.Namespace) -> str:
     }
     write_text(options.out / "curves.csv", "\n".join(table(curves)) + "\n")
     plot(curves, options.out / "curves.svg")
-    return "\n".join(lines)
+    return "\n".join([*lines, *differences(runs)])
 
 
 def rows(
@@ -356,6 +357,21 @@ def rows(
             name, str(len(runs)), decision, spread([t["balanced_accuracy"] for t in tests]),
             *map(spread, recalls), spread(ranked) if ranked else "", f"{mean(seconds):.0f}", ratio,
         ]  # fmt: skip
+        yield "| " + " | ".join(cells) + " |"
+
+
+def differences(runs: Runs) -> Iterator[str]:
+    """The lines of a table of what each is ahead of the first trainer, seed by seed, in points."""
+    (first, base), *others = [item for item in runs.items() if item[0] != "reference"]
+    if not others or len(base) < 2:
+        return
+    yield f"\n| ahead of {first} | tuned balanced accuracy | ROC-AUC |\n|---|---|---|"
+    for name, mine in others:
+        cells = [name]
+        for metric in ("balanced_accuracy", "roc_auc"):
+            values = [[100 * run["test"]["tuned"][metric] for run in of] for of in (mine, base)]
+            found = estimate(paired(*map(np.array, values)))
+            cells.append(f"{found.mean:+.1f} [{found.low:.1f}, {found.high:.1f}]")
         yield "| " + " | ".join(cells) + " |"
 
 
