@@ -370,7 +370,7 @@ def differences(runs: Runs) -> Iterator[str]:
         cells = [name]
         for metric in ("balanced_accuracy", "roc_auc"):
             values = [[100 * run["test"]["tuned"][metric] for run in of] for of in (mine, base)]
-            found = estimate(paired(*map(np.array, values)))
+            found = estimate(paired(*values))
             cells.append(f"{found.mean:+.1f} [{found.low:.1f}, {found.high:.1f}]")
         yield "| " + " | ".join(cells) + " |"
 

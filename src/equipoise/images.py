@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from equipoise.errors import require
 from equipoise.mapped import take
 
-__all__ = ["Broken", "ImageSet", "Splits"]
+__all__ = ["Broken", "ImageSet", "Splits", "at_once"]
 
 Images = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 
@@ -117,6 +117,15 @@ def _pick(
     """Rows of a sequence; one that decodes on demand brings its own lazy `pick`."""
     pick = getattr(images, "pick", None)
     return pick(rows) if pick else [images[i] for i in rows]
+
+
+def at_once(size: tuple[int, int], *, pixels: int, most: int) -> int:
+    """Return how many images of (height, width) to take together: one at least.
+
+    As many as have so many pixels, `most` of them, which bounds the memory that large ones take.
+    """
+    height, width = size
+    return max(1, min(most, pixels // (height * width)))
 
 
 @dataclass(frozen=True)

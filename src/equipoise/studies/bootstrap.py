@@ -54,34 +54,25 @@ def weighted_figures(
     dict of str to (B,) floats
         NaN where a resample lacks a class that the figure needs.
     """
+    n, k = logits.shape
     probabilities = softmax(logits, axis=1)
-    # Some rows of weights at a time: what is worked out of them takes eight times their memory.
-    parts = [
-        _figures(probabilities, labels, decided, positive, weights[start : start + _ROWS])
-        for start in range(0, len(weights), _ROWS)
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _figures(
-    probabilities: Floats,
-    labels: NDArray[np.int_],
-    decided: NDArray[np.int_],
-    positive: int,
-    weights: Floats,
-) -> dict[str, Floats]:
-    n, k = probabilities.shape
     cells = csr_array((np.ones(n), (np.arange(n), labels * k + decided)), shape=(n, k * k))
     ranked = [positive] if k == 2 else list(range(k))
-    auc, precision = zip(
-        *(_ranking(probabilities[:, c], labels == c, weights) for c in ranked), strict=True
-    )
-    return {
-        **_from_confusion((weights @ cells).reshape(-1, k, k), positive),
-        "roc_auc": np.mean(auc, axis=0),
-        "pr_auc": np.mean(precision, axis=0),
-        **weighted_calibration(probabilities, labels, weights),
-    }
+
+    def under(some: Floats) -> dict[str, Floats]:
+        auc, precision = zip(
+            *(_ranking(probabilities[:, c], labels == c, some) for c in ranked), strict=True
+        )
+        return {
+            **_from_confusion((some @ cells).reshape(-1, k, k), positive),
+            "roc_auc": np.mean(auc, axis=0),
+            "pr_auc": np.mean(precision, axis=0),
+            **weighted_calibration(probabilities, labels, some),
+        }
+
+    # Some rows of weights at a time: what is worked out of them takes eight times their memory.
+    parts = [under(weights[start : start + _ROWS]) for start in range(0, len(weights), _ROWS)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _from_confusion(confusion: Floats, positive: int) -> dict[str, Floats]:

@@ -1,6 +1,5 @@
 """A run under way: what it is made of, and how it starts."""
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from equipoise.errors import require
 from equipoise.extras import check_extra, with_extra
-from equipoise.images import ImageSet, Splits
+from equipoise.images import ImageSet, Splits, at_once
 from equipoise.recipes import Recipe
 from equipoise.training.budgets import Budget, budget, check_equal
 from equipoise.training.catalogue import pick
@@ -201,6 +200,7 @@ def prepare(
     )
     whiten(module, _some(model, real.array, device))
     average = _average(module, trainer)
+    sampled = at_once(size, pixels=_SAMPLE_PIXELS, most=_SAMPLE)
     return Job(
         recipe=recipe,
         trainer=trainer,
@@ -218,9 +218,7 @@ def prepare(
             recipe.loss, shown, len(classes), trainer.label_smoothing, defer=recipe.defer
         ),
         mixing=None if recipe.mixing is None else get_mixing(recipe.mixing, shown, seed=seed),
-        sample=presented.batch(
-            0, min(_SAMPLE, max(1, _SAMPLE_PIXELS // math.prod(size)), len(presented))
-        ),
+        sample=presented.batch(0, min(sampled, len(presented))),
         seen=Seen(len(classes)),
         started=started,
         device=device,
@@ -233,7 +231,7 @@ def prepare(
 def _some(model: Model, images: NDArray[np.uint8], device: torch.device) -> Iterator[torch.Tensor]:
     """Yield images from everywhere, as sets are often in the order of their classes, in blocks."""
     rows = np.arange(0, len(images), -(-len(images) // _WHITENED))
-    step = max(1, _PIXELS // (images.shape[1] * images.shape[2]))
+    step = at_once(images.shape[1:3], pixels=_PIXELS, most=_WHITENED)
     for start in range(0, len(rows), step):
         yield model.normalise(moved(images[rows[start : start + step]], device))
 

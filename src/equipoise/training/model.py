@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from equipoise.errors import InputError, require
 from equipoise.files import atomic
+from equipoise.images import at_once
 from equipoise.readers.sizing import resize, to_channels
 from equipoise.training.decisions import Decision, plain
 from equipoise.training.devices import device_of, moved
@@ -25,8 +26,7 @@ _FORMAT = 1
 # Images that are evaluated together. Measured: more leave the caches and are slower on a CPU.
 _EVALUATED, _EVALUATED_CPU = 1024, 128
 
-# What is done for many images at once is done for so many pixels at most, which bounds the memory
-# that large images take: sums over channels, and maps of a net that is evaluated.
+# Pixels of the images whose channels are summed together, and of those that are evaluated together.
 _SUMMED, _MAPPED = 2**20, 2**22
 
 
@@ -165,7 +165,7 @@ def evaluate(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         with torch.inference_mode():
             # One empty batch where there is no image, for the shape.
             most = _EVALUATED_CPU if device_of(model.net).type == "cpu" else _EVALUATED
-            size = min(most, max(1, _MAPPED // (images.shape[1] * images.shape[2])))
+            size = at_once(images.shape[1:3], pixels=_MAPPED, most=most)
             starts = range(0, max(1, len(images)), size)
             parts = [_logits(model, images[i : i + size]) for i in starts]
             return torch.cat(parts).float().cpu().numpy()
@@ -187,7 +187,7 @@ def channel_statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tu
     The deviation of a constant channel counts as one grey level.
     """
     sums, squares, count = 0.0, 0.0, 0
-    step = min(1024, max(1, _SUMMED // (images.shape[1] * images.shape[2])))
+    step = at_once(images.shape[1:3], pixels=_SUMMED, most=1024)
     for start in range(0, len(images), step):
         part = images[start : start + step].reshape(-1, images.shape[-1]).astype(np.float64) / 255
         sums, squares, count = sums + part.sum(0), squares + (part**2).sum(0), count + len(part)

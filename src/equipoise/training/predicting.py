@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from equipoise.errors import InputError
-from equipoise.images import Broken
+from equipoise.images import Broken, at_once
 from equipoise.readers.decoding import UndecodableError, decode
 from equipoise.readers.folder import read_regular
 from equipoise.readers.layout import is_image_name
@@ -106,7 +106,7 @@ def _decoded(
         ) -> tuple[Sequence[Path], list[NDArray[np.uint8] | Broken]]:
             return part, list(pool.map(lambda path: _pixels(path, shape), part))
 
-        step = min(_TOGETHER, max(1, _PIXELS // (shape[0] * shape[1])))
+        step = at_once(shape[:2], pixels=_PIXELS, most=_TOGETHER)
         parts = (files[i : i + step] for i in range(0, len(files), step))
         yield from ahead(decoded, parts, 1)
 

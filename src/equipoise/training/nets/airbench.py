@@ -25,11 +25,11 @@ class Whitening(nn.Conv2d):
     def fit(self, blocks: Iterable[Tensor]) -> None:
         """Take the directions from some blocks of N×C×H×W normalised images."""
         channels, half = self.in_channels, self.out_channels // 2
-        products, count = torch.zeros((), dtype=torch.float64), 0
+        products, count = torch.zeros((), dtype=torch.float64, device=self.weight.device), 0
         for images in blocks:
             patches = images.unfold(2, _PATCH, 1).unfold(3, _PATCH, 1).permute(0, 2, 3, 1, 4, 5)
             patches = patches.reshape(-1, channels * _PATCH**2).double()
-            products = products.to(patches.device) + patches.T @ patches
+            products = products + patches.T @ patches
             count += len(patches)
         variance, directions = torch.linalg.eigh(products / count)
         # Eigenvectors have no sign of their own: the largest entry is made positive.
