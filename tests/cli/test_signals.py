@@ -37,7 +37,7 @@ def until(holds, process):
 def ends(process, number, whole, members):
     """Send a signal, to the whole group or to the one process; return the line it ends with."""
     (os.killpg if whole else os.kill)(process.pid, number)
-    out, err = process.communicate(timeout=20)  # hangs where a child keeps the pipes open
+    _, err = process.communicate(timeout=20)  # hangs where a child keeps the pipes open
     assert process.returncode == 128 + number, err
     assert err.count("\n") == 1
     assert err.startswith(f"equipoise: {WORDS[number]}. The same command ")

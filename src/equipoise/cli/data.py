@@ -14,11 +14,11 @@ from equipoise.cli.options import (
     Json,
     Quiet,
     Seed,
-    names_of,
 )
 from equipoise.cli.selecting import selected, selects
 from equipoise.errors import InputError, WorkError, printable
 from equipoise.selection import Selection
+from equipoise.typed import names_of
 
 if TYPE_CHECKING:
     from equipoise.auditing import Audit
@@ -85,7 +85,7 @@ def audit(
     safety = None
     if model is not None:
         sized = selected(data, replace(selection, cut=True), quiet=True)
-        safety = _safety(sized, model, names_of(techniques) or [])
+        safety = _safety(sized, model, names_of(techniques))
     if out is not None:
         from equipoise.reports import audit_page
 
@@ -249,7 +249,7 @@ def upsample(
             out,
             recipe=chosen,
             strategy=parsed,
-            techniques=names_of(techniques) or (),
+            techniques=names_of(techniques),
             scope=scope,
             format=format_,
             copies=copies,

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from equipoise.errors import InputError
-
 __all__ = [
     "Backend",
     "Data",
@@ -21,9 +19,6 @@ __all__ = [
     "Quiet",
     "Seed",
     "TrainerSpec",
-    "counts_of",
-    "names_of",
-    "shares_of",
 ]
 
 Data = Annotated[
@@ -68,44 +63,3 @@ Backend = Annotated[
 Seed = Annotated[int, typer.Option(help="Everything random follows from it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")]
-
-
-def names_of(text: str | None) -> list[str] | None:
-    """Return the names of a comma-separated option."""
-    if text is None:
-        return None
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def counts_of(option: str, text: str | None) -> dict[str, int] | None:
-    """Return `name=count` pairs of an option, or say how they are written."""
-    if text is None:
-        return None
-    counts: dict[str, int] = {}
-    for part in names_of(text) or []:
-        name, mark, number = part.rpartition("=")
-        if not mark or not number.strip().isdigit() or name in counts:
-            raise InputError(
-                f"{option} is written cat=4800,dog=1200 (each class once), but got {text!r}."
-            )
-        counts[name.strip()] = int(number)
-    return counts
-
-
-def shares_of(option: str, text: str | None) -> dict[str, float] | None:
-    """Return `name=share` pairs of an option, or say how they are written."""
-    if text is None:
-        return None
-    shares: dict[str, float] = {}
-    for part in names_of(text) or []:
-        name, mark, number = part.rpartition("=")
-        try:
-            share = float(number)
-        except ValueError:
-            mark = ""
-        if not mark or name.strip() in shares:
-            raise InputError(
-                f"{option} is written dog=0.05,cat=0.95 (each class once), but got {text!r}."
-            )
-        shares[name.strip()] = share
-    return shares

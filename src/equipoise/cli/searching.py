@@ -22,10 +22,10 @@ from equipoise.cli.options import (
     Quiet,
     Seed,
     TrainerSpec,
-    names_of,
 )
 from equipoise.cli.selecting import note_few_steps, selected, selects
 from equipoise.selection import Selection
+from equipoise.typed import names_of
 
 if TYPE_CHECKING:
     from equipoise.studies.searching import Search
@@ -93,7 +93,7 @@ def search(
             budget=budget,
             trials=trials,
             out=out,
-            recipes=names_of(recipes) or ENTRANTS,
+            recipes=ENTRANTS if recipes is None else names_of(recipes),
             trainer=how,
             trainer_fields=trainer_fields,
             space=space,

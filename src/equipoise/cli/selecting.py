@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.options import counts_of, names_of
 from equipoise.selection import Selection
+from equipoise.typed import counts_of, names_of
 
 if TYPE_CHECKING:
     from equipoise.images import Splits

@@ -20,7 +20,7 @@ _GRACE = 0.8
 _ROUNDS = 20  # looks for children that were started meanwhile
 
 
-class Interrupted(BaseException):  # noqa: N818
+class Interrupted(BaseException):
     """A signal asks the process to end. No KeyboardInterrupt: the parser answers those itself."""
 
 

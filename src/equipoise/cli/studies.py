@@ -23,12 +23,11 @@ from equipoise.cli.options import (
     Quiet,
     Seed,
     TrainerSpec,
-    names_of,
-    shares_of,
 )
 from equipoise.cli.searching import finish_search
 from equipoise.cli.selecting import note_few_steps, selected, selects
 from equipoise.selection import Selection
+from equipoise.typed import names_of, shares_of
 
 if TYPE_CHECKING:
     from equipoise.images import Splits
@@ -121,9 +120,9 @@ def compare(
 
     # Names are looked up before the data set is read: it may be large.
     check_words(equal=equal, objective=objective, device=device)
-    chosen = load_recipes(names_of(recipes) or [])
+    chosen = load_recipes(names_of(recipes))
     how = get_trainer(trainer, epochs=epochs, net=net)
-    shares = shares_of("--prior", prior)
+    shares = None if prior is None else shares_of("--prior", prior)
     splits = selected(data, selection, quiet=quiet or as_json)
     _compare(
         splits,

@@ -11,13 +11,15 @@ from time import monotonic
 from equipoise.errors import InputError
 from equipoise.files import read_json, write_json
 from equipoise.studies.watching import each_second
+from equipoise.typed import shown
 
 __all__ = ["CONFIRM", "Clock", "in_words", "resumed", "seconds_of", "ticking"]
 
 # The share of the budget that is kept to confirm.
 CONFIRM = 0.4
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
+_UNITS = {"h": 3600, "m": 60, "s": 1}
+_WRITTEN = re.compile("".join(rf"(?:(?P<{unit}>[0-9]+(?:\.[0-9]+)?){unit})?" for unit in _UNITS))
 _FILE = "clock.json"
 # The time between two notes of how much is gone: a search that is killed forgets no more.
 _BEAT = 2.0
@@ -29,13 +31,12 @@ def seconds_of(budget: str) -> float:
     Raises
     ------
     InputError
-        If it is not written so, or is zero.
+        If it is not written so, each unit once, or is zero.
     """
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", budget.strip())
-    whole = "".join(number + unit for number, unit in parts) == budget.strip()
-    total = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    if not whole or not total:
-        raise InputError(f"A budget is written 90s, 20m or 1h30m, but got {budget!r}.")
+    parts = _WRITTEN.fullmatch(budget.strip())
+    total = 0.0 if parts is None else sum(float(parts[unit] or 0) * _UNITS[unit] for unit in _UNITS)
+    if not 0 < total < inf:
+        raise InputError(f"A budget is written 90s, 20m or 1h30m, but got {shown(budget)}.")
     return total
 
 
