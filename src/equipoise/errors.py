@@ -6,8 +6,9 @@ A message gives the rule, what was got, and what to do, on one line:
 
 import difflib
 from collections.abc import Iterable
+from operator import index
 
-__all__ = ["InputError", "WorkError", "printable", "reason", "require", "unknown"]
+__all__ = ["InputError", "WorkError", "printable", "reason", "require", "unknown", "whole_seed"]
 
 
 class InputError(ValueError):
@@ -24,6 +25,16 @@ def require(holds: bool, rule: str, remedy: str = "", **got: object) -> None:
         return
     values = ", ".join(f"{name}={value!r}" for name, value in got.items())
     raise InputError(f"{rule} must hold, but got {values}." + (f" {remedy}" if remedy else ""))
+
+
+def whole_seed(seed: object) -> int:
+    """Return a seed as an int; any whole number will do, also a negative one."""
+    try:
+        if not isinstance(seed, bool):
+            return index(seed)  # type: ignore[call-overload]
+    except TypeError:
+        pass
+    raise InputError(f"A seed is a whole number, but got seed={seed!r}.")
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from equipoise.errors import InputError, require
+from equipoise.errors import InputError, require, whole_seed
 
 __all__ = ["MOST_BYTES", "MOST_PIXELS", "Selection"]
 
@@ -61,6 +61,7 @@ class Selection:
     cut: bool = True
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "seed", whole_seed(self.seed))
         if isinstance(self.classes, str):
             raise InputError(f"classes must be a list of names, but got the text {self.classes!r}.")
         if self.size is not None:

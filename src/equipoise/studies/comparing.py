@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from equipoise.errors import InputError, require
+from equipoise.errors import InputError, require, whole_seed
 from equipoise.files import claim
 from equipoise.images import Splits
 from equipoise.metrics import HIGHER_IS_BETTER
@@ -155,6 +155,7 @@ def compare(
     InputError
         For a name, value or folder that is not right, before anything is written.
     """
+    seed = whole_seed(seed)
     require(seeds >= 1, "seeds >= 1", seeds=seeds)
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
     check_backend(backend)
@@ -182,8 +183,10 @@ def compare(
     with claim(folder, "comparison", fingerprint):
         plan = extend(folder, plan)
         facts = describe(
-            splits, chosen, command=command, seed=seed, folds=folds, prior=wanted, **settings
-        )
+            # NumPy's generators, which resample by the seed, take no negative one.
+            splits, chosen, command=command, seed=seed % 2**64, folds=folds, prior=wanted,
+            **settings,
+        )  # fmt: skip
         write_facts(folder, plan, facts, chosen)
         techniques = _techniques(plan.recipes)
         write_examples(folder / "examples", splits.train, techniques, seed)

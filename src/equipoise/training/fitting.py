@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from equipoise.errors import WorkError, require
+from equipoise.errors import WorkError, require, whole_seed
 from equipoise.extras import generated_counts, with_extra
 from equipoise.files import claim
 from equipoise.images import ImageSet, Splits
@@ -74,7 +74,7 @@ def fit(
     WorkError
         If training diverges, or the state cannot be written.
     """
-    data = with_extra(data, recipe)
+    data, seed = with_extra(data, recipe), whole_seed(seed)
     check(data, recipe, trainer, equal=equal, objective=objective)
     place = get_device(device)
     try:
@@ -234,7 +234,7 @@ def train(
         If training diverges or a file cannot be written.
     """
     chosen = get_recipe(recipe)
-    data = with_extra(data, chosen)
+    data, seed = with_extra(data, chosen), whole_seed(seed)
     named = net if isinstance(net, str) else None
     how = get_trainer(trainer, epochs=epochs, net=named)
     own = None if isinstance(net, str) else net

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from equipoise.errors import InputError, WorkError, require, unknown
+from equipoise.errors import InputError, WorkError, require, unknown, whole_seed
 from equipoise.extras import check_extra, generated_counts, with_extra
 from equipoise.files import claim, write_json
 from equipoise.images import Splits
@@ -177,6 +177,7 @@ def upsample(
     """
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
+    seed = whole_seed(seed)
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
     check_backend(backend)
     coding = _coding(copies, quality, link, format)

@@ -11,7 +11,7 @@ from typing import Any
 
 from joblib import cpu_count
 
-from equipoise.errors import InputError, require
+from equipoise.errors import InputError, require, whole_seed
 from equipoise.files import claim, write_text
 from equipoise.images import Splits
 from equipoise.parallel import check_backend
@@ -149,7 +149,7 @@ def search(
         For a name, value or folder that is not right, or a budget that is too small, before
         anything is written.
     """
-    started = monotonic()
+    started, seed = monotonic(), whole_seed(seed)
     check_backend(backend)
     device = get_device(device).type  # settled here: machines of a cluster may differ
     wanted = _Limits.of(budget, trials, side_by_side(jobs, device))
