@@ -284,8 +284,5 @@ def _watched(
         ]
         progress(sum(done), epochs * len(trials), sum(ended))
 
-    try:
-        with each_second(look):
-            yield
-    finally:
-        look()
+    with each_second(look):
+        yield
