@@ -23,6 +23,7 @@ from typing import Any, Literal, TypeVar, get_args
 from joblib import Parallel, cpu_count, delayed
 
 from equipoise.errors import InputError, WorkError, reason, require, unknown
+from equipoise.shrinking import shrunk
 
 __all__ = ["Backend", "check_backend", "scattered"]
 
@@ -76,7 +77,7 @@ def scattered(
 
 
 def _here(work: Callable[[T], R], tasks: Sequence[T], jobs: int | None) -> Iterator[R]:
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
+    from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 
     # Large arrays go to the others as files: where TMPDIR says, and not into memory again.
     pool = Parallel(
@@ -91,8 +92,10 @@ def _here(work: Callable[[T], R], tasks: Sequence[T], jobs: int | None) -> Itera
         with _deaf():
             results = pool(delayed(work)(task) for task in tasks)
         yield from results
-    except TerminatedWorkerError:
-        raise _lost("A process was killed, perhaps for want of memory") from None
+    except BrokenProcessPool as error:
+        if (why := shrunk()) is None and not isinstance(error, TerminatedWorkerError):
+            raise
+        raise _lost(why or "A process was killed, perhaps for want of memory") from None
 
 
 def _start_trackers() -> None:
@@ -158,7 +161,8 @@ def _on_ray(work: Callable[[T], R], tasks: Sequence[T], jobs: int | None) -> Ite
         except ray.exceptions.RayTaskError as error:
             raise error.cause from None
         except ray.exceptions.RayError:
-            raise _lost("A process or machine of the Ray cluster was lost") from None
+            what = shrunk() or "A process or machine of the Ray cluster was lost"
+            raise _lost(what) from None
 
 
 def _lost(what: str) -> WorkError:

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError
+from equipoise.mapped import file_of
 from equipoise.readers.table import Table, sorted_classes
+from equipoise.shrinking import guard
 
 __all__ = ["as_images", "as_labels", "check_fits", "positions", "read_arrays"]
 
@@ -23,6 +25,8 @@ def read_arrays(images: Any, labels: Any) -> Table:
     labels : (N,)
         Whole numbers or text.
     """
+    if (file := file_of(images)) is not None:
+        guard(file)
     pixels = as_images(images, "images")
     names = as_labels(labels, len(pixels), "labels")
     classes = sorted_classes(names.tolist())
