@@ -8,7 +8,16 @@ import difflib
 from collections.abc import Iterable
 from operator import index
 
-__all__ = ["InputError", "WorkError", "printable", "reason", "require", "unknown", "whole_seed"]
+__all__ = [
+    "InputError",
+    "WorkError",
+    "plural",
+    "printable",
+    "reason",
+    "require",
+    "unknown",
+    "whole_seed",
+]
 
 
 class InputError(ValueError):
@@ -50,6 +59,11 @@ def printable(text: object, limit: int = 120) -> str:
     """Return a name from someone's data fit for one line: what does not print is escaped."""
     shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
     return shown if len(shown) <= limit else f"{shown[: limit // 2]}…{shown[-limit // 2 :]}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Return a count with its noun: "1 file", "1,200 files"; `many` where an s will not do."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def reason(error: BaseException) -> str:

@@ -12,26 +12,26 @@ from typing import Any
 
 __all__ = ["guard", "shrunk"]
 
-_sizes: dict[str, int] = {}  # of each file when it was mapped
+_sizes: dict[Path, int] = {}  # of each file when it was mapped
 _armed: list[Any] = []  # the handler, which must live as long as the process
 
 
 def guard(path: Path) -> None:
     """Let a file that is now mapped be named, should reading it end the process."""
-    _sizes[str(path)] = path.stat().st_size
+    _sizes[path] = path.stat().st_size
     if not _armed:
         _arm()
 
 
 def shrunk() -> str | None:
     """Say which mapped file has become shorter than it was, if any has."""
-    for name, size in _sizes.items():
+    for path, size in _sizes.items():
         try:
-            now = os.stat(name).st_size
+            now = path.stat().st_size
         except OSError:
             continue  # a file that is only renamed or deleted can be read to its end
         if now < size:
-            return f"{name} became shorter while it was read, by {size - now:,} bytes"
+            return f"{path} became shorter while it was read, by {size - now:,} bytes"
     return None
 
 
@@ -47,9 +47,8 @@ def _arm() -> None:
         if found is None:
             libc.signal(number, None)  # not ours: back to the instruction, and to the usual end
             return
-        os.write(
-            2, f"equipoise: {found}. Bring it back and give the same command again.\n".encode()
-        )
+        line = f"equipoise: {found}. Bring it back and give the same command again.\n"
+        os.write(2, line.encode())
         os._exit(1)
 
     handler = kind(end)

@@ -16,7 +16,7 @@ from equipoise.cli.options import (
     Seed,
 )
 from equipoise.cli.selecting import selected, selects
-from equipoise.errors import InputError, WorkError, printable
+from equipoise.errors import InputError, WorkError, plural, printable
 from equipoise.selection import Selection
 from equipoise.typed import names_of
 
@@ -28,18 +28,28 @@ if TYPE_CHECKING:
 __all__ = ["audit", "print_audit", "upsample"]
 
 _LISTED = 10  # of what stands in more than one split
+# Of each finding, how one is told and how several are.
 _FINDINGS = {
-    "broken": "files cannot be read and are left out",
-    "duplicates": "pictures stand there more than once",
-    "label_conflicts": "pictures stand under more than one class",
-    "near_duplicates": "sets of pictures are near duplicates",
-    "blank": "images are of one colour all over",
-    "tiny": "images are tiny",
+    "broken": ("file cannot be read and is left out", "files cannot be read and are left out"),
+    "duplicates": ("picture stands there more than once", "pictures stand there more than once"),
+    "label_conflicts": (
+        "picture stands under more than one class",
+        "pictures stand under more than one class",
+    ),
+    "near_duplicates": ("set of near duplicates", "sets of near duplicates"),
+    "blank": ("image is of one colour all over", "images are of one colour all over"),
+    "tiny": ("image is tiny", "images are tiny"),
 }
 _ACROSS = {
-    "leaks": "pictures stand in more than one split",
-    "straddling_groups": "groups stand in more than one split",
-    "near_leaks": "sets of near duplicates stand in more than one split",
+    "leaks": ("picture stands in more than one split", "pictures stand in more than one split"),
+    "straddling_groups": (
+        "group stands in more than one split",
+        "groups stand in more than one split",
+    ),
+    "near_leaks": (
+        "set of near duplicates stands in more than one split",
+        "sets of near duplicates stand in more than one split",
+    ),
 }
 
 
@@ -132,7 +142,7 @@ def _refuse_leaks(data: str, found: "Audit") -> None:
     """End with what stands in more than one split, naming the first of each kind."""
     fields = found.to_dict()
     wrong = [
-        f"{len(fields[key])} {words}, such as {_such_as(fields[key][0])}"
+        f"{plural(len(fields[key]), *words)}, such as {_such_as(fields[key][0])}"
         for key, words in _ACROSS.items()
         if fields[key]
     ]
@@ -148,15 +158,15 @@ def print_audit(found: "Audit") -> None:
     show.grid(heads, rows)
     show.say(
         "",
-        f"{fields['images']} images, imbalance ratio {fields['imbalance_ratio']:.1f}, "
+        f"{plural(fields['images'], 'image')}, imbalance ratio {fields['imbalance_ratio']:.1f}, "
         f"sizes {_counted(fields['sizes'])}, modes {_counted(fields['modes'])}",
     )
     for key, words in _FINDINGS.items():
         if fields[key]:
-            show.say(f"{len(fields[key])} {words}, such as {_such_as(fields[key][0])}")
+            show.say(f"{plural(len(fields[key]), *words)}, such as {_such_as(fields[key][0])}")
     for key, words in _ACROSS.items():
         if fields[key]:
-            show.say(f"{len(fields[key])} {words}:")
+            show.say(f"{plural(len(fields[key]), *words)}:")
             show.say(*(f"  {_such_as(item)}" for item in fields[key][:_LISTED]))
             if len(fields[key]) > _LISTED:
                 show.say(f"  and {len(fields[key]) - _LISTED} more; --json names them all")
@@ -279,5 +289,6 @@ def _print_upsampled(summary: "Summary", out: Path | None, dry_run: bool) -> Non
     if dry_run:
         show.say("", "Nothing is written.", "Next: the same command with --out and no --dry-run")
     else:
-        show.say("", f"Written: {summary.images} images, {summary.copies} of them copies, in {out}")
+        images = plural(summary.images, "image")
+        show.say("", f"Written: {images}, {summary.copies:,} of them copies, in {out}")
         show.say(f"Next: equipoise audit {out}")

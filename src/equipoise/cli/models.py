@@ -21,7 +21,7 @@ from equipoise.cli.options import (
     Seed,
 )
 from equipoise.cli.selecting import note_few_steps, selected, selects
-from equipoise.errors import require
+from equipoise.errors import plural, require
 from equipoise.selection import Selection
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def predict(
     for item in broken:
         show.note(f"left out: {item.name}: {item.reason}")
     if not as_json and sys.stderr.isatty():
-        show.note(f"{len(rows)} images classified, {len(broken)} left out")
+        show.note(f"{plural(len(rows), 'image')} classified, {len(broken):,} left out")
 
 
 def export(

@@ -26,6 +26,7 @@ from equipoise.cli.options import (
 )
 from equipoise.cli.searching import finish_search
 from equipoise.cli.selecting import note_few_steps, selected, selects
+from equipoise.errors import plural
 from equipoise.selection import Selection
 from equipoise.typed import names_of, shares_of
 
@@ -156,7 +157,9 @@ def _compare(splits: "Splits", out: Path, as_json: bool, quiet: bool, **how: Any
             splits,
             out=out,
             command=shlex.join(["equipoise", *sys.argv[1:]]),
-            progress=lambda done, total, runs: move(done, total, f"epochs, {runs} runs finished"),
+            progress=lambda done, total, runs: move(
+                done, total, f"epochs, {plural(runs, 'run')} finished"
+            ),
             **how,
         )
     _finish(study, write_report(study), as_json, quiet)

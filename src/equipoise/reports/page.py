@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from equipoise import __version__
-from equipoise.errors import InputError, WorkError
+from equipoise.errors import InputError, WorkError, plural
 from equipoise.files import atomic
 from equipoise.reports import diagnosis, search, shortcut, tables
 from equipoise.reports.figures import Gallery, draw, picture
@@ -241,7 +241,10 @@ def _environment() -> Environment:
         version=__version__,
     )
     environment.filters.update(
-        percent=formats.percent, count=formats.count, metric_name=formats.metric_name
+        percent=formats.percent,
+        count=formats.count,
+        metric_name=formats.metric_name,
+        plural=plural,
     )
     return environment
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from equipoise.errors import plural
 from equipoise.studies.formats import duration, level, metric_name, number, percent, quoted
 from equipoise.studies.words import Answer
 
@@ -62,7 +63,7 @@ def standing(search: Mapping[str, Any]) -> Answer:
         "no run",
         action,
         f"so far {quoted(first['recipe'])} is the best of "
-        f"{len(search['rows']) + search['more']} recipes, "
+        f"{plural(len(search['rows']) + search['more'], 'recipe')}, "
         f"{search['metric'].lower()} {first['score_text']} on validation; nothing of it is "
         "confirmed yet",
     )

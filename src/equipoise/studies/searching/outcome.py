@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from equipoise.errors import InputError
+from equipoise.errors import InputError, plural
 from equipoise.files import read_json, write_json, write_text
 from equipoise.studies.comparing import Study
 from equipoise.studies.formats import change, level, metric_name
@@ -164,7 +164,7 @@ def _tested(summary: Mapping[str, Any], best: str, metric: str) -> list[str]:
     rows = {row["recipe"]: row["tuned"][metric] for row in summary["table"]}
     if best not in rows:
         return []
-    seeds = f"over {len(rows[best]['values'])} seeds"
+    seeds = f"over {plural(len(rows[best]['values']), 'seed')}"
     first = f"On the test split, {seeds}: {_with_interval(metric, rows[best])}"
     entry = next(
         (

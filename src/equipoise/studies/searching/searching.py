@@ -11,7 +11,7 @@ from typing import Any
 
 from joblib import cpu_count
 
-from equipoise.errors import InputError, require, whole_seed
+from equipoise.errors import InputError, plural, require, whole_seed
 from equipoise.files import claim, write_text
 from equipoise.images import Splits
 from equipoise.parallel import check_backend
@@ -296,11 +296,14 @@ def _telling(hunt: Hunt, progress: Told) -> Callable[[], None]:
         results = list(hunt.results.values())
         best = max((r.score for r in results if r.epochs == hunt.trainer.epochs), default=None)
         judged = len({r.arm for r in results})
-        remark = f"{'seconds, ' if timed else ''}{judged} trials, {len(results)} runs"
+        remark = f"{plural(judged, 'trial')}, {plural(len(results), 'run')}"
         if best is not None:
             remark += f", best on validation {best:.3f}"
         if (hunt.folder / "confirm").is_dir():
             remark += ", confirming"
-        progress(min(int(hunt.clock.spent), total) if timed else judged, total, remark)
+        if timed:
+            progress(min(int(hunt.clock.spent), total), total, f"seconds, {remark}")
+        else:
+            progress(judged, total, remark)
 
     return tell
