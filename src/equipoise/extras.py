@@ -21,6 +21,7 @@ from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import ImageSet, Splits
 from equipoise.mapped import concatenated
 from equipoise.readers.decoded import Decoded, decode_table
+from equipoise.readers.listing import Unread, listed
 from equipoise.readers.opening import open_table
 from equipoise.readers.sizing import to_channels
 from equipoise.readers.table import Table, path_ids
@@ -86,12 +87,17 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
         return data
     table = _table(recipe.extra, data.classes)
     shape = _shape(data)
-    decoded = _decode(table, shape, recipe.extra)
+    if isinstance(data.train.images, Unread):
+        decoded = listed(table)
+        images = decoded.images
+    else:
+        decoded = _decode(table, shape, recipe.extra)
+        images = _in_channels(decoded.images, shape, recipe.extra)
     kept = table.pick(decoded.rows)
     names = [f"generated/{PurePosixPath(name).with_suffix('.png')}" for name in kept.names.tolist()]
     place = np.array([data.classes.index(name) for name in table.classes])
     more = ImageSet(
-        images=_in_channels(decoded.images, shape, recipe.extra),
+        images=images,
         labels=place[kept.labels].astype(np.int64),
         classes=data.classes,
         ids=path_ids(f"generated/{name}" for name in kept.names.tolist()),

@@ -59,6 +59,12 @@ class Selection:
     )
     seed: int = 0
     cut: bool = True
+    decode: bool = True  # False: images are counted and not looked at, where nothing else needs it
+
+    @property
+    def looks(self) -> bool:
+        """Whether the images are decoded; to cut, their duplicates have to be known."""
+        return self.decode or self.cut
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seed", whole_seed(self.seed))

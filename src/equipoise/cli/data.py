@@ -252,6 +252,7 @@ def upsample(
         raise InputError("Where to is missing: give --out DIR, or --dry-run for the counts alone.")
     chosen = get_recipe(recipe) if recipe else None
     parsed = parse_strategy(strategy)
+    selection = replace(selection, decode=not dry_run or from_manifest is not None)
     splits = selected(data, selection, quiet=quiet or as_json)
     with show.bar("writing", quiet or as_json) as move:
         summary = write(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import Broken, ImageSet, Splits
 from equipoise.readers.decoded import Decoded, decode_table
+from equipoise.readers.listing import listed
 from equipoise.readers.opening import Source, open_table, source_name
 from equipoise.readers.splitting import cut as cut_off
 from equipoise.readers.splitting import units
@@ -100,9 +101,12 @@ def read(source: Source, selection: Selection) -> Splits:
     _check_take(table, selection.take or {})
     _check_long_tail(selection.long_tail, selection.take)
     cut = selection.cut
-    decoded = decode_table(
-        table, size=selection.size, whole=not cut, most_pixels=selection.most_pixels
-    )
+    if selection.looks:
+        decoded = decode_table(
+            table, size=selection.size, whole=not cut, most_pixels=selection.most_pixels
+        )
+    else:
+        decoded = listed(table)
     _check_classes(table, decoded, printable(source_name(source)))
     data = _image_set(table, decoded)
     part = table.splits[decoded.rows]

@@ -15,8 +15,9 @@ from equipoise.files import claim, write_json
 from equipoise.images import Splits
 from equipoise.parallel import check_backend
 from equipoise.planning import Strategy, share_out, targets, undersample
-from equipoise.readers import load
+from equipoise.readers import read
 from equipoise.recipes import Recipe, get_recipe
+from equipoise.selection import Selection
 from equipoise.strengths import class_strengths
 from equipoise.techniques import Technique, resolve
 from equipoise.writers import folder, npz, parquet, webdataset
@@ -156,7 +157,7 @@ def upsample(
         Threads of this process, or the processes of a Ray cluster (see `equipoise.parallel`), whose
         machines must all see the source and `out`. Changes no byte.
     dry_run : bool
-        Only count; write nothing.
+        Only count: nothing is written, and no image of a source opened.
     from_manifest : path, optional
         Make the images that a manifest lists, whole or filtered, byte for byte as they were. It
         stands in the place of strategy, techniques, scope and seed, and of all of a recipe but its
@@ -188,9 +189,10 @@ def upsample(
     if measure is not None:
         strategy, techniques, scope = _measure(measure)
     chosen = tuple(resolve(technique) for technique in techniques)
-    splits = data if isinstance(data, Splits) else load(data, cut=False)
+    look = not dry_run or from_manifest is not None  # a manifest names its sources' pixels
+    splits = data if isinstance(data, Splits) else read(data, Selection(cut=False, decode=look))
     before, splits = splits, with_extra(splits, measure)
-    if measure is not None:
+    if measure is not None and not dry_run:
         check_extra(splits, measure)
     if from_manifest is None:
         outputs = _planned(splits, strategy, chosen, scope, measure, seed)
