@@ -16,6 +16,7 @@ from equipoise.readers.splitting import cut as cut_off
 from equipoise.readers.splitting import units
 from equipoise.readers.table import Table
 from equipoise.readers.taking import WITHHELD, apart, long_tailed
+from equipoise.readers.texts import as_text
 from equipoise.selection import MOST_BYTES, MOST_PIXELS, Selection
 
 __all__ = ["load", "read"]
@@ -32,6 +33,8 @@ def load(
     test_fraction: float = 0.2,
     validation_fraction: float = 0.15,
     cut: bool = True,
+    columns: Mapping[str, str] | None = None,
+    follow_links: bool = False,
     data_dir: str | PathLike[str] | None = None,
     most_pixels: int = MOST_PIXELS,
     most_bytes: int = MOST_BYTES,
@@ -64,6 +67,11 @@ def load(
     cut : bool
         False cuts nothing and, without `size`, resizes nothing: missing splits are empty, and
         images of mixed sizes decode on demand.
+    columns : mapping, optional
+        Which column of a .csv or Parquet file is which, from 'path' (or 'image'), 'label', 'group'
+        and 'split' to the columns' names. By default they are known by their usual names.
+    follow_links : bool
+        Also follow symbolic links that leave the data set's folder; others always are.
     data_dir : path, optional
         Where the archive or folder of 'cifar10' lies.
     most_pixels : int
@@ -88,6 +96,8 @@ def load(
             test_fraction=test_fraction,
             validation_fraction=validation_fraction,
             cut=cut,
+            columns=columns,
+            follow_links=follow_links,
             data_dir=data_dir,
             most_pixels=most_pixels,
             most_bytes=most_bytes,
@@ -97,7 +107,10 @@ def load(
 
 def read(source: Source, selection: Selection) -> Splits:
     """Read a data set as a selection says; `load` explains its fields."""
+    selection = _in_text(selection)
     table = _select(open_table(source, selection), selection.classes)
+    least = 2 if selection.cut else 1  # an audit may look at one class
+    _check_enough_classes(table.classes, least, (*unread(table.broken), *table.left_out))
     _check_take(table, selection.take or {})
     _check_long_tail(selection.long_tail, selection.take)
     cut = selection.cut
@@ -107,28 +120,37 @@ def read(source: Source, selection: Selection) -> Splits:
     asked = {*(selection.classes or ()), *(selection.take or ())}
     _check_classes(table, decoded, asked, printable(source_name(source)))
     data, part, emptied = _without_empty(table, decoded)
-    if cut and len(data.classes) < 2:
-        raise _too_few(data.classes, emptied)
+    left_out = (*unread((*table.broken, *decoded.broken)), *table.left_out, *emptied)
+    _check_enough_classes(data.classes, least, left_out)
     given = tuple(name for name in ("validation", "test") if (part == name).any())
     if cut:
         part = _cut(data, part, "test", selection.test_fraction, selection.seed)
     part = _take(data, part, selection.take or _profile(data, part, selection.long_tail))
     if cut:
         part = _cut(data, part, "validation", selection.validation_fraction, selection.seed)
-    broken = (*table.broken, *decoded.broken)
     withheld = apart(part, data.digests, data.groups) if cut else np.zeros(len(part), bool)
     return Splits(
         train=data.select(part == "train"),
         validation=data.select(part == "validation"),
         test=data.select(part == "test"),
         source=source_name(source),
-        broken=broken,
-        left_out=(*unread(broken), *table.left_out, *emptied),
+        broken=(*table.broken, *decoded.broken),
+        left_out=left_out,
         sizes=decoded.sizes,
         modes=decoded.modes,
         notes=(*table.notes, *decoded.notes),
         given=given,
         withheld=data.select(withheld) if withheld.any() else None,
+    )
+
+
+def _in_text(selection: Selection) -> Selection:
+    """Return a selection with its classes as a table has them."""
+    classes, take = selection.classes, selection.take
+    return replace(
+        selection,
+        classes=None if classes is None else [as_text(name) for name in classes],
+        take=None if take is None else {as_text(name): n for name, n in take.items()},
     )
 
 
@@ -139,9 +161,6 @@ def _select(table: Table, classes: Sequence[str] | None) -> Table:
         _check_class(name, table.classes)
     if twice := sorted({name for name in kept if kept.count(name) > 1}):
         raise InputError(f"Each class can be given once, but got {printable(twice[0])!r} twice.")
-    if len(kept) < 2:
-        only = f"only {printable(kept[0])!r}" if kept else "none"
-        raise InputError(f"At least two classes are needed, but there is {only}.")
     if classes is None:
         return table
     place = np.full(len(table.classes), -1)
@@ -199,9 +218,11 @@ def _check_classes(table: Table, decoded: Decoded, asked: Collection[str], sourc
     unread = np.setdiff1d(np.flatnonzero(table.labels == label), decoded.rows)
     names = set(table.names[unread].tolist())
     first = next((f"; {_line(one)}" for one in decoded.broken if one.name in names), ".")
+    others = table.others.get(table.classes[label])
+    kinds = f" ({others:,} files of other kinds)" if others else ""
     raise InputError(
         f"{source}: class {printable(table.classes[label])!r} has no readable image in training"
-        f"{first}"
+        f"{kinds}{first}"
     )
 
 
@@ -239,9 +260,12 @@ def _why_empty(table: Table, decoded: Decoded, empty: NDArray[np.bool_]) -> Iter
         yield f"{name}: {words}" if words else name
 
 
-def _too_few(classes: tuple[str, ...], emptied: tuple[LeftOut, ...]) -> InputError:
-    only = f"only {printable(classes[0])!r}" if classes else "none"
-    return InputError(f"At least two classes are needed, but there is {only}. {emptied[0].line}.")
+def _check_enough_classes(classes: Sequence[str], least: int, left_out: Sequence[LeftOut]) -> None:
+    """Refuse fewer classes than needed, with what is left out: it may be the others."""
+    if len(classes) < least:
+        only = f"only {printable(classes[0])!r}" if classes else "none"
+        words = " ".join(f"{one.line}." for one in left_out)
+        raise InputError(f"At least two classes are needed, but there is {only}. {words}".rstrip())
 
 
 def unread(broken: Sequence[Broken]) -> tuple[LeftOut, ...]:

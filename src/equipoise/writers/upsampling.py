@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from equipoise.errors import InputError, WorkError, require, unknown
+from equipoise.errors import InputError, WorkError, printable, require, unknown
 from equipoise.extras import check_extra, generated_counts, with_extra
 from equipoise.files import claim, write_json
 from equipoise.images import LeftOut, Splits
@@ -191,6 +191,10 @@ def upsample(
         strategy, techniques, scope = _measure(measure)
     chosen = tuple(resolve(technique) for technique in techniques)
     splits = data if isinstance(data, Splits) else load(data, cut=False)
+    if len(splits.classes) < 2:
+        raise InputError(
+            f"At least two classes are needed, but there is only {printable(splits.classes[0])!r}."
+        )
     before, splits = splits, with_extra(splits, measure)
     if measure is not None:
         check_extra(splits, measure)
