@@ -130,7 +130,7 @@ def _lost(
 ) -> dict[str, int]:
     """Return how many files of other kinds there are in the place of each class."""
     count: dict[str, int] = {}
-    empty = [f"{folder}/" for folder in folders]
+    empty = [f"{folder}/" for folder in folders if folder]
     for path in (*others, *empty):
         inner = arrangement.within(path.split("/"))
         place = arrangement.place(inner) if inner else None

@@ -28,7 +28,8 @@ def find_masks(
 
     They are those called like another image and ``mask`` (``x_mask.png`` by ``x.jpg``), those in a
     folder ``masks`` of a class and called like an image in another one, and those called just
-    like another image beside them, a JPEG if there is one, and of a few grey levels or colours.
+    like another image beside them, a JPEG if there is one, and of a few grey levels or colours; and
+    all of a class that is called masks where they are of a few, too.
 
     Parameters
     ----------
@@ -47,59 +48,67 @@ def find_masks(
     stems = [name.rpartition(".")[0].lower() for name in names]
     if len(set(stems)) == len(stems) and not any(map(_ANY.search, stems)):
         return [], []  # a large set soon is through
-    files = [_File.of(name) for name in names]
+    files = [_File.of(*both) for both in zip(names, labels, strict=True)]
     beside = defaultdict(list)
-    in_class = defaultdict(set)
-    for row, (file, label) in enumerate(zip(files, labels, strict=True)):
-        beside[file.folder, file.stem].append(row)
-        if not _is_room(file.folder, label):
-            in_class[label].add(file.stem)
+    photos = defaultdict(set)
+    for file in files:
+        beside[file.folder, file.stem].append(file)
+        if not file.in_room:
+            photos[file.label].add(file.stem)
 
-    def is_mask(file: _File, label: str) -> bool:
+    def is_named(file: _File) -> bool:
         named = _NAMED.fullmatch(file.stem)
         if named and (file.folder, named[1]) in beside:
             return True
-        of = in_class[label] if _is_room(file.folder, label) else ()
+        of = photos[file.label] if file.in_room else ()
         return file.stem in of or (named is not None and named[1] in of)
 
-    masks = [n for n, file, label in zip(names, files, labels, strict=True) if is_mask(file, label)]
-    twins = [
-        name for rows in beside.values() if len(rows) > 1 for name in _twins(rows, names, files)
-    ]
-    if twins and all(map(_looks_like_one, map(look, _spread(twins)))):
-        return [*masks, *twins], []
-    return masks, twins
+    masks = {file.path for file in files if is_named(file)}
+    for label in filter(_FOLDER.fullmatch, photos):
+        own = [file.path for file in files if file.label == label]
+        if _are_masks(own, look):
+            masks |= set(own)
+    twins = {path for some in beside.values() if len(some) > 1 for path in _twins(some)} - masks
+    if twins and _are_masks(sorted(twins), look):
+        return sorted(masks | twins), []
+    return sorted(masks), sorted(twins)
 
 
 class _File(NamedTuple):
-    """Parts of a path, the file's in lower case."""
+    """A path and its parts, the file's in lower case.
 
+    `in_room` tells that it lies in a folder of masks within its class.
+    """
+
+    path: str
+    label: str
     folder: str
     stem: str
     ending: str
+    in_room: bool
 
     @classmethod
-    def of(cls, path: str) -> "_File":
+    def of(cls, path: str, label: str) -> "_File":
         folder, _, file = path.rpartition("/")
         stem, _, ending = file.lower().rpartition(".")
-        return cls(folder, stem, ending)
+        room = folder.rpartition("/")[2]
+        return cls(
+            path, label, folder, stem, ending, room != label and bool(_FOLDER.fullmatch(room))
+        )
 
 
-def _is_room(folder: str, label: str) -> bool:
-    """Whether a folder of a class is one of masks."""
-    name = folder.rpartition("/")[2]
-    return name != label and _FOLDER.fullmatch(name) is not None
-
-
-def _twins(rows: Sequence[int], names: Sequence[str], files: Sequence[_File]) -> list[str]:
+def _twins(beside: Sequence[_File]) -> list[str]:
     """Return, of images in one folder with one name, all but the photo."""
-    rows = sorted(rows, key=lambda row: (files[row].ending not in _PHOTOS, names[row]))
-    return [names[row] for row in rows[1:]]
+    return [f.path for f in sorted(beside, key=lambda f: (f.ending not in _PHOTOS, f.path))[1:]]
+
+
+def _are_masks(names: Sequence[str], look: Look) -> bool:
+    """Whether images are masks, by some of them."""
+    return all(map(_looks_like_one, map(look, _spread(names))))
 
 
 def _spread(names: Sequence[str]) -> list[str]:
-    step = max(1, len(names) // _LOOKED_AT)
-    return list(names[::step][:_LOOKED_AT])
+    return list(names[:: max(1, len(names) // _LOOKED_AT)][:_LOOKED_AT])
 
 
 def _looks_like_one(pixels: NDArray[np.uint8] | None) -> bool:
