@@ -1,9 +1,8 @@
 """Masks beside photos: pictures that belong to others and are no images of a class."""
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +10,10 @@ from numpy.typing import NDArray
 __all__ = ["find_masks"]
 
 _WORDS = "masks?|gt|ground[-_ ]?truth|segmentations?|seg|annotations?|labels?"
-_NAMED = re.compile(rf"(.+?)[-_. ](?:{_WORDS})(?:[-_. ]?\d+)?", re.IGNORECASE)
-_ANY = re.compile(rf"(?:{_WORDS})(?:[-_. ]?\d+)?(?:/|$)")
-_FOLDER = re.compile(_WORDS, re.IGNORECASE)
-_PHOTOS = frozenset(("jpg", "jpeg", "jpe", "jfif"))
+_NAMED = re.compile(rf"(.+?)[-_. ](?:{_WORDS})(?:[-_. ]?\d+)?")
+_LIKELY = re.compile(rf"(?:{_WORDS})(?:[-_. ]?\d+)?(?:/|$)")
+_ROOM = re.compile(_WORDS, re.IGNORECASE)
+_PHOTOS = (".jpg", ".jpeg", ".jpe", ".jfif")
 _LOOKED_AT = 6  # pictures that stand for all
 _MOST_VALUES = 16  # different pixels of a mask
 
@@ -46,60 +45,62 @@ def find_masks(
         The masks; and images that are called just like one beside them and are no masks.
     """
     stems = [name.rpartition(".")[0].lower() for name in names]
-    if len(set(stems)) == len(stems) and not any(map(_ANY.search, stems)):
-        return [], []  # a large set soon is through
-    files = [_File.of(*both) for both in zip(names, labels, strict=True)]
+    count = Counter(stems)
+    likely = [row for row, stem in enumerate(stems) if _LIKELY.search(stem)]
+    masks = {row for row in likely if _is_beside(stems[row], count)}
+    masks |= _in_rooms(likely, stems, labels)
+    for label in filter(_ROOM.fullmatch, set(labels)):
+        own = [row for row in likely if labels[row] == label]
+        masks |= set(own) if _are_masks([names[row] for row in own], look) else set()
+    twins = {row for row in _twins(names, stems, count) if row not in masks}
+    if twins and _are_masks([names[row] for row in sorted(twins)], look):
+        masks, twins = masks | twins, set()
+    return [names[row] for row in sorted(masks)], [names[row] for row in sorted(twins)]
+
+
+def _is_beside(stem: str, there: Collection[str]) -> bool:
+    """Whether a picture is called like another one in its folder and mask."""
+    named = _NAMED.fullmatch(stem)
+    return named is not None and named[1] in there
+
+
+def _in_rooms(rows: Sequence[int], stems: Sequence[str], labels: Sequence[str]) -> set[int]:
+    """Return the rows that lie in a folder of masks of their class, beside their photos."""
+    inside = {row for row in rows if _is_in_room(stems[row], labels[row])}
+    if not inside:
+        return set()
+    photos = {
+        (label, stem.rpartition("/")[2])
+        for row, (stem, label) in enumerate(zip(stems, labels, strict=True))
+        if row not in inside
+    }
+    found = set()
+    for row in inside:
+        own = stems[row].rpartition("/")[2]
+        named = _NAMED.fullmatch(own)
+        if {(labels[row], own), (labels[row], named[1] if named else own)} & photos:
+            found.add(row)
+    return found
+
+
+def _is_in_room(stem: str, label: str) -> bool:
+    room = stem.rpartition("/")[0].rpartition("/")[2]
+    return room != label.lower() and _ROOM.fullmatch(room) is not None
+
+
+def _twins(names: Sequence[str], stems: Sequence[str], count: Counter[str]) -> list[int]:
+    """Return, of pictures in one folder with one name, all but the photo."""
+    if len(count) == len(stems):
+        return []
     beside = defaultdict(list)
-    photos = defaultdict(set)
-    for file in files:
-        beside[file.folder, file.stem].append(file)
-        if not file.in_room:
-            photos[file.label].add(file.stem)
-
-    def is_named(file: _File) -> bool:
-        named = _NAMED.fullmatch(file.stem)
-        if named and (file.folder, named[1]) in beside:
-            return True
-        of = photos[file.label] if file.in_room else ()
-        return file.stem in of or (named is not None and named[1] in of)
-
-    masks = {file.path for file in files if is_named(file)}
-    for label in filter(_FOLDER.fullmatch, photos):
-        own = [file.path for file in files if file.label == label]
-        if _are_masks(own, look):
-            masks |= set(own)
-    twins = {path for some in beside.values() if len(some) > 1 for path in _twins(some)} - masks
-    if twins and _are_masks(sorted(twins), look):
-        return sorted(masks | twins), []
-    return sorted(masks), sorted(twins)
-
-
-class _File(NamedTuple):
-    """A path and its parts, the file's in lower case.
-
-    `in_room` tells that it lies in a folder of masks within its class.
-    """
-
-    path: str
-    label: str
-    folder: str
-    stem: str
-    ending: str
-    in_room: bool
-
-    @classmethod
-    def of(cls, path: str, label: str) -> "_File":
-        folder, _, file = path.rpartition("/")
-        stem, _, ending = file.lower().rpartition(".")
-        room = folder.rpartition("/")[2]
-        return cls(
-            path, label, folder, stem, ending, room != label and bool(_FOLDER.fullmatch(room))
-        )
-
-
-def _twins(beside: Sequence[_File]) -> list[str]:
-    """Return, of images in one folder with one name, all but the photo."""
-    return [f.path for f in sorted(beside, key=lambda f: (f.ending not in _PHOTOS, f.path))[1:]]
+    for row, stem in enumerate(stems):
+        if count[stem] > 1:
+            beside[stem].append(row)
+    first = {
+        min(rows, key=lambda row: (not names[row].lower().endswith(_PHOTOS), names[row]))
+        for rows in beside.values()
+    }
+    return [row for rows in beside.values() for row in rows if row not in first]
 
 
 def _are_masks(names: Sequence[str], look: Look) -> bool:
