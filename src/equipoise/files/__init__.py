@@ -2,11 +2,12 @@
 
 from equipoise.files.claiming import MARK, claim
 from equipoise.files.sealing import (
+    SEALS,
     damage,
+    forget_damaged,
     is_sealed,
     read_sealed,
     seal,
-    sealed_of,
     write_sealed,
 )
 from equipoise.files.writing import atomic, read_json, write_json, write_text
@@ -14,15 +15,16 @@ from equipoise.files.yamls import read_yaml
 
 __all__ = [
     "MARK",
+    "SEALS",
     "atomic",
     "claim",
     "damage",
+    "forget_damaged",
     "is_sealed",
     "read_json",
     "read_sealed",
     "read_yaml",
     "seal",
-    "sealed_of",
     "write_json",
     "write_sealed",
     "write_text",

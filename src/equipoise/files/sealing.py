@@ -6,14 +6,15 @@ made once, such as a run's, have theirs in one more file, which is written last.
 
 import hashlib
 import json
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from equipoise.errors import DamagedError, InputError, printable, reason
+from equipoise.errors import DamagedError, Remark, printable, reason
 from equipoise.files.writing import plain, read_json, write_json
 
-__all__ = ["SEALS", "damage", "is_sealed", "read_sealed", "seal", "sealed_of", "write_sealed"]
+__all__ = ["SEALS", "damage", "forget_damaged", "is_sealed", "read_sealed", "seal", "write_sealed"]
 
 # The file that holds the digests of a folder's files.
 SEALS = "digests.json"
@@ -44,6 +45,16 @@ def read_sealed(path: Path) -> dict[str, Any]:
     return found
 
 
+def forget_damaged(path: Path, remedy: str) -> None:
+    """Remove a file that is not what `write_sealed` wrote there, and say so and the remedy."""
+    if path.is_file() or path.is_symlink():
+        try:
+            read_sealed(path)
+        except DamagedError as error:
+            warnings.warn(Remark(f"{error} {remedy}"), stacklevel=3)
+            path.unlink()
+
+
 def _digest_of(fields: Any) -> str:
     try:
         text = json.dumps(fields, sort_keys=True)
@@ -68,40 +79,32 @@ def seal(folder: Path, names: Iterable[str], of: str | None = None) -> None:
     write_sealed(folder / SEALS, {**before, "files": files})
 
 
-def sealed_of(folder: Path) -> str | None:
-    """Return what the sealed files of a folder are of; None where there are none, or no more."""
-    try:
-        return str(read_sealed(folder / SEALS)["of"])
-    except DamagedError:
-        return None
-
-
 def is_sealed(folder: Path, name: str) -> bool:
     """Whether a file of a folder is what was written there."""
     try:
         wanted = read_sealed(folder / SEALS)["files"].get(name)
         return wanted is not None and _digest(folder / name) == wanted
-    except InputError:
+    except DamagedError:
         return False
 
 
-def damage(folder: Path, of: str | None = None, without: Iterable[str] = ()) -> str | None:
-    """Return what is wrong with the sealed files of a folder, for the end of a line, or None.
+def damage(folder: Path, names: Iterable[str], of: str | None = None) -> str | None:
+    """Return what is wrong with sealed files of a folder, for the end of a line, or None.
 
     Parameters
     ----------
     folder : Path
+    names : iterable of str
+        Of the files that are looked at, where they have been sealed.
     of : str, optional
         What they should be of.
-    without : iterable of str
-        Names of files that are not looked at.
     """
     try:
         found = read_sealed(folder / SEALS)
         if of is not None and found["of"] != of:
             return "its files are of another run"
-        for name, wanted in found["files"].items():
-            if name not in without and _digest(folder / name) != wanted:
+        for name in names:
+            if name in found["files"] and _digest(folder / name) != found["files"][name]:
                 return f"{name} is not what was written"
     except DamagedError as error:
         return str(error).removeprefix(f"{folder}/").rstrip(".")

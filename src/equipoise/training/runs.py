@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.errors import DamagedError, WorkError, reason
-from equipoise.files import atomic, damage, read_json, seal, write_json, write_text
-from equipoise.files.sealing import SEALS
+from equipoise.files import SEALS, atomic, damage, read_json, seal, write_json, write_text
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training.checkpoints import CHECKPOINT
 from equipoise.training.model import Model
@@ -137,7 +136,7 @@ def read_run(folder: str | Path, *, net: Net | None = None, of: str | None = Non
         If a file is not what was written there, or of another run.
     """
     folder = Path(folder)
-    if wrong := damage(folder, of):
+    if wrong := damage(folder, FILES, of):
         raise DamagedError(f"{folder}: {wrong}.")
     metrics = read_json(folder / METRICS)
     heading = {key: metrics.pop(key) for key in ("recipe", "trainer", "net", "seed", "equal")}
