@@ -19,7 +19,15 @@ from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.calibration import check_prior
 from equipoise.studies.drawing import check_draws, check_folds, check_oracle
 from equipoise.studies.examples import write_examples
-from equipoise.studies.facts import Plan, describe, extend, forget_facts, hold, write_facts
+from equipoise.studies.facts import (
+    Plan,
+    describe,
+    extend,
+    first_seed,
+    forget_facts,
+    hold,
+    write_facts,
+)
 from equipoise.studies.formats import ORACLE
 from equipoise.studies.intact import clear_damaged, of_trial
 from equipoise.studies.mistakes import write_mistakes
@@ -188,7 +196,7 @@ def compare(
     }
     with claim(folder, "comparison", fingerprint):
         forget_facts(folder)
-        plan = extend(folder, plan)
+        plan, seed = extend(folder, plan), first_seed(folder, seed)
         facts = describe(
             splits, chosen, command=command, seed=seed, folds=folds, prior=wanted, **settings
         )

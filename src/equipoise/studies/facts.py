@@ -25,6 +25,7 @@ __all__ = [
     "Plan",
     "describe",
     "extend",
+    "first_seed",
     "forget_facts",
     "hold",
     "read_facts",
@@ -159,6 +160,11 @@ def hold(folder: Path, data: Splits, recipes: Sequence[Recipe]) -> dict[str, dic
                     "changed since. Bring it back, or name another folder."
                 )
     return found
+
+
+def first_seed(folder: Path, seed: int) -> int:
+    """Return the seed that a study was begun with: what is asked of its runs draws from it."""
+    return int(read_facts(folder)["seed"]) if (folder / _FILE).is_file() else seed
 
 
 def forget_facts(folder: Path) -> None:
