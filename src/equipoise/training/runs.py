@@ -21,7 +21,7 @@ from equipoise.training.predictions import (
 from equipoise.training.saving import MODEL, load_model, save_model
 from equipoise.training.trainers import Trainer, get_trainer
 
-__all__ = ["FILES", "METRICS", "Run", "finished", "read_run", "write_run"]
+__all__ = ["FILES", "METRICS", "Run", "finished", "read_run", "source_of", "write_run"]
 
 METRICS = "metrics.json"
 _RECIPE, _TRAINER, _HISTORY, _BATCHES = "recipe.yaml", "trainer.yaml", "history.json", "batches.csv"
@@ -117,6 +117,15 @@ def _write_batches(path: Path, history: dict[str, list[float]]) -> None:
         # Validation has fewer batches than training: its column ends earlier.
         pairs = zip_longest(*(history[name] for name in names), fillvalue="")
         writer.writerows((number, *pair) for number, pair in enumerate(pairs, 1))
+
+
+def source_of(folder: str | Path) -> str:
+    """Return the name of the data that a run was trained on; empty where its folder has none."""
+    try:
+        found = read_json(Path(folder) / METRICS)
+        return str(found.get("source") or "") if isinstance(found, dict) else ""
+    except (OSError, DamagedError):
+        return ""
 
 
 def read_run(folder: str | Path, *, net: Net | None = None, of: str | None = None) -> Run:
