@@ -14,9 +14,8 @@ from equipoise.files import damage, read_sealed
 from equipoise.studies.facts import read_facts, read_trials
 from equipoise.studies.shortcut import PROBES
 from equipoise.studies.trials import FAILED, Trial, folder_of
-from equipoise.training.checkpoints import CHECKPOINT
 from equipoise.training.fingerprints import identity
-from equipoise.training.runs import FILES, METRICS, finished
+from equipoise.training.runs import finished, wrong_with
 
 __all__ = ["clear_damaged", "damaged", "is_intact", "left_out", "of_trial"]
 
@@ -62,12 +61,8 @@ def damaged(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> 
 
 
 def _of_run(place: Path, of: str) -> str | None:
-    if finished(place):
-        return damage(place, FILES, of)
-    if (place / METRICS).exists() and not (place / CHECKPOINT).exists():
-        return "its files have no digests"
-    if not (place / FAILED).exists():
-        return None
+    if (wrong := wrong_with(place, of)) or not (place / FAILED).exists():
+        return wrong
     try:
         return None if read_sealed(place / FAILED)["of"] == of else "it is of another run"
     except DamagedError:

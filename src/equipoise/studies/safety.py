@@ -26,7 +26,6 @@ from equipoise.techniques import resolve
 from equipoise.training import Model
 from equipoise.training.predictions import PREDICTIONS, read_predictions
 from equipoise.training.runs import finished
-from equipoise.training.saving import MODEL
 
 __all__ = ["label_safety", "safety_matrix", "safety_warnings", "safety_words"]
 
@@ -90,7 +89,7 @@ def held_out(data: Splits, run: str | Path) -> ImageSet:
     path = Path(run) / PREDICTIONS
     if not path.is_file():
         raise InputError(f"{run} is no folder of a run: it has no {path.name}.")
-    if finished(Path(run)) and (wrong := damage(Path(run), [MODEL, PREDICTIONS])):
+    if finished(Path(run)) and (wrong := damage(Path(run), [PREDICTIONS])):
         raise DamagedError(f"{run}: {wrong}. Train it again.")
     try:
         ids = read_predictions(Path(run), "validation").ids
