@@ -28,7 +28,7 @@ from equipoise.readers.table import Table, path_ids
 from equipoise.recipes import Recipe
 from equipoise.selection import MOST_PIXELS, Selection
 
-__all__ = ["Joined", "check_extra", "generated_counts", "with_extra"]
+__all__ = ["Joined", "check_extra", "extra_images", "generated_counts", "with_extra"]
 
 # Smaller pictures hold too little to tell one that is nearly the same from one that is alike.
 _SMALLEST = 16
@@ -102,6 +102,12 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
     lost = (*unread((*table.broken, *decoded.broken)), *table.left_out)
     left_out = (replace(one, reason=f"{one.reason} in {recipe.extra}") for one in lost)
     return replace(data, train=_joined(data.train, more), left_out=(*data.left_out, *left_out))
+
+
+def extra_images(data: Splits, recipe: Recipe) -> ImageSet | None:
+    """Return the images of the recipe's `extra` folder alone, or None without one."""
+    train = with_extra(data, recipe).train
+    return None if train.generated is None else train.select(train.generated)
 
 
 def _table(folder: str, classes: tuple[str, ...]) -> Table:

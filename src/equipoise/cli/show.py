@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -19,7 +20,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
-__all__ = ["bar", "comparison", "grid", "note", "print_json", "remarks", "say", "tell"]
+from equipoise.errors import Remark
+
+__all__ = ["bar", "comparison", "grid", "note", "print_json", "remarked", "remarks", "say", "tell"]
 
 Cells = Sequence[object]
 _GAP = 2  # between the columns of a table
@@ -52,6 +55,25 @@ def tell(*lines: str, bold: bool = False) -> None:
 def note(line: str) -> None:
     """Print a remark on stderr."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
+
+
+@contextmanager
+def remarked(quiet: bool) -> Iterator[None]:
+    """Print what is remarked on during the work, such as a file that is made again, on stderr."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, Remark):
+            usual(message, category, *place, **more)
+        elif not quiet and str(message) not in said:
+            said.add(str(message))
+            note(str(message))
+
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+        warnings.simplefilter("always", Remark)
+        warnings.showwarning = show
+        yield
 
 
 def print_json(value: Any) -> None:
