@@ -27,6 +27,7 @@ def load(
     take: Mapping[str, int] | None = None,
     long_tail: float | None = None,
     size: int | None = None,
+    range: str = "auto",
     seed: int = 0,
     test_fraction: float = 0.2,
     validation_fraction: float = 0.15,
@@ -54,6 +55,11 @@ def load(
     size : int, optional
         Side to bring the images to, in pixels, 2 to 4096. By default sets of one size up to 64×64
         keep it and others are brought to 64×64.
+    range : 'auto', 'full' or 'LO:HI'
+        Which values of images of sixteen bits a channel become 0 … 255; one range for the whole
+        set, and what lies outside is clipped. 'auto': from 0 to the smallest 2^k - 1, k from 8 to
+        16, that holds every value of the training images; where the test split is still to be cut
+        these are all that the source does not give to another split. 'full': 0:65535.
     seed : int
         Chooses the splits that are cut.
     test_fraction, validation_fraction : float
@@ -83,6 +89,7 @@ def load(
             take=take,
             long_tail=long_tail,
             size=size,
+            range=range,
             seed=seed,
             test_fraction=test_fraction,
             validation_fraction=validation_fraction,
@@ -101,7 +108,11 @@ def read(source: Source, selection: Selection) -> Splits:
     _check_long_tail(selection.long_tail, selection.take)
     cut = selection.cut
     decoded = decode_table(
-        table, size=selection.size, whole=not cut, most_pixels=selection.most_pixels
+        table,
+        size=selection.size,
+        whole=not cut,
+        most_pixels=selection.most_pixels,
+        bounds=selection.bounds,
     )
     _check_classes(table, decoded, printable(source_name(source)))
     data = _image_set(table, decoded)
@@ -123,6 +134,7 @@ def read(source: Source, selection: Selection) -> Splits:
         modes=decoded.modes,
         notes=(*table.notes, *decoded.notes),
         given=given,
+        range=decoded.range,
         withheld=data.select(withheld) if withheld.any() else None,
     )
 

@@ -23,6 +23,7 @@ __all__ = [
     "clean",
     "hexadecimal",
     "output_ids",
+    "range_text",
     "write_manifest",
 ]
 
@@ -45,6 +46,7 @@ SCHEMA = pa.schema(
         ("source_digest", pa.string()),
         ("version", pa.string()),
         ("generated", pa.bool_()),
+        ("range", pa.string()),
     ]
 )
 
@@ -56,7 +58,8 @@ def write_manifest(outputs: Outputs, namer: Namer, path: Path) -> None:
     """Write the manifest, block by block, so that memory stays bounded.
 
     An original has technique 'original' and copy -1. What comes from a recipe's `extra` folder is
-    `generated`, and so are the copies of it.
+    `generated`, and so are the copies of it. `range` is LO:HI where the data set has images of
+    sixteen bits, and empty otherwise.
     """
     with atomic(path) as part, pq.ParquetWriter(part, SCHEMA, compression="zstd") as writer:
         for rows in blocks(outputs):
@@ -84,6 +87,7 @@ def _block(outputs: Outputs, namer: Namer, rows: Rows) -> pa.Table:
         "source_digest": hexadecimal(outputs.digests(rows)),
         "version": _words([VERSION], np.zeros(count, int)),
         "generated": outputs.generated(rows),
+        "range": _words([range_text(outputs.data.range)], np.zeros(count, int)),
     }
     return pa.table(columns, schema=SCHEMA)
 
@@ -91,6 +95,11 @@ def _block(outputs: Outputs, namer: Namer, rows: Rows) -> pa.Table:
 def hexadecimal(digests: NDArray[np.bytes_]) -> list[str]:
     """Return digests as text; NumPy cuts the zeros off the end of bytes."""
     return [digest.ljust(16, b"\0").hex() for digest in digests.tolist()]
+
+
+def range_text(bounds: tuple[int, int] | None) -> str:
+    """Return a range of sixteen bits as `--range` takes it; nothing without one."""
+    return "" if bounds is None else f"{bounds[0]}:{bounds[1]}"
 
 
 def clean(name: str) -> str:

@@ -14,11 +14,12 @@ from equipoise.engine import ENGINE_VERSION
 from equipoise.errors import InputError, printable
 from equipoise.images import ImageSet, Splits
 from equipoise.techniques import Technique, resolve
-from equipoise.writers.manifest import SCHEMA, Namer, clean, hexadecimal
+from equipoise.writers.manifest import SCHEMA, Namer, clean, hexadecimal, range_text
 from equipoise.writers.outputs import DUPLICATE, ORIGINAL, Outputs
 
 __all__ = ["listed", "restore"]
 
+_LATER = ("generated", "range")  # columns that earlier versions did not write
 _PLAIN = {"original": ORIGINAL, "duplicate": DUPLICATE}
 
 
@@ -33,6 +34,7 @@ def restore(data: Splits, path: Path) -> tuple[Outputs, list[str]]:
     """
     table = _read(path)
     columns = {name: table[name].to_numpy() for name in ("source_id", "label", "copy", "epoch")}
+    _check_range(data, table, path)
     seeds = table["seed"].unique().to_pylist()
     if len(seeds) > 1 or columns["epoch"].any():
         raise InputError(f"{path} mixes runs: one seed and epoch 0 must hold.")
@@ -62,8 +64,9 @@ def restore(data: Splits, path: Path) -> tuple[Outputs, list[str]]:
 def _read(path: Path) -> pa.Table:
     """Read a manifest, whole or filtered, and check that this version makes the same bytes."""
     try:
-        # What is generated is told by its source, and manifests of earlier versions do not say it.
-        needed = SCHEMA.remove(SCHEMA.get_field_index("generated"))
+        # What is generated is told by its source. Manifests of earlier versions say neither.
+        there = pq.read_schema(path).names
+        needed = pa.schema([f for f in SCHEMA if f.name not in _LATER or f.name in there])
         table = pq.read_table(path, columns=needed.names).cast(needed)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or 'cannot be read'}.") from None
@@ -78,6 +81,18 @@ def _read(path: Path) -> pa.Table:
                 f"of this version's engine ({ENGINE_VERSION}). Install that version."
             )
     return table
+
+
+def _check_range(data: Splits, table: pa.Table, path: Path) -> None:
+    """Refuse sixteen bits that are read by another range: the copies would be others."""
+    written = table["range"].unique().to_pylist() if "range" in table.column_names else []
+    now = range_text(data.range)
+    if other := [text for text in written if text != now]:
+        raise InputError(
+            f"{path} was written with the range {printable(other[0]) or '(none)'} of 16-bit images, "
+            f"but the data set has {now or '(none)'}. Name the data set of the run that wrote it, "
+            f"and its --range."
+        )
 
 
 def _positions(values: NDArray, known: Sequence[str]) -> NDArray[np.int64]:
