@@ -89,9 +89,8 @@ def _check_range(data: Splits, table: pa.Table, path: Path) -> None:
     now = range_text(data.range)
     if other := [text for text in written if text != now]:
         raise InputError(
-            f"{path} was written with the range {printable(other[0]) or '(none)'} of 16-bit images, "
-            f"but the data set has {now or '(none)'}. Name the data set of the run that wrote it, "
-            f"and its --range."
+            f"{path}: the range of 16-bit images was {printable(other[0]) or '(none)'}, but it is "
+            f"{now or '(none)'} now. Name the data set and --range of the run that wrote it."
         )
 
 
