@@ -27,7 +27,7 @@ from equipoise.readers.table import Table, path_ids
 from equipoise.recipes import Recipe
 from equipoise.selection import MOST_PIXELS, Range, Selection
 
-__all__ = ["Joined", "check_extra", "generated_counts", "with_extra"]
+__all__ = ["Joined", "check_extra", "extra_images", "generated_counts", "with_extra"]
 
 # Smaller pictures hold too little to tell one that is nearly the same from one that is alike.
 _SMALLEST = 16
@@ -113,6 +113,12 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
         notes=(*data.notes, *notes),
         range=data.range or decoded.range,
     )
+
+
+def extra_images(data: Splits, recipe: Recipe) -> ImageSet | None:
+    """Return the images of the recipe's `extra` folder alone, or None without one."""
+    train = with_extra(data, recipe).train
+    return None if train.generated is None else train.select(train.generated)
 
 
 def _table(folder: str, classes: tuple[str, ...]) -> Table:

@@ -8,7 +8,8 @@ from torch import nn
 import equipoise as eq
 from equipoise.recipes import get_recipe
 from equipoise.training import Decision, Trainer, fit
-from equipoise.training.model import channel_statistics, save_model
+from equipoise.training.model import channel_statistics
+from equipoise.training.saving import save_model
 
 SHORT = Trainer(name="short", epochs=1, batch_size=16)
 

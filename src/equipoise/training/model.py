@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,16 +11,12 @@ from scipy.special import softmax
 from torch import Tensor, nn
 
 from equipoise.errors import InputError, require
-from equipoise.files import atomic
 from equipoise.images import at_once
 from equipoise.readers.sizing import resize, to_channels
 from equipoise.training.decisions import Decision, plain
 from equipoise.training.devices import device_of, moved
-from equipoise.training.nets import Net, build_net
 
-__all__ = ["Model", "channel_statistics", "fit_image", "load_model", "save_model"]
-
-_FORMAT = 1
+__all__ = ["Model", "channel_statistics", "evaluate", "fit_image"]
 
 # Images that are evaluated together. Measured: more leave the caches and are slower on a CPU.
 _EVALUATED, _EVALUATED_CPU = 1024, 128
@@ -194,84 +189,3 @@ def channel_statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tu
     mean = sums / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 1 / 255**2))
     return tuple(np.asarray(mean).tolist()), tuple(np.asarray(std).tolist())
-
-
-def save_model(model: Model, path: Path) -> None:
-    """Write a model as tensors and plain values, whole or not at all."""
-    fields = {
-        "format": _FORMAT,
-        "net": model.net_name,
-        "weights": model.net.state_dict(),
-        "classes": list(model.classes),
-        "size": list(model.size),
-        "mean": list(model.mean),
-        "std": list(model.std),
-        "decision": model.decision.to_dict(),
-        "positive": model.positive,
-        "flip": model.flip,
-        "adjusted": None if model.adjusted is None else model.adjusted.to_dict(),
-        "temperature": model.temperature,
-    }
-    with atomic(path) as part:
-        torch.save(fields, part)
-
-
-def load_model(path: str | Path, *, net: Net | None = None) -> Model:
-    """Return the model that a run wrote.
-
-    Parameters
-    ----------
-    path : str or Path
-        The run's folder, or its `model.pt`.
-    net : callable, optional
-        The function (channels, classes, (height, width)) -> module that made the net, where it was
-        one of your own.
-
-    Raises
-    ------
-    InputError
-        If there is no model, or it is none of ours. Nothing in the file is executed.
-    """
-    path = Path(path)
-    path = path / "model.pt" if path.is_dir() else path
-    fields = _read(path)
-    name = fields["net"]
-    if name == "custom" and net is None:
-        raise InputError(
-            f"{path} holds a net of your own: give the function that makes it as net=."
-        )
-    size = (int(fields["size"][0]), int(fields["size"][1]))
-    module = build_net(net or name, len(fields["mean"]), len(fields["classes"]), size, seed=0)
-    try:
-        module.load_state_dict(fields["weights"])
-    except RuntimeError:
-        raise InputError(f"{path}: its weights do not fit the net {name!r}.") from None
-    return Model(
-        net=module.eval(),
-        net_name=name,
-        classes=tuple(fields["classes"]),
-        size=size,
-        mean=tuple(fields["mean"]),
-        std=tuple(fields["std"]),
-        decision=Decision.from_dict(fields["decision"]),
-        positive=fields["positive"],
-        flip=fields["flip"],
-        # Models of earlier versions have neither.
-        adjusted=Decision.from_dict(fields["adjusted"]) if fields.get("adjusted") else None,
-        temperature=fields.get("temperature", 1.0),
-    )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        fields = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(
-            f"{path}: {error.strerror}. Name a run's folder or its model.pt."
-        ) from None
-    except Exception:
-        # What torch raises for a file that is none of its own differs from version to version.
-        raise InputError(f"{path} is no model of ours.") from None
-    if not isinstance(fields, dict) or fields.get("format") != _FORMAT:
-        raise InputError(f"{path} is no model of ours, or of another version.")
-    return fields
