@@ -127,7 +127,7 @@ def decode_table(
     seen = [one for one in results if isinstance(one, _Seen)]
     digests = np.array([one.digest for one in seen], "S16")
     if isinstance(mapped, np.ndarray):
-        images = _of_map(mapped, rows, seen, bounds or FULL, whole=whole, size=size)
+        images: Images = _of_map(mapped, rows, seen, bounds or FULL, whole=whole, size=size)
     elif whole:
         images = _whole(table, rows, seen, bounds or FULL, most_pixels)
     else:

@@ -48,7 +48,7 @@ _MOST_PARTS = 2**17
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+Pixels = NDArray[Any]  # uint8 or uint16
 
 
 class UndecodableError(Exception):
@@ -112,8 +112,8 @@ def narrow(picture: Picture, bounds: Range) -> NDArray[np.uint8]:
     """Return a picture's pixels in eight bits: those of sixteen by a range that becomes 0 … 255."""
     pixels = picture.pixels
     if pixels.dtype == np.uint8:
-        return pixels.astype(np.uint8, copy=False)
-    eight = to_eight(pixels.astype(np.uint16, copy=False), bounds)
+        return pixels
+    eight = to_eight(pixels, bounds)
     if is_srgb(picture.profile):
         return eight
     image = Image.fromarray(eight[..., 0] if eight.shape[2] == 1 else eight)
@@ -301,7 +301,7 @@ def _sixteen(image: Image.Image) -> NDArray[np.uint16]:
 
 def _channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Give pixels their axis of channels, without an alpha channel that hides nothing."""
-    return _opaque(pixels.reshape(*pixels.shape[:2], -1)).astype(np.uint8, copy=False)
+    return _opaque(pixels.reshape(*pixels.shape[:2], -1))
 
 
 def _opaque(pixels: Pixels) -> Pixels:

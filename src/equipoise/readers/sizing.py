@@ -39,15 +39,19 @@ def to_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
     if have == channels:
         return pixels
     if have == 4:
-        colour = pixels[..., :3].astype(np.uint16)
-        alpha = pixels[..., 3:].astype(np.uint16)
-        pixels = ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+        pixels = _on_white(pixels)
     if channels == 1:
         return _luminance(pixels)
     colour = pixels if pixels.shape[-1] == 3 else np.repeat(pixels, 3, axis=-1)
     if channels == 3:
         return colour
     return np.concatenate([colour, np.full_like(colour[..., :1], 255)], axis=-1)
+
+
+def _on_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    colour = pixels[..., :3].astype(np.uint16)
+    alpha = pixels[..., 3:].astype(np.uint16)
+    return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
 def _luminance(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

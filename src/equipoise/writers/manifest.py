@@ -17,6 +17,7 @@ from equipoise.writers.outputs import Outputs, Rows, blocks
 
 __all__ = [
     "MANIFEST",
+    "RANGE",
     "SCHEMA",
     "VERSION",
     "Namer",
@@ -46,9 +47,10 @@ SCHEMA = pa.schema(
         ("source_digest", pa.string()),
         ("version", pa.string()),
         ("generated", pa.bool_()),
-        ("range", pa.string()),
     ]
 )
+# Of a data set with images of sixteen bits a channel: the range that they were read by, LO:HI.
+RANGE = pa.field("range", pa.string())
 
 # Outputs' rows to their paths below the output folder.
 Namer = Callable[[Rows], list[str]]
@@ -58,15 +60,15 @@ def write_manifest(outputs: Outputs, namer: Namer, path: Path) -> None:
     """Write the manifest, block by block, so that memory stays bounded.
 
     An original has technique 'original' and copy -1. What comes from a recipe's `extra` folder is
-    `generated`, and so are the copies of it. `range` is LO:HI where the data set has images of
-    sixteen bits, and empty otherwise.
+    `generated`, and so are the copies of it.
     """
-    with atomic(path) as part, pq.ParquetWriter(part, SCHEMA, compression="zstd") as writer:
+    schema = SCHEMA if outputs.data.range is None else SCHEMA.append(RANGE)
+    with atomic(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
         for rows in blocks(outputs):
-            writer.write_table(_block(outputs, namer, rows))
+            writer.write_table(_block(outputs, namer, rows, schema))
 
 
-def _block(outputs: Outputs, namer: Namer, rows: Rows) -> pa.Table:
+def _block(outputs: Outputs, namer: Namer, rows: Rows, schema: pa.Schema) -> pa.Table:
     count = len(rows)
     labels = outputs.labels(rows)
     technique = outputs.technique[rows]
@@ -89,7 +91,7 @@ def _block(outputs: Outputs, namer: Namer, rows: Rows) -> pa.Table:
         "generated": outputs.generated(rows),
         "range": _words([range_text(outputs.data.range)], np.zeros(count, int)),
     }
-    return pa.table(columns, schema=SCHEMA)
+    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
 def hexadecimal(digests: NDArray[np.bytes_]) -> list[str]:

@@ -14,12 +14,11 @@ from equipoise.engine import ENGINE_VERSION
 from equipoise.errors import InputError, printable
 from equipoise.images import ImageSet, Splits
 from equipoise.techniques import Technique, resolve
-from equipoise.writers.manifest import SCHEMA, Namer, clean, hexadecimal, range_text
+from equipoise.writers.manifest import RANGE, SCHEMA, Namer, clean, hexadecimal, range_text
 from equipoise.writers.outputs import DUPLICATE, ORIGINAL, Outputs
 
 __all__ = ["listed", "restore"]
 
-_LATER = ("generated", "range")  # columns that earlier versions did not write
 _PLAIN = {"original": ORIGINAL, "duplicate": DUPLICATE}
 
 
@@ -64,9 +63,10 @@ def restore(data: Splits, path: Path) -> tuple[Outputs, list[str]]:
 def _read(path: Path) -> pa.Table:
     """Read a manifest, whole or filtered, and check that this version makes the same bytes."""
     try:
-        # What is generated is told by its source. Manifests of earlier versions say neither.
-        there = pq.read_schema(path).names
-        needed = pa.schema([f for f in SCHEMA if f.name not in _LATER or f.name in there])
+        # What is generated is told by its source, and manifests of earlier versions do not say it.
+        needed = SCHEMA.remove(SCHEMA.get_field_index("generated"))
+        if RANGE.name in pq.read_schema(path).names:
+            needed = needed.append(RANGE)
         table = pq.read_table(path, columns=needed.names).cast(needed)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or 'cannot be read'}.") from None
@@ -85,7 +85,8 @@ def _read(path: Path) -> pa.Table:
 
 def _check_range(data: Splits, table: pa.Table, path: Path) -> None:
     """Refuse sixteen bits that are read by another range: the copies would be others."""
-    written = table["range"].unique().to_pylist() if "range" in table.column_names else []
+    there = RANGE.name in table.column_names
+    written = table[RANGE.name].unique().to_pylist() if there else [""]
     now = range_text(data.range)
     if other := [text for text in written if text != now]:
         raise InputError(
