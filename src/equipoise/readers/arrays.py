@@ -14,8 +14,8 @@ from equipoise.readers.table import Table, sorted_classes
 
 __all__ = ["as_image", "as_images", "as_labels", "check_fits", "positions", "read_arrays"]
 
-_RULE = "pixels must be whole numbers 0 … 255, or uint16"
-_REMEDY = "Scale them and convert with astype('uint8')."
+_RULE = "pixels must be whole numbers 0 … 255"
+_REMEDY = "Scale them and convert with astype('uint8'), or 'uint16' for sixteen bits."
 
 
 def read_arrays(images: Any, labels: Any) -> Table:
@@ -123,7 +123,7 @@ def _one_dtype(array: NDArray[Any], name: str) -> Pixels:
         wrong = " with NaN" if array.dtype.kind == "f" and np.isnan(array).any() else ""
         raise InputError(f"{name}: {_RULE}, but got {array.dtype}{wrong}. {_REMEDY}")
     if array.size and (array.min() < 0 or array.max() > 255):
-        there = f"{array.min()} … {array.max()} in {array.dtype}"
+        there = f"{array.min()} … {array.max()} of {array.dtype}"
         raise InputError(f"{name}: {_RULE}, but got {there}. {_REMEDY}")
     return array.astype(np.uint8)
 

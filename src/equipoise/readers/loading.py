@@ -149,11 +149,17 @@ def read(source: Source, selection: Selection) -> Splits:
         left_out=left_out,
         sizes=decoded.sizes,
         modes=decoded.modes,
-        notes=(*table.notes, *decoded.notes),
+        notes=(*table.notes, *decoded.notes, *_range_note(selection, decoded)),
         given=given,
         range=decoded.range,
         withheld=data.select(withheld) if withheld.any() else None,
     )
+
+
+def _range_note(selection: Selection, decoded: Decoded) -> tuple[str, ...]:
+    if selection.bounds is None or decoded.range is not None:
+        return ()
+    return (f"No image is 16-bit: --range {selection.range} changes nothing",)
 
 
 def _in_text(selection: Selection) -> Selection:

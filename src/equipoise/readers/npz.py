@@ -146,7 +146,7 @@ def _joined(images: list[Any], path: Path) -> NDArray[Any]:
     if len({(part.shape[1:], part.dtype) for part in images}) > 1:
         there = ", ".join(f"{part.dtype} {part.shape}" for part in images)
         raise InputError(
-            f"{path}: the images of all splits must have one type and shape, but got {there}."
+            f"{path}: the images of all splits must have one shape and type, but got {there}."
         )
     return concatenated(images)
 

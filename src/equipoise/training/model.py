@@ -130,6 +130,10 @@ class Model:
     def _fitting(self, images: Images) -> NDArray[np.uint8]:
         """Bring images to the model's range, size and channels, as `equipoise.load` does."""
         shape = (*self.size, self.channels)
+        if not hasattr(images, "__len__"):
+            raise InputError(
+                f"images must be an array or a list of images, but got {type(images).__name__}."
+            )
         if _is_array(images):
             images = _batch(images)
             if images.dtype == np.uint8 and images.shape[1:] == shape:
@@ -177,11 +181,11 @@ def fit_image(image: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[
     image = to_channels(image, channels)
     if image.shape == shape:
         return image
-    require(
-        height == width,
-        f"images of {width}×{height} for a model of images that are not square",
-        image=f"{image.shape[1]}×{image.shape[0]}",
-    )
+    if height != width:
+        raise InputError(
+            f"{image.shape[1]}×{image.shape[0]} pixels cannot be brought to the {width}×{height} "
+            "of a model whose images are not square. Bring them to that size."
+        )
     return resize(image, height)
 
 
