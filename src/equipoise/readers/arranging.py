@@ -13,6 +13,7 @@ Parts = Sequence[str]  # of a path: folders, and the file last
 Place = tuple[str, str]  # split and class
 
 _WRAPPERS = frozenset(("data", "dataset", "images", "imgs", "classes", "photos", "pictures"))
+_PARTS = _WRAPPERS | {"mask", "masks", "ground_truth", "annotations", "labels"}  # of a class
 # Folders of a project that is no data set itself.
 _PROJECT = frozenset(
     ("doc", "docs", "documentation", "src", "scripts", "notebooks", "code", "lib", "assets", "logs")
@@ -189,6 +190,8 @@ def _check_project(below: dict[str, list[Parts]], source: str) -> None:
 
 def _doubts(below: dict[str, list[Parts]]) -> Iterator[str]:
     """Yield what is told of folders that are taken for classes and may be none."""
+    if trains := [name for name in below if split_named(name)]:
+        yield f"Taken for a class, as it holds images and others beside it do: {_listed(trains)}"
     if ours := [name for name in below if name.lower() in _PROJECT]:
         rest = ",".join(name for name in below if name not in ours)
         hint = f"; --classes {printable(rest)} leaves them out" if len(rest) < _LONGEST else ""
@@ -196,6 +199,7 @@ def _doubts(below: dict[str, list[Parts]]) -> Iterator[str]:
     if len(below) < 2 or not all(len(p) > 1 for paths in below.values() for p in paths):
         return
     shared = set.intersection(*({p[0] for p in paths} for paths in below.values()))
+    shared = {name for name in shared if name.lower() not in _PARTS}
     if len(shared) > 1:
         yield (
             f"The classes are {_listed(list(below))}, and each of them holds "

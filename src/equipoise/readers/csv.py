@@ -63,26 +63,28 @@ def read_csv(path: Path, selection: Selection = Selection()) -> Table:
     classes = sorted_classes(labels)
     place = {name: label for label, name in enumerate(classes)}
     root = path.resolve().parent
-    found, notes = look_up([row.path for row in kept], root, path.stem)
+    found = look_up([row.path for row in kept], root, path.stem)
     fetch = partial(
         read_inside, str(root), most_bytes=selection.most_bytes, follow_links=selection.follow_links
     )
-    return Table(
-        names=np.array(found),
+    long = (f"{row.path[:_SHOWN]}…" for row in rows if _is_long(row))
+    table = Table(
+        names=np.array(found.paths),
         labels=np.array([place[label] for label in labels], np.int64),
         classes=classes,
         splits=_splits(path, roles, kept),
         ids=np.array([row.number for row in kept], np.int64),
-        pixels=Files(fetch, found),
+        pixels=Files(fetch, found.paths),
         groups=np.array([row.group for row in kept]) if "group" in roles else None,
-        broken=tuple(
-            Broken(f"{row.path[:_SHOWN]}…", f"a field of more than {LONGEST:,} characters")
-            for row in rows
-            if _is_long(row)
+        broken=(
+            *(Broken(name, f"a field of more than {LONGEST:,} characters") for name in long),
+            *(Broken(kept[row].path, words) for row, words in found.doubtful.items()),
         ),
         left_out=leave_out("rows without a label", (row.path for row in rows if not row.label)),
-        notes=notes,
+        notes=found.notes,
     )
+    sure = np.setdiff1d(np.arange(len(kept)), list(found.doubtful))
+    return table.pick(sure) if found.doubtful else table
 
 
 def _is_long(row: _Row) -> bool:

@@ -2,12 +2,12 @@
 
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from equipoise.errors import InputError, reason
+from equipoise.errors import InputError, printable, reason
 from equipoise.images import Broken
 from equipoise.readers.decoding import too_large
 from equipoise.readers.layout import hidden, is_image_name, lay_out
@@ -31,7 +31,15 @@ def read_folder(path: Path, selection: Selection = Selection()) -> Table:
     """
     seen = walk(os.path.realpath(path), selection.follow_links)
     fetch = InFolder(seen.root, selection.most_bytes)
-    return lay_out(seen.found, fetch, str(path), seen.refused, seen.folders)
+    table = lay_out(seen.found, fetch, str(path), seen.refused, seen.folders)
+    return replace(table, notes=(*table.notes, *_table_notes(seen.found)))
+
+
+def _table_notes(found: Iterable[str]) -> list[str]:
+    """Return what to tell of a table beside the class folders, which may have groups and splits."""
+    there = sorted(name for name in found if name.lower().endswith((".csv", ".tsv")))
+    words = "is not read; give it in the place of the folder if it has labels, groups or splits"
+    return [f"{printable(name)} {words}" for name in there[:1] if name.count("/") < 2]
 
 
 def read_inside(

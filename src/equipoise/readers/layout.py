@@ -79,15 +79,17 @@ def lay_out(
         others = [path for path in others if path not in _OURS]
     if not images:
         raise InputError(_nothing(source, others, broken))
-    arrangement = arrange([path.split("/") for path in images], source)
+    parted = [path.rpartition("/") for path in images]
+    first = {folder: path.split("/") for path, (folder, _, _) in zip(images, parted, strict=True)}
+    arrangement = arrange(list(first.values()), source)
+    heads = {folder: _head(arrangement, parts) for folder, parts in first.items()}
     rows, outside = [], []
-    for path in images:
-        inner = arrangement.within(path.split("/"))
-        place = arrangement.place(inner) if inner else None
-        if inner and place:
-            rows.append(_Row("/".join(inner), path, *place))
-        else:
+    for path, (folder, _, file) in zip(images, parted, strict=True):
+        head = heads[folder]
+        if head is None:
             outside.append(path)
+        else:
+            rows.append(_Row(head.folder + file, path, head.split, head.label))
     if not rows:
         raise InputError(_no_classes(source, images[0], others))
     masks, twins = find_masks(
@@ -105,6 +107,21 @@ def lay_out(
     table = _table(rows, lost, Files(fetch, [found[row.path] for row in rows]))
     notes = (*arrangement.notes, *_twin_notes(twins))
     return replace(table, broken=broken, left_out=left_out, notes=notes)
+
+
+class _Head(NamedTuple):
+    """A folder as names of images begin with it, its split and its class."""
+
+    folder: str
+    split: str
+    label: str
+
+
+def _head(arrangement: Arrangement, parts: list[str]) -> _Head | None:
+    """Return what an image's folder says of it; None where it is in no class folder."""
+    inner = arrangement.within(parts)
+    place = arrangement.place(inner) if inner else None
+    return _Head("/".join([*inner[:-1], ""]), *place) if inner and place else None
 
 
 class _Row(NamedTuple):
@@ -130,12 +147,11 @@ def _lost(
 ) -> dict[str, int]:
     """Return how many files of other kinds there are in the place of each class."""
     count: dict[str, int] = {}
-    empty = [f"{folder}/" for folder in folders]
+    empty = [f"{folder}/" for folder in folders if folder]
     for path in (*others, *empty):
-        inner = arrangement.within(path.split("/"))
-        place = arrangement.place(inner) if inner else None
-        if place:
-            count[place[1]] = count.get(place[1], 0) + (not path.endswith("/"))
+        head = _head(arrangement, path.split("/"))
+        if head:
+            count[head.label] = count.get(head.label, 0) + (not path.endswith("/"))
     return count
 
 

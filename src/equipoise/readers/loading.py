@@ -232,6 +232,9 @@ def _check_classes(table: Table, decoded: Decoded, asked: Collection[str], sourc
     lost = decoded.broken or table.broken
     if not len(decoded.rows) and lost:
         raise InputError(f"{source}: none of the images can be read; {_line(lost[0])}")
+    if len(decoded.rows) and not (counts.any() or lost):
+        there = " and ".join(sorted(set(table.splits[decoded.rows].tolist())))
+        raise InputError(f"{source}: holds no training image; all are of {there}.")
     label = lacking[0] if lacking else int(np.argmin(counts))
     unread = np.setdiff1d(np.flatnonzero(table.labels == label), decoded.rows)
     names = set(table.names[unread].tolist())

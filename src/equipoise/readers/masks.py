@@ -1,9 +1,8 @@
 """Masks beside photos: pictures that belong to others and are no images of a class."""
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +10,10 @@ from numpy.typing import NDArray
 __all__ = ["find_masks"]
 
 _WORDS = "masks?|gt|ground[-_ ]?truth|segmentations?|seg|annotations?|labels?"
-_NAMED = re.compile(rf"(.+?)[-_. ](?:{_WORDS})(?:[-_. ]?\d+)?", re.IGNORECASE)
-_ANY = re.compile(rf"(?:{_WORDS})(?:[-_. ]?\d+)?(?:/|$)")
-_FOLDER = re.compile(_WORDS, re.IGNORECASE)
-_PHOTOS = frozenset(("jpg", "jpeg", "jpe", "jfif"))
+_NAMED = re.compile(rf"(.+?)[-_. ](?:{_WORDS})(?:[-_. ]?\d+)?")
+_LIKELY = re.compile(rf"(?:{_WORDS})(?:[-_. ]?\d+)?(?:/|$)")
+_ROOM = re.compile(_WORDS, re.IGNORECASE)
+_PHOTOS = (".jpg", ".jpeg", ".jpe", ".jfif")
 _LOOKED_AT = 6  # pictures that stand for all
 _MOST_VALUES = 16  # different pixels of a mask
 
@@ -28,7 +27,8 @@ def find_masks(
 
     They are those called like another image and ``mask`` (``x_mask.png`` by ``x.jpg``), those in a
     folder ``masks`` of a class and called like an image in another one, and those called just
-    like another image beside them, a JPEG if there is one, and of a few grey levels or colours.
+    like another image beside them, a JPEG if there is one, and of a few grey levels or colours; and
+    all of a class that is called masks where they are of a few, too.
 
     Parameters
     ----------
@@ -45,61 +45,71 @@ def find_masks(
         The masks; and images that are called just like one beside them and are no masks.
     """
     stems = [name.rpartition(".")[0].lower() for name in names]
-    if len(set(stems)) == len(stems) and not any(map(_ANY.search, stems)):
-        return [], []  # a large set soon is through
-    files = [_File.of(name) for name in names]
+    count = Counter(stems)
+    likely = [row for row, stem in enumerate(stems) if _LIKELY.search(stem)]
+    masks = {row for row in likely if _is_beside(stems[row], count)}
+    masks |= _in_rooms(likely, stems, labels)
+    for label in filter(_ROOM.fullmatch, set(labels)):
+        own = [row for row in likely if labels[row] == label]
+        masks |= set(own) if _are_masks([names[row] for row in own], look) else set()
+    twins = {row for row in _twins(names, stems, count) if row not in masks}
+    if twins and _are_masks([names[row] for row in sorted(twins)], look):
+        masks, twins = masks | twins, set()
+    return [names[row] for row in sorted(masks)], [names[row] for row in sorted(twins)]
+
+
+def _is_beside(stem: str, there: Collection[str]) -> bool:
+    """Whether a picture is called like another one in its folder and mask."""
+    named = _NAMED.fullmatch(stem)
+    return named is not None and named[1] in there
+
+
+def _in_rooms(rows: Sequence[int], stems: Sequence[str], labels: Sequence[str]) -> set[int]:
+    """Return the rows that lie in a folder of masks of their class, beside their photos."""
+    inside = {row for row in rows if _is_in_room(stems[row], labels[row])}
+    if not inside:
+        return set()
+    photos = {
+        (label, stem.rpartition("/")[2])
+        for row, (stem, label) in enumerate(zip(stems, labels, strict=True))
+        if row not in inside
+    }
+    found = set()
+    for row in inside:
+        own = stems[row].rpartition("/")[2]
+        named = _NAMED.fullmatch(own)
+        if {(labels[row], own), (labels[row], named[1] if named else own)} & photos:
+            found.add(row)
+    return found
+
+
+def _is_in_room(stem: str, label: str) -> bool:
+    room = stem.rpartition("/")[0].rpartition("/")[2]
+    return room != label.lower() and _ROOM.fullmatch(room) is not None
+
+
+def _twins(names: Sequence[str], stems: Sequence[str], count: Counter[str]) -> list[int]:
+    """Return, of pictures in one folder with one name, all but the photo."""
+    if len(count) == len(stems):
+        return []
     beside = defaultdict(list)
-    in_class = defaultdict(set)
-    for row, (file, label) in enumerate(zip(files, labels, strict=True)):
-        beside[file.folder, file.stem].append(row)
-        if not _is_room(file.folder, label):
-            in_class[label].add(file.stem)
-
-    def is_mask(file: _File, label: str) -> bool:
-        named = _NAMED.fullmatch(file.stem)
-        if named and (file.folder, named[1]) in beside:
-            return True
-        of = in_class[label] if _is_room(file.folder, label) else ()
-        return file.stem in of or (named is not None and named[1] in of)
-
-    masks = [n for n, file, label in zip(names, files, labels, strict=True) if is_mask(file, label)]
-    twins = [
-        name for rows in beside.values() if len(rows) > 1 for name in _twins(rows, names, files)
-    ]
-    if twins and all(map(_looks_like_one, map(look, _spread(twins)))):
-        return [*masks, *twins], []
-    return masks, twins
+    for row, stem in enumerate(stems):
+        if count[stem] > 1:
+            beside[stem].append(row)
+    first = {
+        min(rows, key=lambda row: (not names[row].lower().endswith(_PHOTOS), names[row]))
+        for rows in beside.values()
+    }
+    return [row for rows in beside.values() for row in rows if row not in first]
 
 
-class _File(NamedTuple):
-    """Parts of a path, the file's in lower case."""
-
-    folder: str
-    stem: str
-    ending: str
-
-    @classmethod
-    def of(cls, path: str) -> "_File":
-        folder, _, file = path.rpartition("/")
-        stem, _, ending = file.lower().rpartition(".")
-        return cls(folder, stem, ending)
-
-
-def _is_room(folder: str, label: str) -> bool:
-    """Whether a folder of a class is one of masks."""
-    name = folder.rpartition("/")[2]
-    return name != label and _FOLDER.fullmatch(name) is not None
-
-
-def _twins(rows: Sequence[int], names: Sequence[str], files: Sequence[_File]) -> list[str]:
-    """Return, of images in one folder with one name, all but the photo."""
-    rows = sorted(rows, key=lambda row: (files[row].ending not in _PHOTOS, names[row]))
-    return [names[row] for row in rows[1:]]
+def _are_masks(names: Sequence[str], look: Look) -> bool:
+    """Whether images are masks, by some of them."""
+    return all(map(_looks_like_one, map(look, _spread(names))))
 
 
 def _spread(names: Sequence[str]) -> list[str]:
-    step = max(1, len(names) // _LOOKED_AT)
-    return list(names[::step][:_LOOKED_AT])
+    return list(names[:: max(1, len(names) // _LOOKED_AT)][:_LOOKED_AT])
 
 
 def _looks_like_one(pixels: NDArray[np.uint8] | None) -> bool:

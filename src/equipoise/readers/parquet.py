@@ -198,7 +198,10 @@ def _chosen(
         return named[0] if named else found[0]
     there = printable(", ".join(found or schema.names))
     if found:
-        raise InputError(f"{place}: several {kind} columns ({there}); call the one to use {kind}.")
+        raise InputError(
+            f"{place}: several {kind} columns ({there}); call the one to use {kind}, or say "
+            f"--columns {kind}={printable(found[0])}."
+        )
     wanted = {"image": "image (bytes and path, or plain binary)", "label": "label"}[kind]
     raise InputError(
         f"{place}: a column {wanted} is needed, but there is: {there or 'none'}. Columns of other "
