@@ -67,7 +67,7 @@ def train(
     chosen = get_recipe(recipe)
     how = get_trainer(trainer or trainer_beside(recipe), epochs=epochs, net=net)
     splits = selected(data, selection, quiet=quiet)
-    with show.bar("training", quiet or as_json) as move:
+    with show.remarked(quiet), show.bar("training", quiet or as_json) as move:
         result = run_training(
             splits,
             chosen,
@@ -166,9 +166,11 @@ def export(
 
     equipoise export model --out model.onnx
     """
-    from equipoise.training import export_onnx, load_model
+    from equipoise.readers import check_apart
+    from equipoise.training import export_onnx, load_model, source_of
 
     require(out.suffix == ".onnx", "a name ending in .onnx for --out", out=str(out))
+    check_apart(out, source_of(model))
     loaded = load_model(model)
     export_onnx(loaded, out)
     if as_json:

@@ -8,6 +8,7 @@ import csv
 import json
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -25,7 +26,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from equipoise.errors import escaped
+from equipoise.errors import Remark, escaped
 
 __all__ = [
     "bar",
@@ -34,6 +35,7 @@ __all__ = [
     "note",
     "print_json",
     "print_rows",
+    "remarked",
     "remarks",
     "say",
     "tell",
@@ -72,6 +74,25 @@ def tell(*lines: str, bold: bool = False) -> None:
 def note(line: str) -> None:
     """Print a remark on stderr."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(escaped(line), markup=False)
+
+
+@contextmanager
+def remarked(quiet: bool) -> Iterator[None]:
+    """Print what is remarked on during the work, such as a file that is made again, on stderr."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, Remark):
+            usual(message, category, *place, **more)
+        elif not quiet and str(message) not in said:
+            said.add(str(message))
+            note(str(message))
+
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+        warnings.simplefilter("always", Remark)
+        warnings.showwarning = show
+        yield
 
 
 def print_json(value: Any) -> None:

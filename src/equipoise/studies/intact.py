@@ -9,15 +9,15 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-from equipoise.errors import DamagedError, Remark
+from equipoise.errors import DamagedError, InputError, Remark
 from equipoise.files import damage, read_sealed
+from equipoise.studies.facts import read_facts, read_trials
 from equipoise.studies.shortcut import PROBES
 from equipoise.studies.trials import FAILED, Trial, folder_of
-from equipoise.training.checkpoints import CHECKPOINT
 from equipoise.training.fingerprints import identity
-from equipoise.training.runs import FILES, METRICS, finished
+from equipoise.training.runs import finished, wrong_with
 
-__all__ = ["clear_damaged", "damaged", "of_trial"]
+__all__ = ["clear_damaged", "damaged", "is_intact", "left_out", "of_trial"]
 
 
 def of_trial(trial: Trial, facts: Mapping[str, Any]) -> str:
@@ -61,12 +61,8 @@ def damaged(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> 
 
 
 def _of_run(place: Path, of: str) -> str | None:
-    if finished(place):
-        return damage(place, FILES, of)
-    if (place / METRICS).exists() and not (place / CHECKPOINT).exists():
-        return "its files have no digests"
-    if not (place / FAILED).exists():
-        return None
+    if (wrong := wrong_with(place, of)) or not (place / FAILED).exists():
+        return wrong
     try:
         return None if read_sealed(place / FAILED)["of"] == of else "it is of another run"
     except DamagedError:
@@ -78,6 +74,24 @@ def _of_probes(place: Path) -> Iterator[tuple[str, str]]:
         for name in PROBES:
             if damage(place, [name]):
                 yield name, "it is not what was written"
+
+
+def is_intact(folder: Path) -> bool:
+    """Whether all that a study on disk rests on is what was written."""
+    try:
+        facts = read_facts(folder)
+        return not damaged(folder, read_trials(folder, facts), facts)
+    except InputError:
+        return False
+
+
+def left_out(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is damaged, and say that it is left out."""
+    found = damaged(folder, trials, facts)
+    for name, wrong in found.items():
+        line = f"{folder / 'trials' / name}: {wrong}. It is left out."
+        warnings.warn(Remark(line), stacklevel=3)
+    return found
 
 
 def clear_damaged(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> None:

@@ -36,6 +36,7 @@ _HOME = {
     "predict_files": "predicting",
     "read_run": "runs",
     "side_by_side": "devices",
+    "source_of": "runs",
     "temperature": "decisions",
     "train": "fitting",
     "tune": "decisions",
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from equipoise.training.predictions import Predictions as Predictions
     from equipoise.training.runs import Run as Run
     from equipoise.training.runs import read_run as read_run
+    from equipoise.training.runs import source_of as source_of
     from equipoise.training.runs import write_run as write_run
     from equipoise.training.saving import load_model as load_model
     from equipoise.training.trainers import Trainer as Trainer

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from equipoise.errors import DamagedError, Remark, WorkError, require
+from equipoise.errors import Remark, WorkError, require
 from equipoise.extras import generated_counts, with_extra
 from equipoise.files import claim
 from equipoise.images import ImageSet, Splits
@@ -24,7 +24,7 @@ from equipoise.training.model import Model, evaluate
 from equipoise.training.nets import Net
 from equipoise.training.predictions import Predictions
 from equipoise.training.randomness import seeded
-from equipoise.training.runs import Run, finished, read_run, write_run
+from equipoise.training.runs import Run, finished, read_run, write_run, wrong_with
 from equipoise.training.tracking import board_in, tracked
 from equipoise.training.trainers import DEFAULT, Trainer, get_trainer
 
@@ -278,11 +278,11 @@ def train(
     }
     with claim(folder, "training run", fingerprint):
         of = identity(fingerprint)
-        if finished(folder):
-            try:
-                return read_run(folder, net=own, of=of)
-            except DamagedError as error:
-                warnings.warn(Remark(f"{error} The run is made again."), stacklevel=2)
+        if wrong := wrong_with(folder, of):
+            line = f"{folder}: {wrong}. The run is made again."
+            warnings.warn(Remark(line), stacklevel=2)
+        elif finished(folder):
+            return read_run(folder, net=own, of=of)
         result = run()
         write_run(folder, result, of)
         return result

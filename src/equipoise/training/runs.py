@@ -21,7 +21,16 @@ from equipoise.training.predictions import (
 from equipoise.training.saving import MODEL, load_model, save_model
 from equipoise.training.trainers import Trainer, get_trainer
 
-__all__ = ["FILES", "METRICS", "Run", "finished", "read_run", "write_run"]
+__all__ = [
+    "FILES",
+    "METRICS",
+    "Run",
+    "finished",
+    "read_run",
+    "source_of",
+    "write_run",
+    "wrong_with",
+]
 
 METRICS = "metrics.json"
 _RECIPE, _TRAINER, _HISTORY, _BATCHES = "recipe.yaml", "trainer.yaml", "history.json", "batches.csv"
@@ -119,6 +128,30 @@ def _write_batches(path: Path, history: dict[str, list[float]]) -> None:
         writer.writerows((number, *pair) for number, pair in enumerate(pairs, 1))
 
 
+def wrong_with(folder: Path, of: str | None = None) -> str | None:
+    """Return what is wrong with a run's files, for the end of a line; None also for no run yet.
+
+    Parameters
+    ----------
+    folder : Path
+    of : str, optional
+        What the run must be.
+    """
+    if finished(folder):
+        return damage(folder, FILES, of)
+    ended = (folder / METRICS).exists() and not (folder / CHECKPOINT).exists()
+    return "its files have no digests" if ended else None
+
+
+def source_of(folder: str | Path) -> str:
+    """Return the name of the data that a run was trained on; empty where its folder has none."""
+    try:
+        found = read_json(Path(folder) / METRICS)
+        return str(found.get("source") or "") if isinstance(found, dict) else ""
+    except (OSError, DamagedError):
+        return ""
+
+
 def read_run(folder: str | Path, *, net: Net | None = None, of: str | None = None) -> Run:
     """Return the run that `write_run` wrote; figures that do not exist are None instead of NaN.
 
@@ -136,7 +169,7 @@ def read_run(folder: str | Path, *, net: Net | None = None, of: str | None = Non
         If a file is not what was written there, or of another run.
     """
     folder = Path(folder)
-    if wrong := damage(folder, FILES, of):
+    if wrong := wrong_with(folder, of):
         raise DamagedError(f"{folder}: {wrong}.")
     metrics = read_json(folder / METRICS)
     heading = {key: metrics.pop(key) for key in ("recipe", "trainer", "net", "seed", "equal")}

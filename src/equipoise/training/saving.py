@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from torch import Tensor, nn
 
 from equipoise.errors import DamagedError, InputError, printable, reason
-from equipoise.files import atomic
+from equipoise.files import SEALS, atomic, damage
 from equipoise.selection import FULL
 from equipoise.training.decisions import Decision
 from equipoise.training.model import Model
@@ -59,10 +59,12 @@ def load_model(path: str | Path, *, net: Net | None = None) -> Model:
     Raises
     ------
     InputError
-        If there is no model, or it is none of ours. Nothing in the file is executed.
+        If there is no model, it is none of ours, or not the one that the run of the folder wrote.
+        Nothing in the file is executed.
     """
     path = Path(path)
-    path = path / MODEL if path.is_dir() else path
+    if path.is_dir():
+        path = _of_run(path)
     fields = _read(path)
     if fields.net == "custom" and net is None:
         raise InputError(
@@ -86,6 +88,14 @@ def load_model(path: str | Path, *, net: Net | None = None) -> Model:
         temperature=fields.temperature,
         range=fields.range,
     )
+
+
+def _of_run(folder: Path) -> Path:
+    """The model in a run's folder; refused where it is not the one that the run wrote."""
+    path = folder / MODEL
+    if path.exists() and (folder / SEALS).is_file() and (wrong := damage(folder, [MODEL])):
+        raise DamagedError(f"{folder}: {wrong}. Train it again, or name {MODEL} itself.")
+    return path
 
 
 class _Stored(BaseModel):

@@ -310,7 +310,11 @@ def _fingerprint(outputs: Outputs, namer: Namer, format: str) -> dict[str, Any]:
         rows.update("\n".join(namer(some)).encode())
     kind, quality = outputs.coding.name, outputs.coding.quality
     own = own_techniques(outputs.techniques, outputs.data.train.images)
+    train = outputs.data.train
+    extra = None if train.generated is None else train.select(train.generated).digest
     return {
+        # First: the data hold it too, and what has changed is to be named.
+        **({} if extra is None else {"content of the extra folder": extra}),
         "data": outputs.data.digest,
         "techniques": [technique.spec for technique in outputs.techniques],
         **({"technique of your own": own} if own else {}),

@@ -17,6 +17,7 @@ from equipoise.parallel import check_backend
 from equipoise.readers import check_apart, load
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.comparing import Study, open_study
+from equipoise.studies.intact import is_intact
 from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import ENTRANTS
 from equipoise.studies.searching.attempts import blind, expected_seconds
@@ -201,13 +202,7 @@ def _finished(hunt: Hunt) -> dict[str, Any] | None:
     if not (hunt.folder / FILE).is_file():
         return None
     found = read_search(hunt.folder)
-    if not found["finished"] or take_up(hunt):
-        return None
-    try:
-        damaged = open_study(hunt.folder / "confirm").summary["damaged"]
-    except DamagedError:
-        return None
-    if damaged:
+    if not found["finished"] or take_up(hunt) or not is_intact(hunt.folder / "confirm"):
         return None
     if not (hunt.folder / BEST).is_file():
         write_best(hunt, found)
