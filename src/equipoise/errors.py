@@ -12,6 +12,7 @@ __all__ = [
     "InputError",
     "Remark",
     "WorkError",
+    "escaped",
     "printable",
     "reason",
     "require",
@@ -52,9 +53,16 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     return InputError(f"There is no {kind} {printable(repr(name))}.{guess} There is: {shown}.")
 
 
+def escaped(text: str) -> str:
+    """Return a text whose unprintable characters, such as a terminal's codes, are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def printable(text: object, limit: int = 120) -> str:
     """Return a name from someone's data fit for one line: what does not print is escaped."""
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+    shown = escaped(str(text))
     return shown if len(shown) <= limit else f"{shown[: limit // 2]}…{shown[-limit // 2 :]}"
 
 

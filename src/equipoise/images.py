@@ -207,6 +207,8 @@ class Splits:
         What a reader changed on the way and a user should know ("brought to 64×64").
     given : tuple of str
         Which of 'validation' and 'test' the source brought along; the others were cut.
+    range : (low, high), optional
+        Which values of images of sixteen bits a channel are 0 and 255 here; None without any.
     withheld : ImageSet, optional
         The training images of a class that a selection left out, where there are any: of those
         classes there are other draws. None of them is in, or in one group with, validation or test.
@@ -222,6 +224,7 @@ class Splits:
     modes: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
+    range: tuple[int, int] | None = None
     withheld: ImageSet | None = None
 
     @property
@@ -236,11 +239,13 @@ class Splits:
 
     @cached_property
     def digest(self) -> str:
-        """A digest of what the splits hold (ids, labels, pixels): resuming compares it."""
+        """A digest of what the splits hold (ids, labels, pixels, range): resuming compares it."""
         state = hashlib.blake2b(digest_size=16)
         state.update("\0".join(self.classes).encode("utf-8", "surrogatepass"))
         for name, part in self.parts.items():
             _feed(state, name, part)
+        if self.range is not None:
+            state.update(repr(self.range).encode())
         return state.hexdigest()
 
     @property

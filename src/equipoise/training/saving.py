@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from equipoise.errors import DamagedError, InputError, printable, reason
 from equipoise.files import SEALS, atomic, damage
+from equipoise.selection import FULL
 from equipoise.training.decisions import Decision
 from equipoise.training.model import Model
 from equipoise.training.nets import Net, build_net
@@ -38,6 +39,7 @@ def save_model(model: Model, path: Path) -> None:
         "flip": model.flip,
         "adjusted": None if model.adjusted is None else model.adjusted.to_dict(),
         "temperature": model.temperature,
+        "range": None if model.range is None else list(model.range),
     }
     with atomic(path) as part:
         part.write_bytes(packed(fields))
@@ -84,6 +86,7 @@ def load_model(path: str | Path, *, net: Net | None = None) -> Model:
         flip=fields.flip,
         adjusted=None if fields.adjusted is None else fields.adjusted.made(),
         temperature=fields.temperature,
+        range=fields.range,
     )
 
 
@@ -109,6 +112,7 @@ class _Offsets(_Stored):
 
 
 _Side = Annotated[int, Field(ge=1, le=_LARGEST)]
+_Value = Annotated[int, Field(ge=FULL[0], le=FULL[1])]
 
 
 class _Fields(_Stored):
@@ -126,6 +130,7 @@ class _Fields(_Stored):
     flip: bool = False
     adjusted: _Offsets | None = None
     temperature: Annotated[float, Field(gt=0)] = 1.0
+    range: Annotated[tuple[_Value, _Value], Field(strict=False)] | None = None
 
     @model_validator(mode="after")
     def _agree(self) -> "_Fields":
@@ -136,6 +141,8 @@ class _Fields(_Stored):
             raise ValueError("an offset a class")
         if self.positive is not None and not 0 <= self.positive < classes:
             raise ValueError("a positive class that there is")
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError("a range from a lower value to a higher one")
         return self
 
 

@@ -198,6 +198,8 @@ def upsample(
     before, splits = splits, with_extra(splits, measure)
     if measure is not None:
         check_extra(splits, measure)
+    if coding.name != "png":
+        _check_depth(splits, coding)
     if from_manifest is None:
         outputs = _planned(splits, strategy, chosen, scope, measure, seed)
         outputs = replace(outputs, coding=coding)
@@ -231,6 +233,15 @@ def _coding(copies: str, quality: int, link: bool, format: str) -> Coding:
     if link and format != "folder":
         raise InputError(f"Only a folder can hold links, but got format={format!r}.")
     return Coding(copies, quality, link)
+
+
+def _check_depth(data: Splits, coding: Coding) -> None:
+    """Refuse copies that could not be as deep as their sources."""
+    is_wide = getattr(data.train.images, "is_wide", None)
+    if is_wide is not None and any(map(is_wide, range(len(data.train)))):
+        raise InputError(
+            f"16-bit images have 16-bit copies, which {coding.name} cannot hold: take png copies."
+        )
 
 
 def _left(splits: Splits, recipe: Recipe | None, seed: int) -> Splits:
