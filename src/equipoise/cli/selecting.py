@@ -77,11 +77,11 @@ def _parameter(declared: Field[Any]) -> inspect.Parameter:
 
 
 def selected(data: str, selection: Selection, *, quiet: bool) -> "Splits":
-    """Return DATA, and print what is to be noted about it."""
+    """Return DATA, and print what is left out of it and what else is to be noted."""
     from equipoise.readers import read
 
     splits = read(data, selection)
-    for line in () if quiet else splits.notes:
+    for line in () if quiet else (*(one.line for one in splits.left_out), *splits.notes):
         show.note(line)
     return splits
 

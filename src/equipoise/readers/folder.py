@@ -12,7 +12,9 @@ from equipoise.readers.layout import hidden, is_image_name, lay_out
 from equipoise.readers.table import Table
 from equipoise.selection import MOST_BYTES, Selection
 
-__all__ = ["read_folder", "read_inside", "read_regular"]
+__all__ = ["LEAVES", "read_folder", "read_inside", "read_regular"]
+
+LEAVES = "symbolic link that leaves the folder"
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -45,7 +47,7 @@ def read_inside(root: str, name: str, most_bytes: int = MOST_BYTES) -> bytes:
     """Return the bytes of a file under `root`; one that links lead out of it is an OSError."""
     real = os.path.realpath(f"{root}/{name}")
     if os.path.commonpath((real, root)) != root:
-        raise OSError("symbolic link that leaves the folder")
+        raise OSError(LEAVES)
     return read_regular(real, most_bytes)
 
 
@@ -105,7 +107,7 @@ def _odd(
         return
     target = Path(os.path.realpath(entry.path))
     if not target.is_relative_to(root):
-        refused.append(Broken(name, "symbolic link that leaves the folder"))
+        refused.append(Broken(name, LEAVES))
     elif target.is_dir():
         refused.append(Broken(name, "symbolic link to a folder"))
     elif target.is_file():

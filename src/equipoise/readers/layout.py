@@ -1,13 +1,12 @@
 """From relative paths to a table: ``[split/]class/…/file``."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from equipoise.errors import InputError, printable
-from equipoise.images import Broken
+from equipoise.images import Broken, LeftOut, leave_out
 from equipoise.readers.table import Files, Table, path_ids, sorted_classes
 
 __all__ = ["SPLITS", "hidden", "is_image_name", "lay_out"]
@@ -70,7 +69,7 @@ def lay_out(
         raise InputError(_nothing(source, others, broken))
     parts = _unwrap([path.split("/") for path in images])
     beside_train = any(len(p) > 2 and SPLITS.get(p[0].lower()) == "train" for p in parts)
-    skipped: Counter[str] = Counter()
+    skipped = []
     rows = []
     for path, inner in zip(images, parts, strict=True):
         name = "/".join(inner)
@@ -78,7 +77,7 @@ def lay_out(
         if split:
             inner = inner[1:]
         if len(inner) < 2 or (beside_train and not split):
-            skipped[name.rpartition("/")[0]] += 1
+            skipped.append(name)
         else:
             rows.append((name, found[path], split or "train", inner[0]))
     if not rows:
@@ -87,15 +86,18 @@ def lay_out(
             f"but {printable(images[0])} does not."
         )
     rows.sort(key=lambda row: row[0])
-    notes = (*_other_note(others), *_skipped_notes(skipped))
-    return _table(rows, fetch, broken, notes)
+    left_out = (
+        *leave_out("files of other kinds", others),
+        *leave_out("images in no class folder", skipped),
+    )
+    return _table(rows, fetch, broken, left_out)
 
 
 def _table(
     rows: list[tuple[str, Any, str, str]],
     fetch: Callable[[Any], bytes],
     broken: tuple[Broken, ...],
-    notes: tuple[str, ...],
+    left_out: tuple[LeftOut, ...],
 ) -> Table:
     names, handles, splits, labels = zip(*rows, strict=True)
     classes = sorted_classes(labels)
@@ -108,7 +110,7 @@ def _table(
         ids=path_ids(names),
         pixels=Files(fetch, handles),
         broken=broken,
-        notes=notes,
+        left_out=left_out,
     )
 
 
@@ -129,18 +131,3 @@ def _nothing(source: str, others: list[str], broken: tuple[Broken, ...]) -> str:
     if others:
         return f"{source}: holds no images, only others such as {printable(others[0])}; {expected}"
     return f"{source}: holds no images; {expected}"
-
-
-def _other_note(others: list[str]) -> list[str]:
-    if not others:
-        return []
-    files = f"{len(others):,} file{'s'[: len(others) > 1]} of other kinds"
-    return [f"{files} left out, such as {printable(min(others))}"]
-
-
-def _skipped_notes(skipped: Counter[str]) -> list[str]:
-    return [
-        f"{count:,} image{'s'[: count > 1]} in no class folder left out"
-        + (f" ({printable(folder)}/)" if folder else "")
-        for folder, count in sorted(skipped.items())
-    ]

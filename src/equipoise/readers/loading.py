@@ -1,6 +1,6 @@
 """`load`: read a data set, choose from it, and cut the splits it lacks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 
@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, require, unknown
-from equipoise.images import Broken, ImageSet, Splits
+from equipoise.images import Broken, ImageSet, LeftOut, Splits, leave_out
 from equipoise.readers.decoded import Decoded, decode_table
+from equipoise.readers.folder import LEAVES
 from equipoise.readers.opening import Source, open_table, source_name
 from equipoise.readers.splitting import cut as cut_off
 from equipoise.readers.splitting import units
@@ -103,22 +104,26 @@ def read(source: Source, selection: Selection) -> Splits:
     decoded = decode_table(
         table, size=selection.size, whole=not cut, most_pixels=selection.most_pixels
     )
-    _check_classes(table, decoded, printable(source_name(source)))
-    data = _image_set(table, decoded)
-    part = table.splits[decoded.rows]
+    asked = {*(selection.classes or ()), *(selection.take or ())}
+    _check_classes(table, decoded, asked, printable(source_name(source)))
+    data, part, emptied = _without_empty(table, decoded)
+    if cut and len(data.classes) < 2:
+        raise _too_few(data.classes, emptied)
+    given = tuple(name for name in ("validation", "test") if (part == name).any())
     if cut:
         part = _cut(data, part, "test", selection.test_fraction, selection.seed)
-    given = tuple(name for name in ("validation", "test") if (table.splits == name).any())
     part = _take(data, part, selection.take or _profile(data, part, selection.long_tail))
     if cut:
         part = _cut(data, part, "validation", selection.validation_fraction, selection.seed)
+    broken = (*table.broken, *decoded.broken)
     withheld = apart(part, data.digests, data.groups) if cut else np.zeros(len(part), bool)
     return Splits(
         train=data.select(part == "train"),
         validation=data.select(part == "validation"),
         test=data.select(part == "test"),
         source=source_name(source),
-        broken=(*table.broken, *decoded.broken),
+        broken=broken,
+        left_out=(*unread(broken), *table.left_out, *emptied),
         sizes=decoded.sizes,
         modes=decoded.modes,
         notes=(*table.notes, *decoded.notes),
@@ -177,22 +182,75 @@ def _check_enough(name: str, count: int, there: NDArray[np.bool_]) -> None:
         )
 
 
-def _check_classes(table: Table, decoded: Decoded, source: str) -> None:
-    """Refuse a class without an image in training, naming a file that should have been one."""
+def _check_classes(table: Table, decoded: Decoded, asked: Collection[str], source: str) -> None:
+    """Refuse a class that is asked for and has no image in training, and a set without any.
+
+    A file that should have been one is named.
+    """
     train = decoded.rows[table.splits[decoded.rows] == "train"]
     counts = np.bincount(table.labels[train], minlength=len(table.classes))
-    if counts.all():
+    lacking = [i for i, n in enumerate(counts) if not n and table.classes[i] in asked]
+    if counts.any() and not lacking:
         return
     lost = decoded.broken or table.broken
     if not len(decoded.rows) and lost:
         raise InputError(f"{source}: none of the images can be read; {_line(lost[0])}")
-    label = int(np.argmin(counts))
+    label = lacking[0] if lacking else int(np.argmin(counts))
     unread = np.setdiff1d(np.flatnonzero(table.labels == label), decoded.rows)
     names = set(table.names[unread].tolist())
     first = next((f"; {_line(one)}" for one in decoded.broken if one.name in names), ".")
     raise InputError(
         f"{source}: class {printable(table.classes[label])!r} has no readable image in training"
         f"{first}"
+    )
+
+
+def _without_empty(
+    table: Table, decoded: Decoded
+) -> tuple[ImageSet, NDArray[np.str_], tuple[LeftOut, ...]]:
+    """Return the images and the split of each, without classes that have no training image."""
+    data, part = _image_set(table, decoded), table.splits[decoded.rows]
+    there = np.bincount(data.labels[part == "train"], minlength=len(data.classes)) > 0
+    if there.all():
+        return data, part, ()
+    known = there[data.labels]
+    left_out = (
+        *leave_out("classes without a training image", _why_empty(table, decoded, ~there)),
+        *leave_out("images of classes without a training image", data.names[~known].tolist()),
+    )
+    data = data if known.all() else data.select(known)
+    classes = tuple(name for name, one in zip(data.classes, there, strict=True) if one)
+    labels = (np.cumsum(there) - 1)[data.labels]
+    return replace(data, labels=labels, classes=classes), part[known], left_out
+
+
+def _why_empty(table: Table, decoded: Decoded, empty: NDArray[np.bool_]) -> Iterator[str]:
+    """Yield each empty class with what there is in the place of training images."""
+    listed = np.bincount(table.labels, minlength=len(table.classes))
+    read = np.bincount(table.labels[decoded.rows], minlength=len(table.classes))
+    for label in np.flatnonzero(empty).tolist():
+        name = table.classes[label]
+        counts = {
+            "unreadable": int(listed[label] - read[label]),
+            "of other kinds": table.others.get(name, 0),
+            "in other splits": int(read[label]),
+        }
+        words = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        yield f"{name}: {words}" if words else name
+
+
+def _too_few(classes: tuple[str, ...], emptied: tuple[LeftOut, ...]) -> InputError:
+    only = f"only {printable(classes[0])!r}" if classes else "none"
+    return InputError(f"At least two classes are needed, but there is {only}. {emptied[0].line}.")
+
+
+def unread(broken: Sequence[Broken]) -> tuple[LeftOut, ...]:
+    """Return what could or must not be read, reason by reason, each with its own in brackets."""
+    outside = [one.name for one in broken if one.reason == LEAVES]
+    others = [f"{one.name}: {one.reason}" for one in broken if one.reason != LEAVES]
+    return (
+        *leave_out("unreadable files", others),
+        *leave_out("links that leave the folder (--follow-links follows them)", outside),
     )
 
 

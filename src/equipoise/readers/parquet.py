@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, reason
+from equipoise.images import leave_out
 from equipoise.readers.layout import SPLITS, is_image_name
 from equipoise.readers.rows import Block, Rows, blocks_of, open_file
 from equipoise.readers.shards import has_shards, shards
@@ -282,7 +283,7 @@ def _table(
     fetch = Rows(*files, layout.leaf, tuple(starts), tuple(blocks), most_bytes)
     classes = layout.classes or sorted_classes(labels[kept].tolist())
     place = {name: label for label, name in enumerate(classes)}
-    left = len(labels) - len(kept)
+    unlabelled = np.setdiff1d(np.arange(len(labels)), kept)
     with_groups = [part.groups for part in parts if part.groups is not None]
     return Table(
         names=_with_endings(names, fetch),
@@ -292,7 +293,7 @@ def _table(
         ids=np.arange(len(labels), dtype=np.int64),
         pixels=Files(fetch, range(len(labels))),
         groups=np.concatenate(with_groups) if with_groups else None,
-        notes=(f"{left:,} row{'s'[: left != 1]} without a label left out",) if left else (),
+        left_out=leave_out("rows without a label", (names[row] for row in unlabelled)),
     ).pick(kept)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.errors import InputError, printable, reason
-from equipoise.images import Broken
+from equipoise.images import Broken, leave_out
 from equipoise.readers.layout import is_image_name
 from equipoise.readers.table import Files, Table, path_ids, sorted_classes
 
@@ -80,18 +80,17 @@ def lay_out_samples(
         In the order of the sorted paths.
     """
     broken = list(refused)
-    images, labels = _by_key(found, broken)
-    rows = []
+    images, labels, second = _by_key(found)
+    rows, unlabelled = [], []
     for key, name in images.items():
-        words = "no label beside the image"
+        if key not in labels:
+            unlabelled.append(name)
+            continue
         try:
-            label = _label(labels[key], fetch(found[labels[key]])) if key in labels else None
+            rows.append((name, _label(labels[key], fetch(found[labels[key]]))))
         except (OSError, ValueError, RecursionError) as error:
-            label, words = None, f"label {labels[key].rpartition('.')[2]}: {reason(error)}"
-        if label is None:
-            broken.append(Broken(name, words))
-        else:
-            rows.append((name, label))
+            ending = labels[key].rpartition(".")[2]
+            broken.append(Broken(name, f"label {ending}: {reason(error)}"))
     if not rows:
         first = f"; {printable(broken[0].name)}: {broken[0].reason}." if broken else "."
         raise InputError(f"{source}: holds no image with a label (KEY.jpg and KEY.cls){first}")
@@ -105,27 +104,30 @@ def lay_out_samples(
         ids=path_ids(names),
         pixels=Files(fetch, [found[name] for name in names]),
         broken=tuple(sorted(broken, key=lambda one: one.name)),
-        notes=_other_note(found),
+        left_out=(
+            *leave_out("files of other kinds", filter(_is_other, found)),
+            *leave_out("second images of a sample", second),
+            *leave_out("images without a label", unlabelled),
+        ),
     )
     return _with_labels(table, found_labels, classes, source)
 
 
-def _by_key(
-    found: Mapping[str, Any], broken: list[Broken]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the image and the label of each key, by path."""
+def _by_key(found: Iterable[str]) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """Return the image and the label of each key, by path, and the keys' other images."""
     images: dict[str, str] = {}
     labels: dict[str, str] = {}
+    second: list[str] = []
     for name in found:
         key = _key(name)
         if is_image_name(name):
             if key in images:
-                broken.append(Broken(name, "second image of one key"))
+                second.append(name)
             else:
                 images[key] = name
         elif is_label_name(name) and (key not in labels or _rank(name) < _rank(labels[key])):
             labels[key] = name
-    return images, labels
+    return images, labels, second
 
 
 def _rank(name: str) -> int:
@@ -173,9 +175,5 @@ def _with_labels(
     return replace(table, labels=positions, classes=names)
 
 
-def _other_note(found: Mapping[str, Any]) -> tuple[str, ...]:
-    others = [name for name in found if not (is_image_name(name) or is_label_name(name))]
-    if not others:
-        return ()
-    files = f"{len(others):,} file{'s'[: len(others) > 1]} of other kinds"
-    return (f"{files} left out, such as {printable(min(others))}",)
+def _is_other(name: str) -> bool:
+    return not (is_image_name(name) or is_label_name(name))
