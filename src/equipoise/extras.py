@@ -177,6 +177,7 @@ def _joined(train: ImageSet, more: ImageSet) -> ImageSet:
         digests=np.concatenate([train.digests, more.digests]),
         groups=None if groups is None else np.concatenate([groups, more.names]),
         generated=np.repeat([False, True], sizes),
+        copies=None if train.copies is None else np.append(train.copies, np.zeros(len(more), bool)),
     )
 
 

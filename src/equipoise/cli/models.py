@@ -1,6 +1,7 @@
 """`train` and `predict`: one model."""
 
 import csv
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -101,7 +102,11 @@ def _print_run(metrics: dict[str, Any], out: Path) -> None:
     plain, tuned = metrics["test"]["plain"], metrics["test"]["tuned"]
     rows = [(name, f"{plain[name]:.3f}", f"{tuned[name]:.3f}") for name in names]
     show.grid(("on the test split", "plain decision", "tuned decision"), rows)
-    show.say("", f"Model: {out / 'model.pt'}", f"Next: equipoise predict {out} new-pictures/")
+    show.say(
+        "",
+        f"Model: {out / 'model.pt'}",
+        f"Next: equipoise predict {shlex.quote(str(out))} new-pictures/",
+    )
 
 
 def predict(

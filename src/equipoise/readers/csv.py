@@ -4,16 +4,19 @@ Paths are relative to the folder of the .csv and stay within it.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from equipoise.errors import InputError, printable, reason
+from equipoise.files import MARK
 from equipoise.readers.arrays import positions
 from equipoise.readers.folder import read_inside
 from equipoise.readers.layout import SPLITS
+from equipoise.readers.manifests import MANIFEST, within
 from equipoise.readers.table import Files, Table, sorted_classes
 from equipoise.selection import Selection
 
@@ -47,7 +50,20 @@ def read_csv(path: Path, selection: Selection = Selection()) -> Table:
             partial(read_inside, str(path.resolve().parent), most_bytes=selection.most_bytes), names
         ),
         groups=np.array([row["group"] for row in rows]) if "group" in rows[0] else None,
+        place=lambda name, _: name,
+        **_manifests(path, names, selection.most_bytes),
     )
+
+
+def _manifests(path: Path, names: Sequence[str], most_bytes: int) -> dict[str, Any]:
+    """Return the manifests in the folders that the images lie in, and remarks."""
+    folder = path.resolve().parent
+    inner = {str(parent) for name in names for parent in PurePosixPath(name).parents}
+    beside = [f"{one}/{file}" for one in inner - {"."} for file in (MANIFEST, MARK)]
+    found = {name: name for name in beside if (folder / name).is_file()}
+    fetch = partial(read_inside, str(folder), most_bytes=most_bytes)
+    manifests, notes = within(found, fetch, str(folder))
+    return {"manifests": manifests, "notes": notes}
 
 
 def _rows(path: Path, file: Iterator[str]) -> Iterator[dict[str, str]]:

@@ -1,12 +1,14 @@
 """From relative paths to a table: ``[split/]class/…/file``."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from equipoise.errors import InputError, printable
 from equipoise.images import Broken, LeftOut, leave_out
+from equipoise.readers.manifests import is_ours, within
 from equipoise.readers.table import Files, Table, path_ids, sorted_classes
 
 __all__ = ["SPLITS", "hidden", "is_image_name", "lay_out"]
@@ -64,7 +66,8 @@ def lay_out(
     """
     broken = tuple(sorted(refused, key=lambda one: one.name))
     images = [path for path in found if is_image_name(path)]
-    others = [path for path in found if not is_image_name(path)]
+    manifests, notes = within(found, fetch, source)
+    others = [path for path in found if not (is_image_name(path) or is_ours(path, found))]
     if not images:
         raise InputError(_nothing(source, others, broken))
     parts = _unwrap([path.split("/") for path in images])
@@ -90,7 +93,9 @@ def lay_out(
         *leave_out("files of other kinds", others),
         *leave_out("images in no class folder", skipped),
     )
-    return _table(rows, fetch, broken, left_out)
+    table = _table(rows, fetch, broken, left_out)
+    top = images[0].removesuffix("/".join(parts[0]))
+    return replace(table, place=lambda name, _: f"{top}{name}", manifests=manifests, notes=notes)
 
 
 def _table(

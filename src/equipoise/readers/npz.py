@@ -4,6 +4,8 @@ Numbers are the class names, unless a key `classes` names them. Nothing is ever 
 """
 
 import struct
+from bisect import bisect_right
+from functools import partial
 from os import SEEK_CUR
 from pathlib import Path
 from typing import Any
@@ -96,7 +98,7 @@ def _table(
     arrays: dict[str, NDArray[Any]],
     named: NDArray[Any] | None,
 ) -> Table:
-    images, labels, names, splits = [], [], [], []
+    images, labels, names, splits, starts = [], [], [], [], [0]
     for prefix in prefixes:
         part = as_images(arrays.pop(f"{prefix}images"), f"{path}: {prefix}images")
         key = f"{prefix}labels"
@@ -104,6 +106,7 @@ def _table(
         labels.append(as_labels(arrays.pop(key), len(part), f"{path}: {key}"))
         names += [f"{prefix}images/{row:05d}" for row in range(len(part))]
         splits += [_SPLITS[prefix]] * len(part)
+        starts.append(len(names))
     label = np.concatenate(labels)
     classes = sorted_classes(label.tolist())
     return Table(
@@ -113,7 +116,13 @@ def _table(
         splits=np.array(splits),
         ids=np.arange(len(names), dtype=np.int64),
         pixels=_joined(images, path),
+        place=partial(_place, path.name, prefixes, starts),
     )
+
+
+def _place(file: str, prefixes: list[str], starts: list[int], _: str, row: int) -> str:
+    number = bisect_right(starts, row) - 1
+    return f"{file}#{prefixes[number]}images/{row - starts[number]}"
 
 
 def _joined(images: list[Any], path: Path) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable
+from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from equipoise.readers.cifar import find_cifar10, is_batches, read_batches
 from equipoise.readers.csv import read_csv
 from equipoise.readers.digits import read_digits
 from equipoise.readers.folder import read_folder
+from equipoise.readers.manifests import above
 from equipoise.readers.npz import read_npz
 from equipoise.readers.parquet import is_parquet, read_parquet
 from equipoise.readers.table import Reader, Table
@@ -55,13 +57,26 @@ def open_table(source: Source, selection: Selection) -> Table:
     path = find_cifar10(selection.data_dir) if source == "cifar10" else Path(fspath(source))
     reader = _reader(path)
     try:
-        return reader(path, selection)
+        table = reader(path, selection)
+        return table if table.place is None else _with_manifests(table, path)
     except InputError as error:  # paths and names in it may hold anything
         raise InputError(printable(error, limit=2000)) from None
     except OSError as error:
         raise InputError(f"{printable(path)}: {reason(error)}.") from None
     except MemoryError:
         raise InputError(f"{printable(path)}: does not fit this machine's memory.") from None
+
+
+def _with_manifests(table: Table, path: Path) -> Table:
+    """Return the table with the manifests beside and above the source, too."""
+    manifests, notes = above(path)
+    own = {(one.below, one.after) for one in table.manifests}
+    more = [one for one in manifests if (one.below, one.after) not in own]
+    return replace(
+        table,
+        manifests=(*table.manifests, *more),
+        notes=(*table.notes, *(note for note in notes if note not in table.notes)),
+    )
 
 
 def source_name(source: Source) -> str:

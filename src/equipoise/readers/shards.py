@@ -6,10 +6,11 @@ from pathlib import Path
 
 from equipoise.errors import InputError, printable
 from equipoise.readers.layout import SPLITS, hidden
+from equipoise.readers.manifests import MANIFEST
 
 __all__ = ["Shard", "has_shards", "shards", "split_of"]
 
-_OTHERS = frozenset({"manifest.parquet"})  # our own writers', beside the data
+_OTHERS = frozenset({MANIFEST})  # our own writers', beside the data
 # Where the files of a data set lie: as Hugging Face lays them out, and in folders of splits.
 _ROOMS = ("", "data", "default")
 

@@ -16,7 +16,6 @@ from equipoise.keys import image_keys, words
 from equipoise.writers.outputs import Outputs, Rows, blocks
 
 __all__ = [
-    "MANIFEST",
     "SCHEMA",
     "VERSION",
     "Namer",
@@ -26,7 +25,6 @@ __all__ = [
     "write_manifest",
 ]
 
-MANIFEST = "manifest.parquet"
 VERSION = f"{__version__}+engine.{ENGINE_VERSION}"
 
 SCHEMA = pa.schema(
@@ -45,6 +43,7 @@ SCHEMA = pa.schema(
         ("source_digest", pa.string()),
         ("version", pa.string()),
         ("generated", pa.bool_()),
+        ("group", pa.string()),
     ]
 )
 
@@ -56,7 +55,7 @@ def write_manifest(outputs: Outputs, namer: Namer, path: Path) -> None:
     """Write the manifest, block by block, so that memory stays bounded.
 
     An original has technique 'original' and copy -1. What comes from a recipe's `extra` folder is
-    `generated`, and so are the copies of it.
+    `generated`, and so are the copies of it. A copy is of the `group` of its source.
     """
     with atomic(path) as part, pq.ParquetWriter(part, SCHEMA, compression="zstd") as writer:
         for rows in blocks(outputs):
@@ -84,6 +83,7 @@ def _block(outputs: Outputs, namer: Namer, rows: Rows) -> pa.Table:
         "source_digest": hexadecimal(outputs.digests(rows)),
         "version": _words([VERSION], np.zeros(count, int)),
         "generated": outputs.generated(rows),
+        "group": [one and clean(one) for one in outputs.groups(rows)],
     }
     return pa.table(columns, schema=SCHEMA)
 

@@ -19,6 +19,7 @@ from equipoise.writers.outputs import DUPLICATE, ORIGINAL, Outputs
 
 __all__ = ["listed", "restore"]
 
+_OF_SOURCES = ("generated", "group")
 _PLAIN = {"original": ORIGINAL, "duplicate": DUPLICATE}
 
 
@@ -62,8 +63,8 @@ def restore(data: Splits, path: Path) -> tuple[Outputs, list[str]]:
 def _read(path: Path) -> pa.Table:
     """Read a manifest, whole or filtered, and check that this version makes the same bytes."""
     try:
-        # What is generated is told by its source, and manifests of earlier versions do not say it.
-        needed = SCHEMA.remove(SCHEMA.get_field_index("generated"))
+        # These are told by the sources, and manifests of earlier versions do not say them.
+        needed = pa.schema([field for field in SCHEMA if field.name not in _OF_SOURCES])
         table = pq.read_table(path, columns=needed.names).cast(needed)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or 'cannot be read'}.") from None
