@@ -73,7 +73,7 @@ class Selection:
         "a class, or those in whose path a regular expression captures the same: 'patient(\\d+)'.",
     )
     drop_classes_below: int | None = _option(
-        None, int, "Leave out classes with fewer images than this."
+        None, int, "Leave out classes with fewer different images than this."
     )
     drop_conflicts: bool = _option(
         False, bool, "Leave out pictures that stand under two classes.", "--drop-conflicts"

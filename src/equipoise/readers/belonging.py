@@ -13,11 +13,11 @@ from equipoise.errors import InputError, printable
 from equipoise.images import ImageSet
 from equipoise.near import find_alike
 from equipoise.readers.layout import SPLITS
-from equipoise.readers.lineage import trace
+from equipoise.readers.lineage import Lineage, trace
 from equipoise.readers.splitting import units
 from equipoise.readers.table import Table
 
-__all__ = ["belonging"]
+__all__ = ["belonging", "lineage_of"]
 
 # An expression can be so made that it never ends; it runs in a process that can be ended.
 _MATCH = """
@@ -59,14 +59,21 @@ def belonging(
     if by is not None:
         column, notes = _asked(data, table, by)
         columns.append(column)
-    if table.manifests and (place := table.place) is not None:
-        pairs = zip(data.names.tolist(), data.ids.tolist(), strict=True)
-        lineage = trace(data, [place(name, number) for name, number in pairs], table.manifests)
-        if lineage is not None:
-            columns += [lineage.groups, lineage.sources]
-            data, lost = replace(data, copies=lineage.copies), lineage.lost
-            notes += lineage.notes
+    lineage = lineage_of(data, table)
+    if lineage is not None:
+        columns += [lineage.groups, lineage.sources]
+        data, lost = replace(data, copies=lineage.copies), lineage.lost
+        notes += lineage.notes
     return replace(data, groups=_joined(columns, data.names)), lost, notes
+
+
+def lineage_of(data: ImageSet, table: Table) -> Lineage | None:
+    """Return what manifests that lie with a table tell of its images."""
+    place = table.place
+    if place is None or not table.manifests:
+        return None
+    pairs = zip(data.names.tolist(), data.ids.tolist(), strict=True)
+    return trace(data, [place(name, number) for name, number in pairs], table.manifests)
 
 
 def _joined(columns: Sequence[Groups], names: Groups) -> Groups | None:

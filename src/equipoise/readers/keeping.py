@@ -47,13 +47,14 @@ def keep(data: ImageSet, table: Table, decoded: Decoded, selection: Selection) -
         conflicts = _conflicts(data)
         part[conflicts] = LEFT
         left_out += leave_out("pictures under two classes", data.names[conflicts].tolist())
-    small = _small(data, part, selection.drop_classes_below or 0)
+    least = selection.drop_classes_below
+    small = np.zeros(len(data.classes), bool) if least is None else _small(data, part, least)
     counts = np.bincount(data.labels[part == "train"], minlength=len(data.classes))
     empty = (counts == 0) & ~small
-    told = _of_classes(data, part, small)
+    told = _of_classes(data, part, small) if small.any() else []
     part[(small | empty)[data.labels]] = LEFT
     left_out += (
-        *leave_out(f"classes with fewer than {selection.drop_classes_below} images", told),
+        *leave_out(f"classes with fewer than {least} different images", told),
         *leave_out("classes without a training image", _why_empty(table, decoded, empty)),
         *leave_out(
             "images of classes without a training image", data.names[empty[data.labels]].tolist()
@@ -90,16 +91,21 @@ def _conflicts(data: ImageSet) -> NDArray[np.bool_]:
 
 
 def _small(data: ImageSet, part: Part, least: int) -> NDArray[np.bool_]:
-    """Which classes have some images, but fewer than `least`; copies do not count."""
-    there = data.labels[(part != LEFT) & data.originals]
-    counts = np.bincount(there, minlength=len(data.classes))
+    """Which classes have some images, but fewer than `least`."""
+    counts = _different(data, part)
     return (counts > 0) & (counts < least)
 
 
+def _different(data: ImageSet, part: Part) -> NDArray[np.intp]:
+    """How many different images each class has, copies apart."""
+    rows = (part != LEFT) & data.originals
+    pairs = np.unique(np.stack([data.labels[rows], units(data.digests)[rows]]), axis=1)
+    return np.bincount(pairs[0], minlength=len(data.classes))
+
+
 def _of_classes(data: ImageSet, part: Part, which: NDArray[np.bool_]) -> list[str]:
-    """Name classes with how many images they have."""
-    there = data.labels[(part != LEFT) & data.originals]
-    counts = np.bincount(there, minlength=len(data.classes))
+    """Name classes with how many different images they have."""
+    counts = _different(data, part)
     return [f"{data.classes[label]}: {counts[label]:,}" for label in np.flatnonzero(which).tolist()]
 
 

@@ -12,7 +12,7 @@ from equipoise.errors import printable
 from equipoise.images import ImageSet
 from equipoise.readers.manifests import Manifest
 
-__all__ = ["Lineage", "trace"]
+__all__ = ["Lineage", "hexadecimal", "trace"]
 
 # As `upsample` names copies: SOURCE__TECHNIQUE__COPY.
 _COPY = re.compile(r"(?P<source>.+)__(?P<technique>.+?)__\d+")
@@ -27,6 +27,8 @@ class Lineage:
 
     Attributes
     ----------
+    pictures : (N,) str
+        The digest of the picture that each image is, or is made from, in hexadecimal.
     sources : (N,) str
         The name of the image that each is, or is a copy of; of the first copy where it is missing.
     groups : (N,) str
@@ -38,6 +40,7 @@ class Lineage:
     notes : tuple of str
     """
 
+    pictures: NDArray[np.str_]
     sources: NDArray[np.str_]
     groups: NDArray[np.str_]
     copies: NDArray[np.bool_]
@@ -64,8 +67,8 @@ def trace(data: ImageSet, places: Sequence[str], manifests: Sequence[Manifest]) 
     Lineage, or None
         None where no manifest lists any of the images.
     """
-    digests = np.array([digest.ljust(16, b"\0").hex() for digest in data.digests.tolist()])
-    sources = digests.astype("U64")
+    digests = hexadecimal(data.digests)
+    pictures = digests.copy()
     groups = np.full(len(data), "", object)
     copies, known = np.zeros(len(data), bool), np.zeros(len(data), bool)
     notes: list[str] = []
@@ -77,22 +80,38 @@ def trace(data: ImageSet, places: Sequence[str], manifests: Sequence[Manifest]) 
         found = np.array([one.rows.get(name or "", -1) for name in local], np.intp)
         found = _renamed(one, local, found, digests[left])
         mine, rows = left[found >= 0], found[found >= 0]
-        if not len(rows):
-            continue
-        used.append(one)
-        known[mine], copies[mine], sources[mine] = True, one.copies[rows], one.sources[rows]
+        known[mine], copies[mine], pictures[mine] = True, one.copies[rows], one.sources[rows]
         if one.groups is not None:
             groups[mine] = one.groups[rows]
-        notes += _changed(one, mine, rows, digests, "#" in places[mine[0]])
-    if not used:
+        if len(rows):
+            notes += _changed(one, mine, rows, digests, "#" in places[mine[0]])
+        if len(rows) or not one.after:
+            used.append(one)
+    lost = _by_names(data, pictures, copies, known, used)
+    related = copies | known
+    for one in used:
+        related |= np.isin(digests, one.sources)
+    if not related.any():
         return None
-    lost = _by_names(data, sources, copies, known, used)
-    notes += _unlisted(data, ~known & ~copies)
-    order = np.argsort(copies, kind="stable")  # an original gives its name, where it is there
-    _, first, which = np.unique(sources[order], return_index=True, return_inverse=True)
-    named = np.empty_like(data.names)
-    named[order] = data.names[order][first][which.ravel()]
-    return Lineage(named, groups.astype(np.str_), copies, lost, tuple(notes))
+    notes += _unlisted(data, ~related)
+    sources = _names(data.names, pictures, copies)
+    return Lineage(pictures, sources, groups.astype(np.str_), copies, lost, tuple(notes))
+
+
+def hexadecimal(digests: NDArray[np.bytes_]) -> NDArray[np.str_]:
+    """Return digests as text; NumPy cuts the zeros off the end of bytes."""
+    return np.array([digest.ljust(16, b"\0").hex() for digest in digests.tolist()], "U32")
+
+
+def _names(
+    names: NDArray[np.str_], pictures: NDArray[np.str_], copies: NDArray[np.bool_]
+) -> NDArray[np.str_]:
+    """Return the name of the first image of each one's picture, an original where there is one."""
+    order = np.argsort(copies, kind="stable")
+    _, first, which = np.unique(pictures[order], return_index=True, return_inverse=True)
+    named = np.empty_like(names)
+    named[order] = names[order][first][which.ravel()]
+    return named
 
 
 def _renamed(
@@ -139,7 +158,7 @@ def _changed(
 
 def _by_names(
     data: ImageSet,
-    sources: NDArray[np.str_],
+    pictures: NDArray[np.str_],
     copies: NDArray[np.bool_],
     known: NDArray[np.bool_],
     manifests: Iterable[Manifest],
@@ -161,7 +180,7 @@ def _by_names(
         here = originals.get(key, [])
         copies[row], lost[row] = True, len(here) != 1
         if len(here) == 1:
-            sources[row] = sources[here[0]]
+            pictures[row] = pictures[here[0]]
     return lost
 
 

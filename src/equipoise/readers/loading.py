@@ -17,7 +17,7 @@ from equipoise.readers.opening import Source, open_table, source_name
 from equipoise.readers.table import Table
 from equipoise.selection import MOST_BYTES, MOST_PIXELS, Selection
 
-__all__ = ["load", "read"]
+__all__ = ["image_set", "load", "read"]
 
 
 def load(
@@ -70,7 +70,7 @@ def load(
         those of one folder below their class; those in whose name the first group of a regular
         expression captures the same text.
     drop_classes_below : int, optional
-        Leave out classes with fewer images than this; copies do not count.
+        Leave out classes with fewer different images than this; copies do not count.
     drop_conflicts : bool
         Leave out pictures that stand, pixel for pixel, under more than one class.
     cut : bool
@@ -120,7 +120,7 @@ def read(source: Source, selection: Selection) -> Splits:
     )
     asked = {*(selection.classes or ()), *(selection.take or ())}
     _check_classes(table, decoded, asked, printable(source_name(source)))
-    data, lost, notes = belonging(_image_set(table, decoded), table, selection.groups)
+    data, lost, notes = belonging(image_set(table, decoded), table, selection.groups)
     kept = keep(data, table, decoded, selection)
     data = kept.data
     shared = share_out(data, kept.part, lost[kept.rows], selection)
@@ -220,7 +220,8 @@ def _line(broken: Broken) -> str:
     return f"{printable(broken.name)}: {broken.reason}."
 
 
-def _image_set(table: Table, decoded: Decoded) -> ImageSet:
+def image_set(table: Table, decoded: Decoded) -> ImageSet:
+    """Return the images of a table that could be read."""
     rows = decoded.rows
     return ImageSet(
         images=decoded.images,

@@ -15,7 +15,6 @@ from equipoise.readers.grouped import by_groups
 __all__ = ["Cut", "cut", "folds_of", "units"]
 
 _NAMED = 10  # classes that a message names
-_FRACTIONS = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)  # tried for a remedy
 
 Ints = NDArray[np.intp]
 
@@ -112,9 +111,10 @@ def cut(
         return _by_shuffle(labels[first], wanted, state)[index]
     chosen = by_groups(labels, index, wanted.fraction, state, wanted.spare)
     if chosen is None:
-        others = sorted(_FRACTIONS, key=lambda share: abs(share - wanted.fraction))
-        found = (f for f in others if by_groups(labels, index, f, state, wanted.spare) is not None)
-        raise _entangled(wanted, next(found, None))
+        raise InputError(
+            f"Groups stay whole, and no choice of them for the {name} split leaves every class in "
+            f"{wanted.splits}. Give splits of your own, or smaller groups."
+        )
     return chosen
 
 
@@ -219,10 +219,11 @@ def _too_small(
     least = 1 + wanted.spare
     told = _told(classes, there, small, grouped)
     kind = "groups" if grouped else "different images"
+    leave = "--classes" if grouped else f"--drop-classes-below {least}"
     return InputError(
         f"Every class must be in {wanted.splits}, but there are fewer than {least} {kind} of "
         f"{told}. Add images, give a {wanted.name} split of its own, or leave such classes out "
-        f"with --classes or --drop-classes-below {least}."
+        f"with {leave}."
     )
 
 
@@ -237,16 +238,3 @@ def _told(classes: Sequence[str], there: Ints, small: Ints, grouped: bool) -> st
     more = [f"{len(small) - _NAMED} more classes"] if len(small) > _NAMED else []
     *some, last = [*named, *more]
     return f"{', '.join(some)} and {last}" if some else last
-
-
-def _entangled(wanted: Cut, other: float | None) -> InputError:
-    """Where every class has groups enough, but whole groups cannot be shared out."""
-    remedy = (
-        "Give splits of your own, or smaller groups."
-        if other is None
-        else f"--{wanted.name}-fraction {other:g} would do."
-    )
-    return InputError(
-        f"Groups stay whole, and no choice of them for --{wanted.name}-fraction "
-        f"{wanted.fraction:g} leaves every class in {wanted.splits}. {remedy}"
-    )

@@ -13,6 +13,7 @@ from equipoise import __version__
 from equipoise.engine import ENGINE_VERSION
 from equipoise.files import atomic
 from equipoise.keys import image_keys, words
+from equipoise.readers.lineage import hexadecimal
 from equipoise.writers.outputs import Outputs, Rows, blocks
 
 __all__ = [
@@ -20,7 +21,6 @@ __all__ = [
     "VERSION",
     "Namer",
     "clean",
-    "hexadecimal",
     "output_ids",
     "write_manifest",
 ]
@@ -86,11 +86,6 @@ def _block(outputs: Outputs, namer: Namer, rows: Rows) -> pa.Table:
         "group": [one and clean(one) for one in outputs.groups(rows)],
     }
     return pa.table(columns, schema=SCHEMA)
-
-
-def hexadecimal(digests: NDArray[np.bytes_]) -> list[str]:
-    """Return digests as text; NumPy cuts the zeros off the end of bytes."""
-    return [digest.ljust(16, b"\0").hex() for digest in digests.tolist()]
 
 
 def clean(name: str) -> str:

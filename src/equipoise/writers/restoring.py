@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from equipoise.engine import ENGINE_VERSION
 from equipoise.errors import InputError, printable
 from equipoise.images import ImageSet, Splits
+from equipoise.readers.lineage import hexadecimal
 from equipoise.techniques import Technique, resolve
-from equipoise.writers.manifest import SCHEMA, Namer, clean, hexadecimal
+from equipoise.writers.manifest import SCHEMA, Namer, clean
 from equipoise.writers.outputs import DUPLICATE, ORIGINAL, Outputs
 
 __all__ = ["listed", "restore"]
