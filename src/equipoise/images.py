@@ -229,6 +229,13 @@ class Splits:
         """The three splits by the names used in every file: train, validation, test."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
+    @property
+    def untested(self) -> tuple[str, ...]:
+        """The classes without an image in a test split that there is."""
+        there = self.test.counts
+        lacking = zip(self.classes, there.tolist(), strict=True)
+        return tuple(name for name, count in lacking if there.any() and not count)
+
     @cached_property
     def digest(self) -> str:
         """A digest of what the splits hold (ids, labels, pixels): resuming compares it."""

@@ -136,7 +136,13 @@ def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: 
         spare=("seconds", "ROC-AUC", "trainer", "plain"),
     )
     more = [f"and {len(board) - _SHOWN} more in leaderboard.csv"] if len(board) > _SHOWN else []
-    show.tell(*more, "", *summary.get("words", ["The search is not finished."]), "")
+    show.tell(
+        *more,
+        "",
+        *summary.get("untested_words", ()),
+        *summary.get("words", ["The search is not finished."]),
+        "",
+    )
     show.say(f"Report: {page}")
     if summary["finished"]:
         best = found.directory / "best.yaml"

@@ -9,7 +9,7 @@ import numpy as np
 from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import Broken, ImageSet, LeftOut, Splits, leave_out
 from equipoise.readers.belonging import belonging
-from equipoise.readers.cutting import check_enough, share_out
+from equipoise.readers.cutting import Shared, check_enough, share_out
 from equipoise.readers.decoded import Decoded, decode_table
 from equipoise.readers.folder import LEAVES
 from equipoise.readers.keeping import keep
@@ -18,6 +18,8 @@ from equipoise.readers.table import Table
 from equipoise.selection import MOST_BYTES, MOST_PIXELS, Selection
 
 __all__ = ["image_set", "load", "read"]
+
+_NAMED = 10  # classes
 
 
 def load(
@@ -125,6 +127,7 @@ def read(source: Source, selection: Selection) -> Splits:
     data = kept.data
     shared = share_out(data, kept.part, lost[kept.rows], selection)
     broken = (*table.broken, *decoded.broken)
+    notes += _lacking(data, shared)
     return Splits(
         train=data.select(shared.part == "train"),
         validation=data.select(shared.part == "validation"),
@@ -138,6 +141,19 @@ def read(source: Source, selection: Selection) -> Splits:
         given=shared.given,
         withheld=data.select(shared.withheld) if shared.withheld.any() else None,
     )
+
+
+def _lacking(data: ImageSet, shared: Shared) -> tuple[str, ...]:
+    """Tell which classes a split that was given has no image of."""
+    notes = []
+    for name in shared.given:
+        counts = np.bincount(data.labels[shared.part == name], minlength=len(data.classes))
+        lacking = [printable(data.classes[label]) for label in np.flatnonzero(counts == 0).tolist()]
+        if lacking:
+            more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
+            named = ", ".join(lacking[:_NAMED])
+            notes.append(f"The {name} split has no image of {named}{more}")
+    return tuple(notes)
 
 
 def _select(table: Table, classes: Sequence[str] | None) -> Table:
