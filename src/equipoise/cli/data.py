@@ -104,12 +104,20 @@ def audit(
             _print_safety(safety)
         if out is not None:
             show.say(f"Written: {out / 'audit.html'}, {out / 'audit.json'}")
-        # A set that was brought up already is for training: what measure helps, the originals tell.
-        made = any(part.copies is not None for part in splits.parts.values())
-        does = ("train", "--recipe none --out model") if made else ("compare", "--out study")
-        show.say(f"Next: equipoise {does[0]} {as_given(data, selection)} {does[1]}")
+        show.say(_next(splits, as_given(data, selection)))
     if strict:
         _refuse_leaks(data, found)
+
+
+def _next(splits: "Splits", data: str) -> str:
+    """Return what to do after an audit."""
+    counts = splits.validation.counts
+    if counts.any() and not counts.all():
+        return "Next: give validation images of every class, or take that split away"
+    # A set that was brought up already is for training: what measure helps, the originals tell.
+    if any(part.copies is not None for part in splits.parts.values()):
+        return f"Next: equipoise train {data} --recipe none --out model"
+    return f"Next: equipoise compare {data} --out study"
 
 
 def _safety(splits: "Splits", run: Path, techniques: list[str]) -> dict[str, Any]:
