@@ -187,7 +187,7 @@ def _manifest(table: pa.Table, name: str, below: str, after: str) -> Manifest:
     if "generated" in table.column_names:
         copies |= table["generated"].fill_null(False).to_numpy()
     groups = None
-    if "group" in table.column_names and table["group"].null_count < len(table):
+    if "group" in table.column_names:
         groups = np.array([one or "" for one in table["group"].to_pylist()])
     return Manifest(
         name=name,

@@ -83,7 +83,7 @@ def _block(outputs: Outputs, namer: Namer, rows: Rows) -> pa.Table:
         "source_digest": hexadecimal(outputs.digests(rows)),
         "version": _words([VERSION], np.zeros(count, int)),
         "generated": outputs.generated(rows),
-        "group": [one and clean(one) for one in outputs.groups(rows)],
+        "group": [clean(group) for group in outputs.groups(rows)],
     }
     return pa.table(columns, schema=SCHEMA)
 
