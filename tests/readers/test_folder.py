@@ -131,7 +131,7 @@ def test_links(folder_of, some_files, tmp_path):
         "cat/outside.png": "symbolic link that leaves the folder",
         "cat/dangling.png": "symbolic link to nothing",
         "cat/pipe.png": "not a regular file",
-        "dog/loop": "symbolic link to a folder",
+        "dog/loop": "symbolic link to a folder around it",
         "fox": "symbolic link that leaves the folder",
     }
     assert "cat/inside.png" in data.train.names

@@ -179,7 +179,7 @@ def test_broken_rows(write, files, tmp_path):
         ({"image": None}, r"a column image .* is needed, but there is: label"),
         ({"label": None}, r"a column label is needed, but there is: image"),
         ({"label": [[1, 2]] * 24}, "Multi-label data is not supported"),
-        ({"label": [0.5] * 24}, "label must be text or whole numbers, but got double"),
+        ({"label": [0.5] * 24}, "label must be text or whole numbers, but some are fractions"),
         ({"label": [7] * 24}, "label 7 is none of its 2 classes"),
         ({"label": [None] * 24}, "holds no labels"),
         ({"label": ["dog", "cat"] * 12}, "class numbers were expected, but label is string"),

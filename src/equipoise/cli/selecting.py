@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.options import counts_of, names_of
+from equipoise.cli.options import columns_of, counts_of, names_of
 from equipoise.selection import Selection
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _FEW = 100  # steps below which a net has hardly begun to learn
 _PARSED: dict[str, Callable[[str], Any]] = {
     "classes": names_of,
     "take": lambda text: counts_of("--take", text),
+    "columns": lambda text: columns_of("--columns", text),
 }
 
 

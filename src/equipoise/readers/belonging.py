@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from equipoise.errors import InputError, printable
 from equipoise.images import ImageSet
 from equipoise.near import find_alike
-from equipoise.readers.layout import SPLITS
 from equipoise.readers.lineage import Lineage, trace
+from equipoise.readers.split_names import split_named
 from equipoise.readers.splitting import units
 from equipoise.readers.table import Table
 
@@ -126,7 +126,7 @@ def _folder(name: str, class_name: str) -> str:
     inner = name.split("/")[:-1]
     if class_name in inner:
         inner = inner[inner.index(class_name) + 1 :]
-    while inner and inner[0].lower() in SPLITS:
+    while inner and split_named(inner[0]):
         inner = inner[1:]
     return "/".join(inner)
 

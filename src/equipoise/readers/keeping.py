@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.errors import InputError, printable
 from equipoise.images import ImageSet, LeftOut, leave_out
 from equipoise.readers.decoded import Decoded
 from equipoise.readers.splitting import units
@@ -34,13 +33,7 @@ class Kept:
 
 
 def keep(data: ImageSet, table: Table, decoded: Decoded, selection: Selection) -> Kept:
-    """Leave out what a selection does not want, and classes without an image in training.
-
-    Raises
-    ------
-    InputError
-        Where fewer than two classes are left to be told apart.
-    """
+    """Leave out what a selection does not want, and classes without an image in training."""
     part = table.splits[decoded.rows].astype("U10")
     left_out: tuple[LeftOut, ...] = ()
     if selection.drop_conflicts:
@@ -60,10 +53,7 @@ def keep(data: ImageSet, table: Table, decoded: Decoded, selection: Selection) -
             "images of classes without a training image", data.names[empty[data.labels]].tolist()
         ),
     )
-    kept = Kept(*_with_classes(data, part, ~(small | empty)), left_out)
-    if selection.cut and len(kept.data.classes) < 2:
-        raise _too_few(kept.data.classes, left_out)
-    return kept
+    return Kept(*_with_classes(data, part, ~(small | empty)), left_out)
 
 
 def _with_classes(
@@ -122,9 +112,3 @@ def _why_empty(table: Table, decoded: Decoded, empty: NDArray[np.bool_]) -> Iter
         }
         words = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
         yield f"{name}: {words}" if words else name
-
-
-def _too_few(classes: tuple[str, ...], left_out: tuple[LeftOut, ...]) -> InputError:
-    only = f"only {printable(classes[0])!r}" if classes else "none"
-    why = f" {left_out[-1].line}." if left_out else ""
-    return InputError(f"At least two classes are needed, but there is {only}.{why}")

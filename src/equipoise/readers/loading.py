@@ -15,6 +15,7 @@ from equipoise.readers.folder import LEAVES
 from equipoise.readers.keeping import keep
 from equipoise.readers.opening import Source, open_table, source_name
 from equipoise.readers.table import Table
+from equipoise.readers.texts import as_text
 from equipoise.selection import MOST_BYTES, MOST_PIXELS, Selection
 
 __all__ = ["image_set", "load", "read"]
@@ -36,6 +37,8 @@ def load(
     drop_classes_below: int | None = None,
     drop_conflicts: bool = False,
     cut: bool = True,
+    columns: Mapping[str, str] | None = None,
+    follow_links: bool = False,
     data_dir: str | PathLike[str] | None = None,
     most_pixels: int = MOST_PIXELS,
     most_bytes: int = MOST_BYTES,
@@ -78,6 +81,11 @@ def load(
     cut : bool
         False cuts nothing unless a share is given and, without `size`, resizes nothing: missing
         splits are empty, and images of mixed sizes decode on demand.
+    columns : mapping, optional
+        Which column of a .csv or Parquet file is which, from 'path' (or 'image'), 'label', 'group'
+        and 'split' to the columns' names. By default they are known by their usual names.
+    follow_links : bool
+        Also follow symbolic links that leave the data set's folder; others always are.
     data_dir : path, optional
         Where the archive or folder of 'cifar10' lies.
     most_pixels : int
@@ -105,6 +113,8 @@ def load(
             drop_classes_below=drop_classes_below,
             drop_conflicts=drop_conflicts,
             cut=cut,
+            columns=columns,
+            follow_links=follow_links,
             data_dir=data_dir,
             most_pixels=most_pixels,
             most_bytes=most_bytes,
@@ -114,7 +124,10 @@ def load(
 
 def read(source: Source, selection: Selection) -> Splits:
     """Read a data set as a selection says; `load` explains its fields."""
+    selection = _in_text(selection)
     table = _select(open_table(source, selection), selection.classes)
+    least = 2 if selection.cut else 1  # an audit may look at one class
+    _check_enough_classes(table.classes, least, (*unread(table.broken), *table.left_out))
     _check_take(table, selection.take or {})
     _check_long_tail(selection.long_tail, selection.take)
     decoded = decode_table(
@@ -125,8 +138,10 @@ def read(source: Source, selection: Selection) -> Splits:
     data, lost, notes = belonging(image_set(table, decoded), table, selection.groups)
     kept = keep(data, table, decoded, selection)
     data = kept.data
-    shared = share_out(data, kept.part, lost[kept.rows], selection)
     broken = (*table.broken, *decoded.broken)
+    left_out = (*unread(broken), *table.left_out, *kept.left_out)
+    _check_enough_classes(data.classes, least, left_out)
+    shared = share_out(data, kept.part, lost[kept.rows], selection)
     notes += _lacking(data, shared)
     return Splits(
         train=data.select(shared.part == "train"),
@@ -134,7 +149,7 @@ def read(source: Source, selection: Selection) -> Splits:
         test=data.select(shared.part == "test"),
         source=source_name(source),
         broken=broken,
-        left_out=(*unread(broken), *table.left_out, *kept.left_out, *shared.left_out),
+        left_out=(*left_out, *shared.left_out),
         sizes=decoded.sizes,
         modes=decoded.modes,
         notes=(*table.notes, *decoded.notes, *notes),
@@ -156,6 +171,16 @@ def _lacking(data: ImageSet, shared: Shared) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _in_text(selection: Selection) -> Selection:
+    """Return a selection with its classes as a table has them."""
+    classes, take = selection.classes, selection.take
+    return replace(
+        selection,
+        classes=None if classes is None else [as_text(name) for name in classes],
+        take=None if take is None else {as_text(name): n for name, n in take.items()},
+    )
+
+
 def _select(table: Table, classes: Sequence[str] | None) -> Table:
     """Keep the wanted classes, in the order wanted."""
     kept = table.classes if classes is None else tuple(classes)
@@ -163,9 +188,6 @@ def _select(table: Table, classes: Sequence[str] | None) -> Table:
         _check_class(name, table.classes)
     if twice := sorted({name for name in kept if kept.count(name) > 1}):
         raise InputError(f"Each class can be given once, but got {printable(twice[0])!r} twice.")
-    if len(kept) < 2:
-        only = f"only {printable(kept[0])!r}" if kept else "none"
-        raise InputError(f"At least two classes are needed, but there is {only}.")
     if classes is None:
         return table
     place = np.full(len(table.classes), -1)
@@ -212,14 +234,27 @@ def _check_classes(table: Table, decoded: Decoded, asked: Collection[str], sourc
     lost = decoded.broken or table.broken
     if not len(decoded.rows) and lost:
         raise InputError(f"{source}: none of the images can be read; {_line(lost[0])}")
+    if len(decoded.rows) and not (counts.any() or lost):
+        there = " and ".join(sorted(set(table.splits[decoded.rows].tolist())))
+        raise InputError(f"{source}: holds no training image; all are of {there}.")
     label = lacking[0] if lacking else int(np.argmin(counts))
     unread = np.setdiff1d(np.flatnonzero(table.labels == label), decoded.rows)
     names = set(table.names[unread].tolist())
     first = next((f"; {_line(one)}" for one in decoded.broken if one.name in names), ".")
+    others = table.others.get(table.classes[label])
+    kinds = f" ({others:,} files of other kinds)" if others else ""
     raise InputError(
         f"{source}: class {printable(table.classes[label])!r} has no readable image in training"
-        f"{first}"
+        f"{kinds}{first}"
     )
+
+
+def _check_enough_classes(classes: Sequence[str], least: int, left_out: Sequence[LeftOut]) -> None:
+    """Refuse fewer classes than needed, with what is left out: it may be the others."""
+    if len(classes) < least:
+        only = f"only {printable(classes[0])!r}" if classes else "none"
+        words = " ".join(f"{one.line}." for one in left_out)
+        raise InputError(f"At least two classes are needed, but there is {only}. {words}".rstrip())
 
 
 def unread(broken: Sequence[Broken]) -> tuple[LeftOut, ...]:

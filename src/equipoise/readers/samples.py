@@ -1,6 +1,8 @@
 """WebDataset's convention: ``KEY.jpg`` and ``KEY.cls`` (or .txt, .json) are one sample.
 
-A key is a path up to the first dot of its file's name. A label is a whole number or the name of a
+A key is a path up to the first dot of its file's name. Of several images of a key, the one with the
+fewest dots is meant (``KEY.png`` rather than ``KEY.depth.png``), or one whose name says so
+(``KEY.image.png``). A label is a whole number or the name of a
 class; in a .json it stands under `label`, `cls` or `class`.
 """
 
@@ -22,6 +24,7 @@ __all__ = ["MOST_LABEL", "are_samples", "is_class_name", "is_label_name", "lay_o
 MOST_LABEL = 1 << 16  # bytes of a label's file
 
 _LABELS = (".cls", ".json", ".txt")  # the first that a key has counts
+_IMAGES = frozenset(("image", "img", "rgb", "color", "colour", "photo", "input"))
 _FIELDS = ("label", "cls", "class")
 _LONGEST = 1024  # characters of a class
 
@@ -124,7 +127,8 @@ def _by_key(found: Iterable[str]) -> tuple[dict[str, str], dict[str, str], list[
         key = _key(name)
         if is_image_name(name):
             if key in images:
-                second.append(name)
+                images[key], other = sorted((images[key], name), key=_likelihood)
+                second.append(other)
             else:
                 images[key] = name
         elif is_label_name(name) and (key not in labels or _rank(name) < _rank(labels[key])):
@@ -134,6 +138,12 @@ def _by_key(found: Iterable[str]) -> tuple[dict[str, str], dict[str, str], list[
 
 def _rank(name: str) -> int:
     return next(i for i, ending in enumerate(_LABELS) if name.lower().endswith(ending))
+
+
+def _likelihood(name: str) -> tuple[int, bool, str]:
+    """Return what sorts the images of a key, the one that is meant first."""
+    words = name.rpartition("/")[2].lower().split(".")[1:-1]
+    return len(words), not _IMAGES.intersection(words), name
 
 
 def _key(name: str) -> str:

@@ -201,6 +201,10 @@ def upsample(
         strategy, techniques, scope = _measure(measure)
     chosen = tuple(resolve(technique) for technique in techniques)
     splits = _originals(data if isinstance(data, Splits) else load(data, cut=False))
+    if len(splits.classes) < 2:
+        raise InputError(
+            f"At least two classes are needed, but there is only {printable(splits.classes[0])!r}."
+        )
     before, splits = splits, with_extra(splits, measure)
     if measure is not None:
         check_extra(splits, measure)
