@@ -1,5 +1,6 @@
 """`train` and `predict`: one model."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -96,11 +97,22 @@ def _running(progress: "Progress") -> str:
 
 
 def _print_run(metrics: dict[str, Any], out: Path) -> None:
+    from equipoise.training import untested_words
+
     names = ("balanced_accuracy", "accuracy", "recall", "precision", "roc_auc", "ece")
     plain, tuned = metrics["test"]["plain"], metrics["test"]["tuned"]
-    rows = [(name, f"{plain[name]:.3f}", f"{tuned[name]:.3f}") for name in names]
+    rows = [(name, _figure(plain[name]), _figure(tuned[name])) for name in names]
     show.grid(("on the test split", "plain decision", "tuned decision"), rows)
-    show.say("", f"Model: {out / 'model.pt'}", f"Next: equipoise predict {out} new-pictures/")
+    show.tell(*untested_words(metrics["untested"], metrics["classes"]))
+    show.say(
+        "",
+        f"Model: {out / 'model.pt'}",
+        f"Next: equipoise predict {shlex.quote(str(out))} new-pictures/",
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None or value != value else f"{value:.3f}"
 
 
 def predict(

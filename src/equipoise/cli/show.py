@@ -317,6 +317,7 @@ def remarks(summary: Mapping[str, Any]) -> None:
     failed = [f"Failed: {name}: {reason}" for name, reason in summary["failed"].items()]
     missing = [f"Unfinished: {', '.join(summary['missing'])}"] if summary["missing"] else []
     warnings = [
+        *summary.get("untested_words", ()),
         *summary["shortcut_words"],
         *summary["label_safety_warnings"],
         *summary["memory_words"],

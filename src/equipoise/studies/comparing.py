@@ -17,7 +17,7 @@ from equipoise.parallel import check_backend, scattered
 from equipoise.readers import check_apart, load
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.calibration import check_prior
-from equipoise.studies.drawing import check_draws, check_folds, check_oracle
+from equipoise.studies.drawing import check_draws, check_folds, check_oracle, folded
 from equipoise.studies.examples import write_examples
 from equipoise.studies.facts import (
     Plan,
@@ -180,8 +180,9 @@ def compare(
     if oracle:
         check_oracle(splits)
     plan = Plan(named, tuple(range(seed, seed + seeds)), tuple(range(folds or draws)), folds)
+    first = splits if folds is None else folded(splits, 0, folds)
     for recipe in plan.recipes:
-        check(splits, recipe, chosen, equal=equal, objective=objective)
+        check(first, recipe, chosen, equal=equal, objective=objective)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
     for source in (splits.source, *(recipe.extra or "" for recipe in plan.recipes)):
         check_apart(folder, source)

@@ -40,6 +40,7 @@ _HOME = {
     "temperature": "decisions",
     "train": "fitting",
     "tune": "decisions",
+    "untested_words": "untested",
     "write_run": "runs",
 }
 
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from equipoise.training.saving import load_model as load_model
     from equipoise.training.trainers import Trainer as Trainer
     from equipoise.training.trainers import get_trainer as get_trainer
+    from equipoise.training.untested import untested_words as untested_words
 
 
 def __getattr__(name: str) -> Any:
