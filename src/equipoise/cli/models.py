@@ -20,7 +20,7 @@ from equipoise.cli.options import (
     Quiet,
     Seed,
 )
-from equipoise.cli.selecting import note_few_steps, selected, selects
+from equipoise.cli.selecting import note_few_steps, note_more, selected, selects
 from equipoise.errors import WorkError, require
 from equipoise.selection import Selection
 
@@ -84,6 +84,7 @@ def train(
     if as_json:
         show.print_json(result.metrics)
     elif not quiet:
+        note_more(result.metrics.get("left_out", ()), splits)
         _print_run(result.metrics, out)
         note_few_steps(splits, how, equal)
 

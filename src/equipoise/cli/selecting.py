@@ -2,7 +2,7 @@
 
 import inspect
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, fields
 from functools import wraps
 from math import ceil
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from equipoise.images import Splits
     from equipoise.training import Trainer
 
-__all__ = ["as_given", "note_few_steps", "selected", "selects"]
+__all__ = ["as_given", "note_few_steps", "note_more", "selected", "selects"]
 
 _FEW = 100  # steps below which a net has hardly begun to learn
 # What is written as text on the command line, by field.
@@ -106,6 +106,14 @@ def selected(data: str, selection: Selection, *, quiet: bool) -> "Splits":
     for line in () if quiet else (*(one.line for one in splits.left_out), *splits.notes):
         show.note(line)
     return splits
+
+
+def note_more(left_out: Sequence[Mapping[str, Any]], data: "Splits") -> None:
+    """Tell what is left out beyond DATA itself: of a recipe's `extra` folder."""
+    from equipoise.images import LeftOut
+
+    for one in left_out[len(data.left_out) :]:
+        show.note(LeftOut(one["reason"], one["count"], tuple(one["names"])).line)
 
 
 def note_few_steps(data: "Splits", trainer: "Trainer", equal: str) -> None:

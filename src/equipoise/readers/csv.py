@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from equipoise.errors import InputError, printable, reason
 from equipoise.files import MARK
 from equipoise.images import Broken, leave_out
-from equipoise.readers.columns import LONGEST, asked_column, plain, usual
+from equipoise.readers.columns import LONGEST, asked_column, is_sure, plain, usual
 from equipoise.readers.folder import read_inside
 from equipoise.readers.looking_up import look_up
 from equipoise.readers.manifests import MANIFEST, Manifest, within
@@ -75,7 +75,7 @@ def read_csv(path: Path, selection: Selection = Selection()) -> Table:
         names=np.array(found.paths),
         labels=np.array([place[label] for label in labels], np.int64),
         classes=classes,
-        splits=_splits(path, roles, kept),
+        splits=_splits(path, roles, kept, selection.columns),
         ids=np.array([row.number for row in kept], np.int64),
         pixels=Files(fetch, found.paths),
         groups=np.array([row.group for row in kept]) if "group" in roles else None,
@@ -122,6 +122,7 @@ def _read(
     head = next(reader, [])
     roles = _roles(path, head, asked)
     places = [head.index(roles[role]) if role in roles else -1 for role in _COLUMNS]
+    needed = [n for n, column in roles.items() if n != "label" and is_sure(n, column, asked)]
     rows: list[_Row] = []
     for row in reader:
         if not row:
@@ -130,7 +131,7 @@ def _read(
         if len(row) != len(head):
             raise InputError(f"{where}: {len(head)} fields expected, but got {len(row)}.")
         fields = ["" if place < 0 else row[place].strip() for place in places]
-        rows.append(_checked(_Row(len(rows), *fields), roles, path.parent, where))
+        rows.append(_checked(_Row(len(rows), *fields), roles, needed, path.parent, where))
     return roles, rows
 
 
@@ -169,9 +170,11 @@ def _roles(path: Path, head: list[str], asked: Mapping[str, str] | None) -> dict
     return roles
 
 
-def _checked(row: _Row, roles: Mapping[str, str], folder: Path, where: str) -> _Row:
+def _checked(
+    row: _Row, roles: Mapping[str, str], needed: Sequence[str], folder: Path, where: str
+) -> _Row:
     """Return a row with its path relative to the folder."""
-    if empty := [role for role in roles if role != "label" and not getattr(row, role)]:
+    if empty := [role for role in needed if not getattr(row, role)]:
         raise InputError(f"{where}: {roles[empty[0]].strip()} is empty.")
     if any("\0" in field for field in row[1:]):
         raise InputError(f"{where}: holds a null byte; expected text.")
@@ -189,14 +192,16 @@ def _checked(row: _Row, roles: Mapping[str, str], folder: Path, where: str) -> _
     return row._replace(path=inner.as_posix())
 
 
-def _splits(path: Path, roles: Mapping[str, str], rows: Sequence[_Row]) -> NDArray[np.str_]:
+def _splits(
+    path: Path, roles: Mapping[str, str], rows: Sequence[_Row], asked: Mapping[str, str] | None
+) -> NDArray[np.str_]:
     """Return each row's split.
 
     A column of another name than `split` is one of splits where all its values are.
     """
     known = {value: split_named(value) for value in {row.split for row in rows}}
     strange = [value for value, split in known.items() if split is None]
-    if "split" not in roles or (strange and plain(roles["split"]) != "split"):
+    if "split" not in roles or (strange and not is_sure("split", roles["split"], asked)):
         return np.full(len(rows), "train")
     if strange:
         raise InputError(

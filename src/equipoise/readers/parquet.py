@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, reason
 from equipoise.images import leave_out
-from equipoise.readers.columns import LONGEST, asked_column, plain, usual
+from equipoise.readers.columns import LONGEST, asked_column, is_sure, usual
 from equipoise.readers.layout import is_image_name
 from equipoise.readers.rows import Block, Rows, blocks_of, open_file
 from equipoise.readers.shards import has_shards, shards
@@ -49,14 +49,15 @@ class _Layout:
     """Which columns hold what; equal in all files of a data set.
 
     `leaf` holds the images' bytes; `path` their names; `split` and `group` are columns, too, or
-    empty. `classes` are the names of the class numbers, None where labels name the classes
-    themselves.
+    empty; `sure` tells whether that of the split certainly is one. `classes` are the names of the
+    class numbers, None where labels name the classes themselves.
     """
 
     leaf: str
     path: str
     label: str
     split: str
+    sure: bool
     group: str
     classes: tuple[str, ...] | None
 
@@ -117,7 +118,7 @@ def _part(file: pq.ParquetFile, layout: _Layout, where: tuple[str, int, str], sp
     count = read.num_rows
     if sum(block.rows for block in blocks) != count:
         raise ValueError("its row groups are not what its description says")
-    splits = _splits(read[layout.split], layout.split, place) if layout.split else None
+    splits = _splits(read[layout.split], layout.sure, place) if layout.split else None
     paths = pc.struct_field(read[layout.path[:-5]], "path").to_pylist() if layout.path else []
     return _Part(
         file=name,
@@ -159,6 +160,7 @@ def _layout(schema: pa.Schema, place: str, asked: Mapping[str, str] | None) -> _
         path=f"{image}.path" if named and _is_text(inner.field("path").type) else "",
         label=label,
         split=roles["split"] or "",
+        sure=is_sure("split", roles["split"] or "", asked),
         group=roles["group"] or "",
         classes=_class_names(features.get(label), place) if with_names else None,
     )
@@ -272,17 +274,17 @@ def _labels(
     return np.array([names[label] for label in found.tolist()], object)
 
 
-def _splits(column: pa.ChunkedArray, name: str, place: str) -> NDArray[np.str_] | None:
+def _splits(column: pa.ChunkedArray, sure: bool, place: str) -> NDArray[np.str_] | None:
     """Return each row's split.
 
-    A column of another name than `split` is one of splits where all its values are; otherwise None.
+    A column that is not sure to be one of splits is where all its values are; otherwise None.
     """
-    if plain(name) != "split" and not _is_text(column.type):
+    if not sure and not _is_text(column.type):
         return None
     found = _words(column, "split", place)
     known = {value: split_named(value or "") for value in set(found.tolist())}
     strange = [value for value, split in known.items() if split is None]
-    if strange and plain(name) != "split":
+    if strange and not sure:
         return None
     if strange:
         raise InputError(
