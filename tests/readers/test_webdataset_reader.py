@@ -207,4 +207,5 @@ def test_what_we_write_is_read_back(photos, tmp_path, monkeypatch, format_):
         )
         assert pairs == others
     again = eq.upsample(str(tmp_path / "out"), tmp_path / "again", strategy="minority")
-    assert again.copies == 0
+    assert again.before["train"] == {"dög": 4, "wild cat": 11}
+    assert again.copies == 7

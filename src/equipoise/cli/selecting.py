@@ -1,6 +1,7 @@
 """The options of `Selection` on the command line, and reading DATA as they say."""
 
 import inspect
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, fields
 from functools import wraps
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from equipoise.images import Splits
     from equipoise.training import Trainer
 
-__all__ = ["note_few_steps", "note_more", "selected", "selects"]
+__all__ = ["as_given", "note_few_steps", "note_more", "selected", "selects"]
 
 _FEW = 100  # steps below which a net has hardly begun to learn
 # What is written as text on the command line, by field.
@@ -75,6 +76,26 @@ def _parameter(declared: Field[Any]) -> inspect.Parameter:
     return inspect.Parameter(
         declared.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint
     )
+
+
+def as_given(data: str, selection: Selection) -> str:
+    """Return DATA and the options that a selection was given by, ready for another command."""
+    words = [shlex.quote(data)]
+    for declared in fields(Selection):
+        value = getattr(selection, declared.name)
+        if "help" not in declared.metadata or value in (declared.default, None):
+            continue
+        names = declared.metadata["names"] or (f"--{declared.name.replace('_', '-')}",)
+        words.append(names[0])
+        if value is not True:
+            words.append(shlex.quote(_text(value)))
+    return " ".join(words)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={number}" for name, number in value.items())
+    return ",".join(value) if isinstance(value, (list, tuple)) else str(value)
 
 
 def selected(data: str, selection: Selection, *, quiet: bool) -> "Splits":

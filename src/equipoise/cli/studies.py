@@ -27,7 +27,7 @@ from equipoise.cli.options import (
     shares_of,
 )
 from equipoise.cli.searching import finish_search
-from equipoise.cli.selecting import note_few_steps, selected, selects
+from equipoise.cli.selecting import as_given, note_few_steps, selected, selects
 from equipoise.selection import Selection
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ __all__ = ["compare", "demo", "report"]
 _RECIPES = "none,duplicate,weights,article,balanced"
 # Of the demo: the digits are few, so a pass is a handful of steps.
 _DEMO_EPOCHS = 15
+_SAME_DATA = "DATA"  # of a study on disk: with the options it was read with
 # Mirror images of digits are no digits.
 _DEMO_TRAINER = "upright"
 
@@ -63,7 +64,7 @@ def demo(
     if not (quiet or as_json):
         print_audit(look(splits))
     how = {"trainer": _DEMO_TRAINER, "epochs": _DEMO_EPOCHS}
-    _compare(splits, out, as_json, quiet, seed=seed, jobs=jobs, **how)
+    _compare(splits, out, "digits", as_json, quiet, seed=seed, jobs=jobs, **how)
 
 
 @selects()
@@ -128,6 +129,7 @@ def compare(
     _compare(
         splits,
         out,
+        as_given(data, selection),
         as_json,
         quiet,
         recipes=chosen,
@@ -148,11 +150,13 @@ def compare(
         note_few_steps(splits, how, equal)
 
 
-def _compare(splits: "Splits", out: Path, as_json: bool, quiet: bool, **how: Any) -> None:
+def _compare(
+    splits: "Splits", out: Path, data: str, as_json: bool, quiet: bool, **how: Any
+) -> None:
     from equipoise.reports import report as write_report
     from equipoise.studies import compare as run_study
 
-    with show.bar("training", quiet or as_json) as move:
+    with show.remarked(quiet), show.bar("training", quiet or as_json) as move:
         study = run_study(
             splits,
             out=out,
@@ -160,27 +164,27 @@ def _compare(splits: "Splits", out: Path, as_json: bool, quiet: bool, **how: Any
             progress=lambda done, total, runs: move(done, total, f"epochs, {runs} runs finished"),
             **how,
         )
-    _finish(study, write_report(study), as_json, quiet)
+    _finish(study, write_report(study), data, as_json, quiet)
 
 
-def _finish(study: "Study", page: Path, as_json: bool, quiet: bool) -> None:
+def _finish(study: "Study", page: Path, data: str, as_json: bool, quiet: bool) -> None:
     if as_json:
         show.print_json(study.summary)
     elif not quiet:
         show.comparison(study.summary)
         show.remarks(study.summary)
         show.say(f"Report: {page}")
-        show.say(_next(study))
+        show.say(_next(study, data))
 
 
-def _next(study: "Study") -> str:
+def _next(study: "Study", data: str) -> str:
     """Return what to do after a comparison: use what it recommends, or look longer."""
     from equipoise.studies.words import answer
 
     found = answer(study.summary)
     if found.kind in ("use", "decision alone"):
         recipe = study.directory / "recipes" / f"{found.recipe}.yaml"
-        return f"Next: equipoise train DATA --recipe {recipe} --out model"
+        return f"Next: equipoise train {data} --recipe {shlex.quote(str(recipe))} --out model"
     if found.kind == "one recipe":
         return "Next: the same command with more --recipes; finished runs are kept."
     return "Next: the same command with more --seeds; finished runs are kept."
@@ -203,14 +207,15 @@ def report(
     from equipoise.reports import report as write_report
     from equipoise.studies import open_study
 
-    if (study / "search.json").is_file():
-        from equipoise.studies.searching import open_search
+    with show.remarked(quiet):
+        if (study / "search.json").is_file():
+            from equipoise.studies.searching import open_search
 
-        page = write_report(study, out, plots=plots)
-        finish_search(open_search(study), page, "DATA", as_json, quiet)
-    else:
-        opened = open_study(study)
-        page = write_report(opened, out, plots=plots)
-        _finish(opened, page, as_json, quiet)
+            page = write_report(study, out, plots=plots)
+            finish_search(open_search(study), page, _SAME_DATA, as_json, quiet)
+        else:
+            opened = open_study(study)
+            page = write_report(opened, out, plots=plots)
+            _finish(opened, page, _SAME_DATA, as_json, quiet)
     if open_it:
         typer.launch(str(page))

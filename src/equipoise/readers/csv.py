@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, reason
+from equipoise.files import MARK
 from equipoise.images import Broken, leave_out
 from equipoise.readers.columns import LONGEST, asked_column, is_sure, plain, usual
 from equipoise.readers.folder import read_inside
 from equipoise.readers.looking_up import look_up
+from equipoise.readers.manifests import MANIFEST, Manifest, within
 from equipoise.readers.split_names import split_named
 from equipoise.readers.table import Files, Table, sorted_classes
 from equipoise.selection import Selection
@@ -67,6 +69,7 @@ def read_csv(path: Path, selection: Selection = Selection()) -> Table:
     fetch = partial(
         read_inside, str(root), most_bytes=selection.most_bytes, follow_links=selection.follow_links
     )
+    manifests, remarks = _manifests(root, found.paths, selection.most_bytes)
     long = (f"{row.path[:_SHOWN]}…" for row in rows if _is_long(row))
     table = Table(
         names=np.array(found.paths),
@@ -81,10 +84,23 @@ def read_csv(path: Path, selection: Selection = Selection()) -> Table:
             *(Broken(kept[row].path, words) for row, words in found.doubtful.items()),
         ),
         left_out=leave_out("rows without a label", (row.path for row in rows if not row.label)),
-        notes=found.notes,
+        place=lambda name, _: PurePosixPath(name).as_posix(),
+        manifests=manifests,
+        notes=(*found.notes, *remarks),
     )
     sure = np.setdiff1d(np.arange(len(kept)), list(found.doubtful))
     return table.pick(sure) if found.doubtful else table
+
+
+def _manifests(
+    root: Path, paths: Iterable[str], most_bytes: int
+) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
+    """Return the manifests in the folders that the images lie in, and remarks."""
+    folders = {path.rpartition("/")[0] for path in paths}
+    inner = {str(one) for folder in folders for one in (folder, *PurePosixPath(folder).parents)}
+    beside = [f"{one}/{file}" for one in inner - {"", "."} for file in (MANIFEST, MARK)]
+    found = {name: name for name in beside if (root / name).is_file()}
+    return within(found, partial(read_inside, str(root), most_bytes=most_bytes), str(root))
 
 
 def _is_long(row: _Row) -> bool:

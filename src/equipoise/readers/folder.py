@@ -14,7 +14,7 @@ from equipoise.readers.layout import hidden, is_image_name, lay_out
 from equipoise.readers.table import Table
 from equipoise.selection import MOST_BYTES, Selection
 
-__all__ = ["LEAVES", "is_inside", "read_folder", "read_inside", "read_regular"]
+__all__ = ["LEAVES", "Seen", "is_inside", "read_folder", "read_inside", "read_regular", "walk"]
 
 LEAVES = "symbolic link that leaves the folder"
 
@@ -29,7 +29,7 @@ def read_folder(path: Path, selection: Selection = Selection()) -> Table:
     Hidden files are left out. Links are followed where they stay inside the folder, and others
     where the selection says so; each stands under its own name.
     """
-    seen = _walk(os.path.realpath(path), selection.follow_links)
+    seen = walk(os.path.realpath(path), selection.follow_links)
     fetch = InFolder(seen.root, selection.most_bytes)
     table = lay_out(seen.found, fetch, str(path), seen.refused, seen.folders)
     return replace(table, notes=(*table.notes, *_table_notes(seen.found)))
@@ -92,7 +92,7 @@ class InFolder:
 
 
 @dataclass
-class _Seen:
+class Seen:
     """What a walk through a folder found.
 
     Attributes
@@ -124,8 +124,9 @@ class _Open(NamedTuple):
     above: tuple[str, ...]
 
 
-def _walk(root: str, follow: bool) -> _Seen:
-    seen = _Seen(root, follow)
+def walk(root: str, follow: bool = False) -> Seen:
+    """List the files below a real path, hidden ones aside."""
+    seen = Seen(root, follow)
     open_folders = [_Open("", root, ())]
     while open_folders:
         here = open_folders.pop()
@@ -146,7 +147,7 @@ def _walk(root: str, follow: bool) -> _Seen:
     return seen
 
 
-def _follow(seen: _Seen, here: _Open, name: str, target: str) -> Iterator[_Open]:
+def _follow(seen: Seen, here: _Open, name: str, target: str) -> Iterator[_Open]:
     """Put down what a link leads to, and yield it where it is a folder to go through."""
     if not (seen.follow or is_inside(target, seen.root)):
         seen.refused.append(Broken(name, LEAVES))

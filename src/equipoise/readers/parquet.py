@@ -5,8 +5,10 @@ whose names stand in the schema's metadata, or text) and, if wanted, `split` and
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,7 @@ class _Layout:
 class _Part:
     """The rows of one file; a row without a label has the label None."""
 
+    file: str
     names: list[str]
     labels: NDArray[np.object_]
     splits: NDArray[np.str_]
@@ -118,6 +121,7 @@ def _part(file: pq.ParquetFile, layout: _Layout, where: tuple[str, int, str], sp
     splits = _splits(read[layout.split], layout.sure, place) if layout.split else None
     paths = pc.struct_field(read[layout.path[:-5]], "path").to_pylist() if layout.path else []
     return _Part(
+        file=name,
         names=_names(name, paths, count),
         labels=_labels(read[layout.label], layout.classes, place),
         splits=np.full(count, split) if splits is None else splits,
@@ -333,8 +337,18 @@ def _table(
         ids=np.arange(len(labels), dtype=np.int64),
         pixels=Files(fetch, range(len(labels))),
         groups=np.concatenate(with_groups) if with_groups else None,
+        place=partial(_place, [part.file for part in parts], _starts(parts)),
         left_out=leave_out("rows without a label", (names[row] for row in unlabelled)),
     ).pick(kept)
+
+
+def _starts(parts: list[_Part]) -> list[int]:
+    return [0, *np.cumsum([len(part.names) for part in parts]).tolist()]
+
+
+def _place(files: list[str], starts: list[int], _: str, row: int) -> str:
+    number = bisect_right(starts, row) - 1
+    return f"{files[number]}#{row - starts[number]}"
 
 
 def _with_endings(names: list[str], fetch: Rows) -> NDArray[np.str_]:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,7 @@ def lay_out_samples(
         splits=np.array([split_of(name) for name in names]),
         ids=path_ids(names),
         pixels=Files(fetch, [found[name] for name in names]),
+        place=lambda name, _: _place(name, PurePath(source).name),
         broken=tuple(sorted(broken, key=lambda one: one.name)),
         others=others,
         left_out=(
@@ -169,6 +171,11 @@ def _likelihood(name: str) -> tuple[int, bool, str]:
 def _key(name: str) -> str:
     folder, _, file = name.rpartition("/")
     return f"{folder}/{file.partition('.')[0]}"
+
+
+def _place(name: str, source: str) -> str:
+    shard, _, key = _key(name).rpartition("/")
+    return f"{shard or source}#{key}"
 
 
 def _label(name: str, data: bytes) -> str:

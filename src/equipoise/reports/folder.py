@@ -79,12 +79,14 @@ def open_folder(directory: Path) -> StudyFolder:
     results = _results(directory / "results.csv", gaps)
     trainer = _text(directory / "trainer.yaml")
     names = list(summary.get("recipes") or ())
+    wrong = summary.get("damaged") or {}
+    gaps += [f"trials/{name} is left out: {what}." for name, what in wrong.items()]
     recipes = {path.stem: _text(path) for path in sorted(directory.glob("recipes/*.yaml"))}
     return StudyFolder(
         directory,
         summary,
         results,
-        _trials(directory / "trials", names),
+        tuple(t for t in _trials(directory / "trials", names) if t.directory.name not in wrong),
         _examples(directory / "examples"),
         {name: recipes[name] for name in [*names, *recipes] if name in recipes},
         trainer,

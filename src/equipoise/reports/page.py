@@ -14,6 +14,7 @@ from equipoise import __version__
 from equipoise.errors import InputError, WorkError
 from equipoise.files import atomic
 from equipoise.images import LeftOut
+from equipoise.readers import check_apart
 from equipoise.reports import diagnosis, search, shortcut, tables
 from equipoise.reports.figures import Gallery, draw, picture
 from equipoise.reports.folder import StudyFolder, named, open_folder
@@ -59,6 +60,10 @@ def report(study: Any, path: str | Path | None = None, *, plots: str | Path | No
         _bring_up_to_date(search.studied(directory))
     folder = open_folder(search.studied(directory))
     target = _target(Path(path) if path is not None else directory / "report.html")
+    source = (folder.summary.get("data") or {}).get("source") or ""
+    for given in (path, plots):
+        if given is not None:
+            check_apart(Path(given), source)
     found = search.searched(directory)
     begun = found is None or bool(folder.summary)
     answer = words.answer(folder.summary) if begun or found is None else search.standing(found)
@@ -90,6 +95,7 @@ def audit_page(
         What the reader changed on the way.
     """
     target = _target(Path(path))
+    check_apart(target, source)
     context = {"audit": audit_view(audit), "source": source, "notes": list(notes)}
     _write(target, _environment().get_template("audit.html.j2").render(context))
     return target

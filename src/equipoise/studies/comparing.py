@@ -7,18 +7,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from equipoise.errors import InputError, require
 from equipoise.files import claim
 from equipoise.images import Splits
 from equipoise.metrics import HIGHER_IS_BETTER
 from equipoise.parallel import check_backend, scattered
-from equipoise.readers import load
+from equipoise.readers import check_apart, load
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.calibration import check_prior
-from equipoise.studies.drawing import check_draws, check_folds, check_oracle
+from equipoise.studies.drawing import check_draws, check_folds, check_oracle, folded
 from equipoise.studies.examples import write_examples
-from equipoise.studies.facts import Plan, describe, extend, write_facts
+from equipoise.studies.facts import (
+    Plan,
+    describe,
+    extend,
+    first_seed,
+    forget_facts,
+    hold,
+    write_facts,
+)
 from equipoise.studies.formats import ORACLE
+from equipoise.studies.intact import clear_damaged, of_trial
 from equipoise.studies.mistakes import write_mistakes
 from equipoise.studies.probing import ask
 from equipoise.studies.summary import summarise
@@ -34,6 +45,7 @@ from equipoise.studies.trials import (
 from equipoise.studies.watching import each_second
 from equipoise.techniques import Technique
 from equipoise.training import Equal, Trainer, check, get_device, get_trainer, side_by_side
+from equipoise.training.fingerprints import identity, of_trainer
 
 __all__ = ["DEFAULT_RECIPES", "Study", "compare", "open_study"]
 
@@ -168,23 +180,31 @@ def compare(
     if oracle:
         check_oracle(splits)
     plan = Plan(named, tuple(range(seed, seed + seeds)), tuple(range(folds or draws)), folds)
+    first = splits if folds is None else folded(splits, 0, folds)
     for recipe in plan.recipes:
-        check(splits, recipe, chosen, equal=equal, objective=objective)
+        check(first, recipe, chosen, equal=equal, objective=objective)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
+    for source in (splits.source, *(recipe.extra or "" for recipe in plan.recipes)):
+        check_apart(folder, source)
     settings = {"equal": equal, "objective": objective}
     fingerprint = {
         "data_digest": splits.digest,
-        # What is at its default is left out, so that a field added later changes nothing.
-        "trainer": chosen.model_dump(mode="json", exclude_defaults=True),
+        "pool of withheld images": None if splits.withheld is None else splits.withheld.digest,
+        "groups": None if folds is None else _groups(splits),
+        **of_trainer(chosen),
         "folds": folds,
         **settings,
     }
     with claim(folder, "comparison", fingerprint):
-        plan = extend(folder, plan)
+        forget_facts(folder)
+        plan, seed = extend(folder, plan), first_seed(folder, seed)
         facts = describe(
             splits, chosen, command=command, seed=seed, folds=folds, prior=wanted, **settings
         )
+        contents = hold(folder, splits, plan.recipes)
+        facts |= {"fingerprint": identity(fingerprint), "contents": contents}
         write_facts(folder, plan, facts, chosen)
+        clear_damaged(folder, plan.trials, facts)
         techniques = _techniques(plan.recipes)
         write_examples(folder / "examples", splits.train, techniques, seed)
         with _watched(folder, plan.trials, chosen.epochs, progress):
@@ -197,6 +217,12 @@ def compare(
 def open_study(folder: str | Path) -> Study:
     """Return a study on disk, finished or running, its summary brought up to date."""
     return Study(Path(folder), summarise(Path(folder)))
+
+
+def _groups(data: Splits) -> str | None:
+    """A digest of who belongs to whom: groups decide the folds, and nothing else that is run."""
+    parts = [part.groups for part in data.parts.values() if part.groups is not None]
+    return identity({"groups": np.concatenate(parts).tolist()}) if parts else None
 
 
 def _named(recipes: Sequence[str | Path | Recipe], oracle: bool) -> tuple[Recipe, ...]:
@@ -227,7 +253,8 @@ def _run(
 
     def work(trial: Trial) -> None:
         equal, objective = facts["equal"], facts["objective"]
-        run_trial(trial, data, trainer, equal, objective, device, folder_of(place, trial))
+        of, at = of_trial(trial, facts), folder_of(place, trial)
+        run_trial(trial, data, trainer, equal, objective, device, at, of)
 
     for _ in scattered(work, missing, jobs=side_by_side(jobs, device), backend=backend):
         pass

@@ -11,6 +11,7 @@ from equipoise.studies.diagnosing import diagnose
 from equipoise.studies.facts import read_facts, read_trials
 from equipoise.studies.formats import ORACLE
 from equipoise.studies.gap import gap_closed
+from equipoise.studies.intact import left_out
 from equipoise.studies.shortcut import probed, shortcut_matrix, shortcut_words
 from equipoise.studies.tables import decisions_of, differences, ranks, score, table
 from equipoise.studies.trials import (
@@ -31,13 +32,16 @@ def summarise(folder: Path) -> dict[str, Any]:
     """Write results.csv and summary.json of a finished or running study; return the summary."""
     facts = read_facts(folder)
     trials = read_trials(folder, facts)
-    done = [trial for trial in trials if finished(folder_of(folder, trial))]
-    missing = [trial for trial in trials if not over(folder_of(folder, trial))]
-    reasons = {str(trial): failure(folder_of(folder, trial)) for trial in trials}
+    wrong = left_out(folder, trials, facts)
+    whole = [trial for trial in trials if trial.name not in wrong]
+    done = [trial for trial in whole if finished(folder_of(folder, trial))]
+    missing = [t for t in trials if t.name in wrong or not over(folder_of(folder, t))]
+    reasons = {str(trial): failure(folder_of(folder, trial)) for trial in whole}
     summary = {
         **facts,
         "finished": not missing,
         "missing": [str(trial) for trial in missing],
+        "damaged": wrong,
         "failed": {name: reason for name, reason in reasons.items() if reason is not None},
         "recipes": {t.recipe.name: t.recipe.model_dump(mode="json") for t in trials},
         **_tables(folder, done, facts),

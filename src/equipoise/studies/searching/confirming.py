@@ -5,7 +5,7 @@ says how good it is.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf
 from time import monotonic
 
@@ -15,11 +15,13 @@ from equipoise.files import read_json
 from equipoise.images import Splits
 from equipoise.recipes import NAMED, Recipe
 from equipoise.studies.comparing import Study, compare
-from equipoise.studies.facts import read_facts
+from equipoise.studies.facts import forget_facts, read_facts, read_trials
 from equipoise.studies.searching.arms import Arm
 from equipoise.studies.searching.attempts import Result
 from equipoise.studies.searching.waves import Hunt, pace
+from equipoise.studies.trials import folder_of
 from equipoise.training import Trainer
+from equipoise.training.runs import METRICS, finished
 
 __all__ = ["BASELINE", "TAIL", "Finalists", "confirm", "finalists", "ranked", "validated"]
 
@@ -79,13 +81,16 @@ def confirm(hunt: Hunt, data: Splits, who: Finalists, *, command: str) -> Study:
 
     def run(recipes: Sequence[Recipe], seeds: int) -> Study:
         return compare(
-            data, recipes, seeds=seeds, out=folder, trainer=who.trainer, equal=hunt.equal,
+            # What was left out of training decides nothing here, whatever becomes of it.
+            replace(data, withheld=None), recipes, seeds=seeds, out=folder, trainer=who.trainer,
+            equal=hunt.equal,
             # The search's own seed is none of them: its luck must not count twice.
             seed=hunt.seed + 1, objective=hunt.objective, jobs=hunt.jobs,
             backend=hunt.backend, device=hunt.device, command=command,
         )  # fmt: skip
 
     recipes, seeds = who.recipes, _LEAST
+    forget_facts(folder)
     if (folder / "study.json").is_file():
         facts = read_facts(folder)
         recipes = tuple(r for r in recipes if r.name in facts["recipes"])
@@ -126,8 +131,10 @@ def _wall(hunt: Hunt, runs: int, seconds: float) -> float:
 def validated(study: Study, objective: str) -> dict[str, float]:
     """Return each recipe's mean objective on validation with the tuned decision, over its runs."""
     values: dict[str, list[float]] = {}
-    for path in sorted((study.directory / "trials").glob("*/metrics.json")):
-        metrics = read_json(path)
+    folder = study.directory
+    places = [folder_of(folder, trial) for trial in read_trials(folder, read_facts(folder))]
+    for place in filter(finished, places):
+        metrics = read_json(place / METRICS)
         values.setdefault(metrics["recipe"], []).append(metrics["validation"]["tuned"][objective])
     order = [name for name in study.summary["recipes"] if name in values]
     return {name: float(np.mean(values[name])) for name in order}
