@@ -182,7 +182,12 @@ def _nothing(source: str, others: list[str], broken: tuple[Broken, ...]) -> str:
         first = broken[0]
         return f"{source}: holds no images; {printable(first.name)} is refused: {first.reason}."
     if others:
-        return f"{source}: holds no images, only others such as {printable(others[0])}; {expected}"
+        files = [path for path in others if path.lower().endswith((".npz", ".csv", ".zip"))]
+        hint = f" If {printable(min(files))} is the data set, give that." if files else ""
+        return (
+            f"{source}: holds no images, only others such as {printable(others[0])}; "
+            f"{expected}{hint}"
+        )
     return f"{source}: holds no images; {expected}"
 
 
