@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from equipoise.errors import InputError, require, unknown
-from equipoise.studies.bootstrap import weighted_calibration
+from equipoise.metrics import believed, reliability
 from equipoise.studies.formats import percent
 from equipoise.studies.statistics import estimate
 from equipoise.studies.trials import Outcome
@@ -108,10 +108,12 @@ def _at(runs: Sequence[Outcome], prior: Floats, shift: Floats) -> dict[str, Any]
             divisor = run.metrics["temperature"] if when == "after" else 1.0
             probabilities = softmax(run.logits / divisor + shift, axis=1)
             found.append((probabilities, run.labels, _weights(run.labels, prior)))
-        figures = [weighted_calibration(p, y, w[None]) for p, y, w in found]
+        figures = [believed(p, y, w) for p, y, w in found]
+        pooled = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        diagram = reliability(*pooled, bins=_BINS).diagram()
         result[when] = {
             **{name: estimate([f[name].item() for f in figures]).to_dict() for name in FIGURES},
-            "reliability": _reliability(found),
+            "reliability": [of.tolist() for of in diagram],
         }
     return result
 
@@ -122,19 +124,6 @@ def _weights(labels: NDArray[np.int64], prior: Floats) -> Floats:
     # A class without a test image cannot be stood for: the others share what it leaves.
     weights = (prior / np.maximum(counts, 1))[labels]
     return weights * len(labels) / weights.sum()
-
-
-def _reliability(found: Sequence[tuple[Floats, NDArray[np.int64], Floats]]) -> list[list[float]]:
-    confidence = np.concatenate([p.max(1) for p, _, _ in found])
-    right = np.concatenate([p.argmax(1) == y for p, y, _ in found])
-    weights = np.concatenate([w for _, _, w in found])
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    mass = np.bincount(bins, weights, _BINS)
-    filled = mass > 0
-    rows = [
-        np.bincount(bins, weights * of, _BINS)[filled] / mass[filled] for of in (confidence, right)
-    ]
-    return [*(row.tolist() for row in rows), (mass[filled] / mass.sum()).tolist()]
 
 
 def _words(recipes: Mapping[str, Any], shares: Mapping[str, Any]) -> list[str]:

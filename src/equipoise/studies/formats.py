@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from equipoise.metrics import FIGURES, HIGHER_IS_BETTER
+
 __all__ = [
     "LOWER_IS_BETTER",
     "METRICS",
@@ -29,24 +31,8 @@ _THIN = "\u202f"  # narrow no-break space: a figure never parts from its unit
 _MINUS = "\u2212"
 NOTHING = "–"
 
-METRICS = {
-    "balanced_accuracy": "Balanced accuracy",
-    "accuracy": "Accuracy",
-    "recall": "Recall",
-    "precision": "Precision",
-    "macro_f1": "Macro F1",
-    "g_mean": "G-mean",
-    "mcc": "MCC",
-    "roc_auc": "ROC-AUC",
-    "pr_auc": "PR-AUC",
-    "ece": "Calibration error",
-    "brier": "Brier score",
-    "log_loss": "Log loss",
-}
-LOWER_IS_BETTER = frozenset({"ece", "brier", "log_loss"})
-_SHARES = frozenset(
-    {"balanced_accuracy", "accuracy", "recall", "precision", "macro_f1", "g_mean", "ece"}
-)
+METRICS = {name: figure.label for name, figure in FIGURES.items()}
+LOWER_IS_BETTER = frozenset(name for name, higher in HIGHER_IS_BETTER.items() if not higher)
 
 
 @dataclass(frozen=True)
@@ -89,7 +75,7 @@ def metric_name(metric: str) -> str:
 
 def is_share(metric: str) -> bool:
     """Return whether a metric is shown in per cent; the others are shown as decimals."""
-    return metric in _SHARES
+    return metric in FIGURES and FIGURES[metric].share
 
 
 def percent(share: float | None, digits: int = 0) -> str:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.metrics import HIGHER_IS_BETTER, figures
-from equipoise.studies.bootstrap import image_weights, run_weights, weighted_figures
+from equipoise.metrics import HIGHER_IS_BETTER, figures, weighted_figures
+from equipoise.studies.bootstrap import run_weights, stratified_weights
 from equipoise.studies.formats import ORACLE
 from equipoise.studies.statistics import (
     BOOTSTRAP_RUNS,
@@ -75,7 +75,7 @@ def score(outcomes: Sequence[Outcome], decision: str, positive: int, seed: int) 
         return Scores(runs, {})
     # Draws have their test images in common, folds do not.
     weights = {
-        fold: image_weights(len(o.labels), _RESAMPLES, seed, fold)
+        fold: stratified_weights(o.labels, _RESAMPLES, seed, fold)
         for fold, o in {_fold(o): o for o in outcomes}.items()
     }
     under = [weighted_figures(o.logits, o.labels, d, positive, weights[_fold(o)]) for o, d in pairs]
