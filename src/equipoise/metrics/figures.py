@@ -12,7 +12,7 @@ from equipoise.metrics.calibration import believed
 from equipoise.metrics.decided import DECIDED, Floats, mean_over, precisions, recalls
 from equipoise.metrics.ranked import ranking
 
-__all__ = ["confusions", "figures", "weighted_figures"]
+__all__ = ["confusions", "decided_figures", "figures", "ranked_figures", "weighted_figures"]
 
 # Entries of confusion matrices that are looked at together.
 _TOGETHER = 2**20
@@ -93,17 +93,39 @@ def weighted_figures(
     also : mapping of str to callable, optional
         As in `figures`.
     """
-    k = logits.shape[1]
-    probabilities = softmax(logits, axis=1)
-    wanted = _of_decisions(k, positive, also or {})
+    return {
+        **decided_figures(labels, decided, logits.shape[1], positive, weights, also=also),
+        **ranked_figures(logits, labels, positive, weights),
+    }
+
+
+def decided_figures(
+    labels: NDArray[np.int_],
+    decided: NDArray[np.int_],
+    classes: int,
+    positive: int,
+    weights: Floats,
+    *,
+    also: Mapping[str, OfConfusion] | None = None,
+) -> dict[str, Floats]:
+    """Return those of `weighted_figures` that depend on the decision."""
+    wanted = _of_decisions(classes, positive, also or {})
     parts = [
         {name: of(some) for name, of in wanted.items()}
-        for some in _in_parts(labels, decided, k, weights)
+        for some in _in_parts(labels, decided, classes, weights)
     ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
+
+
+def ranked_figures(
+    logits: Floats, labels: NDArray[np.int_], positive: int, weights: Floats
+) -> dict[str, Floats]:
+    """Return those of `weighted_figures` that are the same for every decision."""
+    k = logits.shape[1]
+    probabilities = softmax(logits, axis=1)
     ranked = [positive] if k == 2 else range(k)
     areas = [ranking(probabilities[:, c], labels == c, weights) for c in ranked]
     return {
-        **{name: np.concatenate([part[name] for part in parts]) for name in wanted},
         "roc_auc": mean_over(np.stack([area for area, _ in areas], axis=-1)),
         "pr_auc": mean_over(np.stack([precision for _, precision in areas], axis=-1)),
         **believed(probabilities, labels, weights),

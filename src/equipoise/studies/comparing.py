@@ -3,26 +3,36 @@
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from math import ceil, inf
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import Any, Literal
+
+from joblib import cpu_count
 
 from equipoise.errors import InputError, require
-from equipoise.files import claim
+from equipoise.files import claim, read_json
 from equipoise.images import Splits
-from equipoise.metrics import HIGHER_IS_BETTER
+from equipoise.objectives import Objective, get_objective
 from equipoise.parallel import check_backend, scattered
 from equipoise.readers import load
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.calibration import check_prior
 from equipoise.studies.drawing import check_draws, check_folds, check_oracle
+from equipoise.studies.durations import seconds_of
+from equipoise.studies.evaluating import check_question, evaluated, is_evaluation
 from equipoise.studies.examples import write_examples
-from equipoise.studies.facts import Plan, describe, extend, write_facts
+from equipoise.studies.facts import Plan, describe, extend, read_facts, read_plan, write_facts
 from equipoise.studies.formats import ORACLE
 from equipoise.studies.mistakes import write_mistakes
+from equipoise.studies.outcomes import by_recipe
 from equipoise.studies.probing import ask
-from equipoise.studies.summary import summarise
-from equipoise.studies.tables import DECISIONS
+from equipoise.studies.questions import looked
+from equipoise.studies.sequential import AUTO, Ledger, begin, planned_looks, seeds_due
+from equipoise.studies.sequential import extend as extend_ledger
+from equipoise.studies.study import Study
+from equipoise.studies.summarising import ledger_of, outcomes_of, setting_of, summarise
 from equipoise.studies.trials import (
     Trial,
     finished,
@@ -35,58 +45,23 @@ from equipoise.studies.watching import each_second
 from equipoise.techniques import Technique
 from equipoise.training import Equal, Trainer, check, get_device, get_trainer, side_by_side
 
-__all__ = ["DEFAULT_RECIPES", "Study", "compare", "open_study"]
+__all__ = ["DEFAULT_RECIPES", "compare", "open_study"]
 
 DEFAULT_RECIPES = ("none", "duplicate", "weights", "article", "balanced")
 
+_ASKED = {"decision": "tuned", "margin": 1.0}
+
 # Called about once a second with epochs done, epochs in all, and runs done.
 Progress = Callable[[int, int, int], None]
-
-
-@dataclass(frozen=True)
-class Study:
-    """A study on disk.
-
-    Attributes
-    ----------
-    directory : Path
-    summary : dict
-        What summary.json holds.
-    """
-
-    directory: Path
-    summary: dict[str, Any]
-
-    @property
-    def table(self) -> list[dict[str, Any]]:
-        """A flat row a recipe and decision: each figure's mean, `_low` and `_high`."""
-        return [
-            {
-                "recipe": row["recipe"],
-                "decision": decision,
-                "runs": row["runs"],
-                "seconds": row["seconds"]["mean"],
-                **{
-                    metric + suffix: row[decision][metric][key]
-                    for metric in HIGHER_IS_BETTER
-                    for suffix, key in (("", "mean"), ("_low", "low"), ("_high", "high"))
-                },
-            }
-            for row in self.summary["table"]
-            for decision in DECISIONS
-        ]
-
-    @property
-    def differences(self) -> list[dict[str, Any]]:
-        """The paired differences to the first recipe, a row a recipe, decision and figure."""
-        return self.summary["differences"]
 
 
 def compare(
     data: Splits | str | Path,
     recipes: Sequence[str | Path | Recipe] = DEFAULT_RECIPES,
     *,
-    seeds: int = 3,
+    seeds: int | Literal["auto"] = "auto",
+    most_seeds: int = AUTO[-1],
+    budget: str | None = None,
     draws: int = 1,
     folds: int | None = None,
     oracle: bool = False,
@@ -94,7 +69,9 @@ def compare(
     trainer: str | Path | Trainer = "fast",
     epochs: int | None = None,
     equal: Equal = "steps",
-    objective: str = "balanced_accuracy",
+    objective: str | Mapping[str, Any] | Objective = "balanced_accuracy",
+    decision: Literal["tuned", "plain"] = "tuned",
+    margin: float = 1.0,
     prior: Mapping[str, float] | None = None,
     seed: int = 0,
     jobs: int | None = None,
@@ -114,8 +91,14 @@ def compare(
     data : Splits, or anything `load` reads
     recipes : sequence of recipe names, YAML files or `Recipe`
         The first is the reference that the others are set against.
-    seeds : int
-        Runs a recipe, at least 1; their seeds are ``seed, seed + 1, …``.
+    seeds : int or 'auto'
+        Runs a recipe; their seeds are ``seed, seed + 1, …``. 'auto' looks at 3, 5, 7 and 9 seeds,
+        and a recipe gets no more of them once it is decided, or more could not decide it. The
+        chance of a false claim over all looks is that of one.
+    most_seeds : int
+        At which 'auto' ends, at least 3.
+    budget : str, optional
+        Wall-clock time such as "2h": no further look is begun that would not end within it.
     draws : int
         How many draws of the training images that `take` or `long_tail` chose from more. The first
         is the data as given; each other draw takes as many of the same classes anew. Every seed
@@ -134,8 +117,13 @@ def compare(
         Overrides the trainer's.
     equal : {'steps', 'epochs'}
         The same number of steps for every recipe, or the same number of passes over its own set.
-    objective : str
-        What the tuned decision maximises on validation; one of `metrics.OBJECTIVES`.
+    objective : str, mapping or Objective
+        What the tuned decision makes as good as it can be on validation, and what recipes are
+        compared on.
+    decision : {'tuned', 'plain'}
+        With which decision recipes are compared.
+    margin : float
+        The smallest difference that matters, in points (hundredths of the figure).
     prior : mapping of str to float, optional
         The share of each class where the nets will be used; calibration is judged there, too.
     seed : int
@@ -155,9 +143,11 @@ def compare(
     InputError
         For a name, value or folder that is not right, before anything is written.
     """
-    require(seeds >= 1, "seeds >= 1", seeds=seeds)
+    planned = _planned(seeds, most_seeds)
+    seconds = inf if budget is None else seconds_of(budget)
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
     check_backend(backend)
+    check_question(decision, margin)
     device = get_device(device).type  # settled here: machines of a cluster may differ
     chosen = get_trainer(trainer, epochs=epochs)
     named = _named(recipes, oracle)
@@ -167,36 +157,123 @@ def compare(
     wanted = check_prior(prior, splits.classes)
     if oracle:
         check_oracle(splits)
-    plan = Plan(named, tuple(range(seed, seed + seeds)), tuple(range(folds or draws)), folds)
-    for recipe in plan.recipes:
-        check(splits, recipe, chosen, equal=equal, objective=objective)
+    positive = splits.rarest if len(splits.classes) == 2 else None
+    goal = get_objective(objective).on(splits.classes, positive)
+    for recipe in named:
+        check(splits, recipe, chosen, equal=equal, objective=goal)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
-    settings = {"equal": equal, "objective": objective}
+    asked = {"decision": decision, "margin": margin}
     fingerprint = {
         "data_digest": splits.digest,
         # What is at its default is left out, so that a field added later changes nothing.
         "trainer": chosen.model_dump(mode="json", exclude_defaults=True),
         "folds": folds,
-        **settings,
+        "equal": equal,
+        "objective": goal.to_json(),
+        **{key: value for key, value in asked.items() if value != _ASKED[key]},
     }
     with claim(folder, "comparison", fingerprint):
-        plan = extend(folder, plan)
+        ledger = _ledger(folder, named, planned)
+        most = max(n for family in ledger.families for n in family.planned)
+        seeds_of = tuple(range(seed, seed + most))
+        plan = extend(folder, Plan(named, seeds_of, tuple(range(folds or draws)), folds))
         facts = describe(
-            splits, chosen, command=command, seed=seed, folds=folds, prior=wanted, **settings
-        )
-        write_facts(folder, plan, facts, chosen)
+            splits, chosen, command=command, seed=seed, folds=folds, prior=wanted, equal=equal,
+            objective=goal.name, tuned_for=goal.to_json(), **asked,
+        )  # fmt: skip
         techniques = _techniques(plan.recipes)
         write_examples(folder / "examples", splits.train, techniques, seed)
-        with _watched(folder, plan.trials, chosen.epochs, progress):
-            _run(folder, plan.trials, splits, chosen, facts, jobs, backend, device)
+        work = _Work(folder, splits, chosen, facts, jobs, backend, device, progress)
+        plan = _look_by_look(work, plan, ledger, seconds)
         _probe(folder, plan.trials, splits, techniques, seed, jobs, backend)
         _keep_mistakes(folder, plan, splits)
-        return Study(folder, summarise(folder))
+        return summarise(folder)
+
+
+def _planned(seeds: int | Literal["auto"], most: int) -> tuple[int, ...]:
+    if seeds == "auto":
+        require(most >= AUTO[0], f"most_seeds >= {AUTO[0]}", most_seeds=most)
+    else:
+        require(isinstance(seeds, int) and seeds >= 1, "seeds >= 1, or 'auto',", seeds=seeds)
+    return planned_looks(seeds, most)
+
+
+def _ledger(folder: Path, recipes: Sequence[Recipe], planned: tuple[int, ...]) -> Ledger:
+    """Return what a study has spent, made ready for what is asked for now."""
+    others = [recipe.name for recipe in recipes[1:] if recipe.name != ORACLE]
+    if not (folder / "study.json").is_file():
+        return begin(others, planned)
+    facts = read_facts(folder)
+    earlier = ledger_of(facts)
+    others = [name for name in [*facts["recipes"][1:], *others] if name != ORACLE]
+    if not any(family.recipes for family in earlier.families):
+        return begin(others, planned)
+    return extend_ledger(earlier, [n for n in others if n != facts["recipes"][0]], planned)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What every run of a study needs, and where it goes."""
+
+    folder: Path
+    data: Splits
+    trainer: Trainer
+    facts: dict[str, Any]
+    jobs: int | None
+    backend: str
+    device: str
+    progress: Progress | None
+
+
+def _look_by_look(work: _Work, every: Plan, ledger: Ledger, seconds: float) -> Plan:
+    """Make the runs that are due and look at them, until none is due or the time is up.
+
+    Which runs are due depends on the figures of complete looks alone: on no number of processes and
+    no interruption.
+    """
+    started, folder = monotonic(), work.folder
+    plan = read_plan(folder) if (folder / "study.json").is_file() else None
+    while True:
+        due = _due(every, ledger)
+        left = seconds - (monotonic() - started)
+        if plan is not None and _too_long(work, due, left):
+            return plan
+        plan = due
+        write_facts(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
+        with _watched(folder, plan.trials, work.trainer.epochs, work.progress):
+            _run(work, plan.trials)
+        facts = read_facts(folder)
+        runs = by_recipe(outcomes_of(folder, plan.trials), facts["recipes"])
+        margin = facts["margin"] / 100
+        ledger = looked(ledger, runs, facts["decision"], setting_of(facts), margin)
+        write_facts(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
+        if _due(every, ledger) == plan:
+            return plan
+
+
+def _due(every: Plan, ledger: Ledger) -> Plan:
+    """Return the part of a study's runs that is due before the next look."""
+    due = seeds_due(ledger)
+    most = max(due.values(), default=ledger.families[0].planned[0])
+    return replace(every, seeds=every.seeds[:most], due=due)
+
+
+def _too_long(work: _Work, plan: Plan, left: float) -> bool:
+    """Whether the runs that are missing would take more than the time that is left."""
+    missing = [trial for trial in plan.trials if not over(folder_of(work.folder, trial))]
+    done = [t for t in plan.trials if finished(folder_of(work.folder, t))]
+    if left == inf or not missing or not done:
+        return False
+    folders = [folder_of(work.folder, trial) for trial in done]
+    each = sum(read_json(path / "metrics.json")["seconds"] for path in folders) / len(done)
+    jobs = side_by_side(work.jobs, work.device) or cpu_count()
+    return ceil(len(missing) / jobs) * each > left
 
 
 def open_study(folder: str | Path) -> Study:
     """Return a study on disk, finished or running, its summary brought up to date."""
-    return Study(Path(folder), summarise(Path(folder)))
+    place = Path(folder)
+    return evaluated(place) if is_evaluation(place) else summarise(place)
 
 
 def _named(recipes: Sequence[str | Path | Recipe], oracle: bool) -> tuple[Recipe, ...]:
@@ -212,24 +289,16 @@ def _techniques(recipes: Sequence[Recipe]) -> list[Technique]:
     return list({t.name: t for recipe in recipes for t in recipe.resolved()}.values())
 
 
-def _run(
-    folder: Path,
-    trials: Sequence[Trial],
-    data: Splits,
-    trainer: Trainer,
-    facts: dict[str, Any],
-    jobs: int | None,
-    backend: str,
-    device: str,
-) -> None:
-    place = folder.resolve()  # a process elsewhere may stand in another folder
-    missing = [trial for trial in trials if not over(folder_of(folder, trial))]
+def _run(work: _Work, trials: Sequence[Trial]) -> None:
+    place = work.folder.resolve()  # a process elsewhere may stand in another folder
+    missing = [trial for trial in trials if not over(folder_of(work.folder, trial))]
+    data, trainer, facts, device = work.data, work.trainer, work.facts, work.device
 
-    def work(trial: Trial) -> None:
-        equal, objective = facts["equal"], facts["objective"]
+    def one(trial: Trial) -> None:
+        equal, objective = facts["equal"], facts["tuned_for"]
         run_trial(trial, data, trainer, equal, objective, device, folder_of(place, trial))
 
-    for _ in scattered(work, missing, jobs=side_by_side(jobs, device), backend=backend):
+    for _ in scattered(one, missing, jobs=side_by_side(work.jobs, device), backend=work.backend):
         pass
 
 

@@ -1,26 +1,27 @@
 """Figures as readers see them: percentages, points, seconds, and the names of the metrics."""
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from functools import cache
 
-from equipoise.metrics import FIGURES, HIGHER_IS_BETTER
+from equipoise.metrics import FIGURES, Figure
+from equipoise.objectives import Objective
 
 __all__ = [
-    "LOWER_IS_BETTER",
     "METRICS",
     "ORACLE",
-    "Estimate",
     "change",
     "count",
     "duration",
-    "estimate",
+    "higher_is_better",
+    "in_sentence",
+    "interval",
     "is_share",
     "level",
     "listed",
     "metric_name",
     "percent",
+    "points",
+    "quantity",
     "quoted",
 ]
 
@@ -32,50 +33,38 @@ _MINUS = "\u2212"
 NOTHING = "–"
 
 METRICS = {name: figure.label for name, figure in FIGURES.items()}
-LOWER_IS_BETTER = frozenset(name for name, higher in HIGHER_IS_BETTER.items() if not higher)
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over runs and its interval; `low` and `high` are None where there is one run."""
-
-    mean: float
-    low: float | None = None
-    high: float | None = None
-    values: tuple[float, ...] = ()
-
-
-def number(value: Any) -> float | None:
-    """Return a finite float, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None
-
-
-def estimate(entry: Any) -> Estimate | None:
-    """Return the summary's `{"mean", "low", "high", "values"}` as an `Estimate`, if it is one."""
-    if not isinstance(entry, Mapping):
-        entry = {"mean": entry}
-    mean = number(entry.get("mean"))
-    if mean is None:
-        return None
-    values = (number(value) for value in entry.get("values") or ())
-    return Estimate(
-        mean,
-        number(entry.get("low")),
-        number(entry.get("high")),
-        tuple(value for value in values if value is not None),
-    )
+@cache
+def _figure(metric: str) -> Figure:
+    """Return how readers call and read a figure, those of an objective included."""
+    if metric in FIGURES:
+        return FIGURES[metric]
+    if metric == "cost":
+        return Figure("Cost per image", share=False, higher_is_better=False)
+    objective = Objective(metric)
+    return Figure(objective.label, objective.share, objective.higher_is_better)
 
 
 def metric_name(metric: str) -> str:
     """Return how a reader calls a metric."""
-    return METRICS.get(metric, metric.replace("_", " ").capitalize())
+    return _figure(metric).label
+
+
+def in_sentence(metric: str) -> str:
+    """Return a metric's name as it stands within a sentence."""
+    name = metric_name(metric)
+    return name if name[1:2].isupper() or name[1:2].isdigit() else name[:1].lower() + name[1:]
 
 
 def is_share(metric: str) -> bool:
     """Return whether a metric is shown in per cent; the others are shown as decimals."""
-    return metric in FIGURES and FIGURES[metric].share
+    return _figure(metric).share
+
+
+def higher_is_better(metric: str) -> bool:
+    """Return whether more of a metric is better."""
+    return _figure(metric).higher_is_better
 
 
 def percent(share: float | None, digits: int = 0) -> str:
@@ -96,6 +85,28 @@ def change(metric: str, value: float | None) -> str:
     if value is None:
         return NOTHING
     return _signed(f"{100 * value:+.1f}" if is_share(metric) else f"{value:+.3f}", plus=True)
+
+
+def points(metric: str, value: float | None) -> str:
+    """Return a size without a sign and with its unit: "2.8 points", "1 point", or "0.012"."""
+    if value is None:
+        return NOTHING
+    if not is_share(metric):
+        return f"{abs(value):.3f}"
+    text = f"{100 * abs(value):.1f}"
+    return f"{text.removesuffix('.0')} point{'s' * (text != '1.0')}"
+
+
+def quantity(metric: str, value: float | None) -> str:
+    """Return a metric's value as it stands in a sentence, with its unit."""
+    return percent(value, 1) if is_share(metric) else level(metric, value)
+
+
+def interval(metric: str, low: float | None, high: float | None) -> str:
+    """Return the ends of an interval of differences: "−0.4 to +3.1"; empty without one."""
+    if low is None or high is None:
+        return ""
+    return f"{change(metric, low)} to {change(metric, high)}"
 
 
 def _signed(text: str, *, plus: bool) -> str:

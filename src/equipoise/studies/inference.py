@@ -26,6 +26,7 @@ from equipoise.studies.moderation import Spread, moderated
 from equipoise.studies.multiplicity import dunnett_level
 
 __all__ = [
+    "FEWEST",
     "LEVEL",
     "Difference",
     "FigureTable",
@@ -41,7 +42,7 @@ Verdict = Literal["better", "worse", "no difference that matters", "undecided", 
 
 LEVEL = 0.05
 # Fewer seeds (or draws) than this give figures and no verdict.
-_FEWEST = 3
+FEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -305,7 +306,7 @@ def verdict(difference: Difference, margin: float, *, higher_is_better: bool = T
         margin: then its mean is below it.
     """
     low, high = difference.family_low, difference.family_high
-    if max(difference.seeds, difference.draws) < _FEWEST or not np.isfinite([low, high]).all():
+    if max(difference.seeds, difference.draws) < FEWEST or not np.isfinite([low, high]).all():
         return "no verdict"
     if -margin <= low and high <= margin:
         return "no difference that matters"

@@ -42,8 +42,8 @@ def find_marks(
 ) -> tuple[tuple[Mark, ...], dict[str, str]]:
     """Return the marks, and for each recipe with some the YAML of one without.
 
-    A recipe teaches a mark only by a technique that it shows its nets. What counts is a rise that is
-    there, is larger than the baseline's beyond chance (after Holm's correction over all recipes,
+    A recipe teaches a mark only by a technique that it shows its nets. What counts is a rise that
+    is there, is larger than the baseline's beyond chance (after Holm's correction over all recipes,
     techniques and classes) and ends beyond it: a net that is better on clean images can rise
     further to the same end.
     """
@@ -55,7 +55,9 @@ def find_marks(
         shown = {technique.name for technique in recipes[name].resolved()}
         found = {technique: _lost(of) for technique, of in matrix[name].items()}
         mine = [technique for technique, lost in found.items() if lost and technique in shown]
-        marks += [_mark(recipes[name], one, matrix[name][one], found[one], reference) for one in mine]
+        marks += [
+            _mark(recipes[name], one, matrix[name][one], found[one], reference) for one in mine
+        ]
         if mine:
             remedies[name] = mended(recipes[name], mine).to_yaml()
     return tuple(marks), remedies

@@ -5,7 +5,7 @@ learning what it shows. Then it recognises the copies it was trained on, and fre
 same pictures by the same technique less well.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -254,7 +254,9 @@ def _gaps(read: Mapping[str, Runs]) -> dict[tuple[str, str], tuple[Difference, f
     Of each recipe and technique with static copies, with a p-value that is corrected for them all.
     """
     keys = sorted({key for of in read.values() for key in of})
-    every = dict.fromkeys(t for of in read.values() for run in of.values() for t in run["techniques"])
+    every = dict.fromkeys(
+        t for of in read.values() for run in of.values() for t in run["techniques"]
+    )
     found: dict[tuple[str, str], Difference] = {}
     for technique in every:
         rows = {

@@ -1,4 +1,4 @@
-"""What a run left for the statistics: the same value for our own runs and for those made elsewhere."""
+"""What a run left for the statistics: one value for our own runs and for those made elsewhere."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -67,7 +67,9 @@ def read_predicted(source: Any) -> list[Outcome]:
         (few, one), (many, other) = sorted(classes.items())[:2]
         raise InputError(f"{one} has predictions for {few} classes, but {other} for {many}.")
     rows = _joined(parts)
-    runs = dict.fromkeys(zip(rows.recipe.tolist(), rows.seed.tolist(), rows.draw.tolist()))
+    runs = dict.fromkeys(
+        zip(rows.recipe.tolist(), rows.seed.tolist(), rows.draw.tolist(), strict=True)
+    )
     found = [_outcome(rows, run) for run in runs]
     _check_together(found)
     return found
@@ -163,7 +165,9 @@ def _score_columns(source: str, table: pa.Table) -> list[str]:
     if absent is not None:
         raise InputError(f"{source} has a column {kind}_{classes - 1}, but no {kind}_{absent}.")
     if classes < 2:
-        raise InputError(f"{source} has one class, but at least two are needed: {kind}_0, {kind}_1.")
+        raise InputError(
+            f"{source} has one class, but at least two are needed: {kind}_0, {kind}_1."
+        )
     return [f"{kind}_{k}" for k in range(classes)]
 
 
@@ -288,7 +292,7 @@ def _check_together(outcomes: Sequence[Outcome]) -> None:
     recipes = list(dict.fromkeys(outcome.recipe for outcome in outcomes))
     if len(recipes) < 2:
         raise InputError(
-            f"At least two recipes are needed to compare, but there is only {printable(first.recipe)!r}."
+            f"At least two recipes are needed, but there is only {printable(first.recipe)!r}."
         )
     leads: dict[int, Outcome] = {}
     for outcome in outcomes:

@@ -19,8 +19,8 @@ from equipoise.errors import InputError, require
 from equipoise.files import read_json
 from equipoise.images import ImageSet, Splits
 from equipoise.studies.after import decided_after
-from equipoise.studies.shortcut import FILE, RECOGNISED
 from equipoise.studies.multiplicity import holm
+from equipoise.studies.shortcut import FILE, RECOGNISED
 from equipoise.studies.values import Number, Value
 from equipoise.techniques import resolve
 from equipoise.training import Model
@@ -132,9 +132,7 @@ def safety_matrix(
     )
 
 
-def _judged(
-    confusions: Mapping[str, Sequence[NDArray[np.int_]]], classes: Sequence[str]
-) -> Safety:
+def _judged(confusions: Mapping[str, Sequence[NDArray[np.int_]]], classes: Sequence[str]) -> Safety:
     """Return each technique's losses from one matrix a run, of images recognised when clean.
 
     All techniques and classes are one family: the more are looked at, the surer each must be.

@@ -163,9 +163,7 @@ def _rises(
             augmented=1 - after[k, row],
             control=1 - after[0, row],
             toward=classes[int(gained[k].argmax())],
-            gained={
-                classes[j]: float(gain) for j, gain in enumerate(gained[k]) if gain > 0
-            },
+            gained={classes[j]: float(gain) for j, gain in enumerate(gained[k]) if gain > 0},
             excess=0.0 if found is None else found.mean,
             excess_low=None if found is None else found.low,
             excess_high=None if found is None else found.high,
