@@ -146,7 +146,9 @@ class Objective:
                 f"as in --at-least {name}.{other}=0.9."
             )
         if self.figure == COST:
-            free = [c for c, row in zip(self.classes, self.cost_matrix, strict=True) if not any(row)]
+            free = [
+                c for c, row in zip(self.classes, self.cost_matrix, strict=True) if not any(row)
+            ]
             require(not free, "a cost above 0 for some mistake on every class", without=free)
 
     @property

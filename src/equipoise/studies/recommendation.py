@@ -137,7 +137,7 @@ def _use(summary: StudySummary, best: Comparison, more: Sequence[Comparison]) ->
     return _answer(
         "use",
         f"Use {quoted(best.recipe)} with the {decision} decision",
-        _rise(summary, best, f"that of {quoted(summary.reference)}, {decision} as well"),
+        _rise(summary, best, f"with {quoted(summary.reference)}, both {decision}"),
         *notes,
         recipe=best.recipe,
         decision=decision,

@@ -125,19 +125,21 @@ def extend(ledger: Ledger, recipes: Sequence[str], planned: Sequence[int]) -> Le
     planned : sequence of int
         Looks beyond the last planned one are added to every family.
     """
-    families = []
+    families: list[Family] = []
+    grown: set[str] = set()
     for family in ledger.families:
         more = tuple(n for n in planned if n > family.planned[-1])
         if more:
             level = family.level + ledger.left / 2
             family = replace(family, planned=family.planned + more, level=level)
+            grown |= set(family.recipes)
         families.append(family)
         ledger = replace(ledger, families=(*families, *ledger.families[len(families) :]))
     known = {name for family in families for name in family.recipes}
     new = tuple(name for name in recipes if name not in known)
     if new:
         ledger = replace(ledger, families=(*families, Family(new, tuple(planned), ledger.left / 2)))
-    still = tuple(stop for stop in ledger.stopped if stop.reason != "last look")
+    still = tuple(s for s in ledger.stopped if s.reason != "last look" or s.recipe not in grown)
     return replace(ledger, stopped=still)
 
 
