@@ -21,11 +21,11 @@ from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import ImageSet, Splits
 from equipoise.mapped import concatenated
 from equipoise.readers.decoded import Decoded, decode_table
-from equipoise.readers.decoding import MOST_PIXELS
 from equipoise.readers.opening import open_table
 from equipoise.readers.sizing import to_channels
 from equipoise.readers.table import Table, path_ids
 from equipoise.recipes import Recipe
+from equipoise.selection import MOST_PIXELS, Selection
 
 __all__ = ["Joined", "check_extra", "generated_counts", "with_extra"]
 
@@ -107,7 +107,7 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
 
 def _table(folder: str, classes: tuple[str, ...]) -> Table:
     try:
-        table = open_table(folder, None, None)
+        table = open_table(folder, Selection())
     except InputError as error:
         raise InputError(f"extra: {error}") from None
     for name in table.classes:

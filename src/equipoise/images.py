@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from equipoise.errors import require
 from equipoise.mapped import take
 
-__all__ = ["Broken", "ImageSet", "Splits", "at_once"]
+__all__ = ["Broken", "ImageSet", "LeftOut", "Splits", "at_once"]
 
 Images = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 
@@ -137,6 +137,24 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Files or rows of a source that are not used, for one reason.
+
+    Attributes
+    ----------
+    reason : str
+        Why, as it ends a line: "of other kinds", "links that leave the folder".
+    count : int
+    names : tuple of str
+        The first few of them.
+    """
+
+    reason: str
+    count: int
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Splits:
     """A data set as training, validation and test, with what its reader saw.
 
@@ -147,7 +165,9 @@ class Splits:
     source : str
         What was loaded, as given.
     broken : tuple of Broken
-        Files that were left out.
+        Files that could not be read.
+    left_out : tuple of LeftOut
+        All that is not used, reason by reason, what is broken too.
     sizes, modes : mapping
         How many images had each size ("32×32") and mode ("RGB", "L", "RGBA", …) in the source.
     notes : tuple of str
@@ -164,6 +184,7 @@ class Splits:
     test: ImageSet
     source: str = ""
     broken: tuple[Broken, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
     modes: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

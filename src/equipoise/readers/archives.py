@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -19,7 +20,7 @@ from typing import Any, BinaryIO, cast
 from equipoise.errors import InputError, reason
 from equipoise.images import Broken
 from equipoise.readers import cifar
-from equipoise.readers.decoding import MOST_BYTES, too_large
+from equipoise.readers.decoding import too_large
 from equipoise.readers.layout import hidden, is_image_name, lay_out
 from equipoise.readers.samples import (
     MOST_LABEL,
@@ -29,6 +30,7 @@ from equipoise.readers.samples import (
     lay_out_samples,
 )
 from equipoise.readers.table import Stamp, Table, stamp
+from equipoise.selection import Selection
 
 __all__ = ["list_tar", "read_tar", "read_tar_gz", "read_zip", "tar_fetch"]
 
@@ -44,9 +46,7 @@ ZipPlace = tuple[int, int, int, int, int]  # of the header; packed and full size
 TarPlace = tuple[int, int]  # of the data; its size
 
 
-def read_zip(
-    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
-) -> Table:
+def read_zip(path: Path, selection: Selection = Selection()) -> Table:
     """List a .zip of class folders."""
     found: dict[str, ZipPlace] = {}
     refused: dict[str, Broken] = {}
@@ -59,7 +59,9 @@ def read_zip(
         name = _tidy(member.filename.replace("\\", "/"))
         if member.is_dir() or _hidden(name):
             continue
-        refusal = _unsafe(member.filename.replace("\\", "/")) or _zip_refusal(member, most_bytes)
+        refusal = _unsafe(member.filename.replace("\\", "/")) or _zip_refusal(
+            member, selection.most_bytes
+        )
         if refusal:
             refused[name] = Broken(name, refusal)
         else:
@@ -73,11 +75,9 @@ def read_zip(
     return _laid_out(found, partial(_zip_fetch, str(path)), path, refused.values())
 
 
-def read_tar(
-    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
-) -> Table:
+def read_tar(path: Path, selection: Selection = Selection()) -> Table:
     """List a .tar of class folders, or of samples."""
-    found, refused = list_tar(path, most_bytes)
+    found, refused = list_tar(path, selection.most_bytes)
     return _laid_out(found, partial(tar_fetch, str(path)), path, refused)
 
 
@@ -94,9 +94,7 @@ def list_tar(path: Path, most_bytes: int) -> tuple[dict[str, TarPlace], list[Bro
     return found, list(refused.values())
 
 
-def read_tar_gz(
-    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
-) -> Table:
+def read_tar_gz(path: Path, selection: Selection = Selection()) -> Table:
     """Read a .tar.gz of class folders or samples, or the CIFAR-10 archive, from its start.
 
     Of classes that are not wanted only the names are kept.
@@ -109,12 +107,13 @@ def read_tar_gz(
             gzip.open(path) as stream,
             tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictInfo) as archive,
         ):
-            for name, member in _members(archive, refused, most_bytes):
+            for name, member in _members(archive, refused, selection.most_bytes):
                 if not found and cifar.is_batch_name(name):
                     return cifar.read_stream(path)
-                if is_class_name(name) and wanted is not None:  # folders are no classes then
-                    return read_tar_gz(path, None, most_bytes)
-                if not _is_kept(name, member.size, wanted):
+                # Folders are no classes then.
+                if is_class_name(name) and selection.classes is not None:
+                    return read_tar_gz(path, replace(selection, classes=None))
+                if not _is_kept(name, member.size, selection.classes):
                     found[name] = b""
                     continue
                 found[name] = cast(BinaryIO, archive.extractfile(member)).read()

@@ -4,7 +4,7 @@ Paths are relative to the folder of the .csv and stay within it.
 """
 
 import csv
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -12,19 +12,17 @@ import numpy as np
 
 from equipoise.errors import InputError, printable, reason
 from equipoise.readers.arrays import positions
-from equipoise.readers.decoding import MOST_BYTES
 from equipoise.readers.folder import read_inside
 from equipoise.readers.layout import SPLITS
 from equipoise.readers.table import Files, Table, sorted_classes
+from equipoise.selection import Selection
 
 __all__ = ["read_csv"]
 
 _COLUMNS = ("path", "label", "group", "split")
 
 
-def read_csv(
-    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
-) -> Table:
+def read_csv(path: Path, selection: Selection = Selection()) -> Table:
     """Read a table of image files; a row's number, from 0, is its image's id."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -46,7 +44,7 @@ def read_csv(
         splits=np.array([row.get("split", "train") for row in rows]),
         ids=np.arange(len(rows), dtype=np.int64),
         pixels=Files(
-            partial(read_inside, str(path.resolve().parent), most_bytes=most_bytes), names
+            partial(read_inside, str(path.resolve().parent), most_bytes=selection.most_bytes), names
         ),
         groups=np.array([row["group"] for row in rows]) if "group" in rows[0] else None,
     )

@@ -2,24 +2,22 @@
 
 import os
 import stat
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from equipoise.errors import InputError, reason
 from equipoise.images import Broken
-from equipoise.readers.decoding import MOST_BYTES, too_large
+from equipoise.readers.decoding import too_large
 from equipoise.readers.layout import hidden, is_image_name, lay_out
 from equipoise.readers.table import Table
+from equipoise.selection import MOST_BYTES, Selection
 
 __all__ = ["read_folder", "read_inside", "read_regular"]
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
-def read_folder(
-    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
-) -> Table:
+def read_folder(path: Path, selection: Selection = Selection()) -> Table:
     """List a folder of class folders; nothing is opened yet.
 
     Hidden files are left out, links that lead out of the folder and links to folders are refused.
@@ -40,7 +38,7 @@ def read_folder(
                 found[name] = name
             else:
                 _odd(root, name, entry, found, refused)
-    return lay_out(found, InFolder(str(root), most_bytes), str(path), refused)
+    return lay_out(found, InFolder(str(root), selection.most_bytes), str(path), refused)
 
 
 def read_inside(root: str, name: str, most_bytes: int = MOST_BYTES) -> bytes:

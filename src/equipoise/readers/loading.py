@@ -10,16 +10,14 @@ from numpy.typing import NDArray
 from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import Broken, ImageSet, Splits
 from equipoise.readers.decoded import Decoded, decode_table
-from equipoise.readers.decoding import MOST_BYTES, MOST_PIXELS
 from equipoise.readers.opening import Source, open_table, source_name
 from equipoise.readers.splitting import cut as cut_off
 from equipoise.readers.splitting import units
 from equipoise.readers.table import Table
 from equipoise.readers.taking import WITHHELD, apart, long_tailed
+from equipoise.selection import MOST_BYTES, MOST_PIXELS, Selection
 
-__all__ = ["load"]
-
-_LARGEST = 4096  # pixels a side
+__all__ = ["load", "read"]
 
 
 def load(
@@ -78,22 +76,42 @@ def load(
     InputError
         For anything wrong with the source or the options, in one line.
     """
-    _check_options(size, test_fraction, validation_fraction)
-    require(most_pixels >= 4, "most_pixels >= 4", most_pixels=most_pixels)
-    require(most_bytes >= 1, "most_bytes >= 1", most_bytes=most_bytes)
-    table = _select(open_table(source, classes, data_dir, most_bytes), classes)
-    _check_take(table, take or {})
-    _check_long_tail(long_tail, take)
-    decoded = decode_table(table, size=size, whole=not cut, most_pixels=most_pixels)
+    return read(
+        source,
+        Selection(
+            classes=classes,
+            take=take,
+            long_tail=long_tail,
+            size=size,
+            seed=seed,
+            test_fraction=test_fraction,
+            validation_fraction=validation_fraction,
+            cut=cut,
+            data_dir=data_dir,
+            most_pixels=most_pixels,
+            most_bytes=most_bytes,
+        ),
+    )
+
+
+def read(source: Source, selection: Selection) -> Splits:
+    """Read a data set as a selection says; `load` explains its fields."""
+    table = _select(open_table(source, selection), selection.classes)
+    _check_take(table, selection.take or {})
+    _check_long_tail(selection.long_tail, selection.take)
+    cut = selection.cut
+    decoded = decode_table(
+        table, size=selection.size, whole=not cut, most_pixels=selection.most_pixels
+    )
     _check_classes(table, decoded, printable(source_name(source)))
     data = _image_set(table, decoded)
     part = table.splits[decoded.rows]
     if cut:
-        part = _cut(data, part, "test", test_fraction, seed)
+        part = _cut(data, part, "test", selection.test_fraction, selection.seed)
     given = tuple(name for name in ("validation", "test") if (table.splits == name).any())
-    part = _take(data, part, take or _profile(data, part, long_tail))
+    part = _take(data, part, selection.take or _profile(data, part, selection.long_tail))
     if cut:
-        part = _cut(data, part, "validation", validation_fraction, seed)
+        part = _cut(data, part, "validation", selection.validation_fraction, selection.seed)
     withheld = apart(part, data.digests, data.groups) if cut else np.zeros(len(part), bool)
     return Splits(
         train=data.select(part == "train"),
@@ -109,22 +127,8 @@ def load(
     )
 
 
-def _check_options(size: int | None, test_fraction: float, validation_fraction: float) -> None:
-    if size is not None:
-        whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
-        require(whole and 2 <= size <= _LARGEST, f"2 <= size <= {_LARGEST}", size=size)
-    require(0 < test_fraction < 1, "0 < test_fraction < 1", test_fraction=test_fraction)
-    require(
-        0 < validation_fraction < 1,
-        "0 < validation_fraction < 1",
-        validation_fraction=validation_fraction,
-    )
-
-
 def _select(table: Table, classes: Sequence[str] | None) -> Table:
     """Keep the wanted classes, in the order wanted."""
-    if isinstance(classes, str):
-        raise InputError(f"classes must be a list of names, but got the text {classes!r}.")
     kept = table.classes if classes is None else tuple(classes)
     for name in kept:
         _check_class(name, table.classes)

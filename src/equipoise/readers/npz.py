@@ -4,7 +4,6 @@ Numbers are the class names, unless a key `classes` names them. Nothing is ever 
 """
 
 import struct
-from collections.abc import Collection
 from os import SEEK_CUR
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from numpy.typing import NDArray
 from equipoise.errors import InputError, reason
 from equipoise.mapped import concatenated
 from equipoise.readers.arrays import as_images, as_labels, check_fits, positions
-from equipoise.readers.decoding import MOST_BYTES
 from equipoise.readers.table import Table, sorted_classes
+from equipoise.selection import Selection
 
 __all__ = ["read_npz"]
 
@@ -26,9 +25,7 @@ _MAPPED = 2**28  # bytes; larger arrays stay in their file where they lie uncomp
 _SPLITS = {"train_": "train", "val_": "validation", "test_": "test", "": "train"}
 
 
-def read_npz(
-    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
-) -> Table:
+def read_npz(path: Path, selection: Selection = Selection()) -> Table:
     """Read an .npz; its rows are numbered through training, validation and test."""
     try:
         with ZipFile(path) as archive:

@@ -1,7 +1,7 @@
 """The registry of formats: which reader takes a source."""
 
 import difflib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,13 @@ from equipoise.readers.archives import read_tar, read_tar_gz, read_zip
 from equipoise.readers.arrays import read_arrays
 from equipoise.readers.cifar import find_cifar10, is_batches, read_batches
 from equipoise.readers.csv import read_csv
-from equipoise.readers.decoding import MOST_BYTES
 from equipoise.readers.digits import read_digits
 from equipoise.readers.folder import read_folder
 from equipoise.readers.npz import read_npz
 from equipoise.readers.parquet import is_parquet, read_parquet
 from equipoise.readers.table import Reader, Table
 from equipoise.readers.webdataset import is_shards, read_shards
+from equipoise.selection import Selection
 
 __all__ = ["READERS", "Source", "open_table", "source_name"]
 
@@ -41,12 +41,7 @@ FOLDERS: tuple[tuple[Callable[[Path], bool], Reader], ...] = (
 )
 
 
-def open_table(
-    source: Source,
-    wanted: Collection[str] | None,
-    data_dir: str | PathLike[str] | None,
-    most_bytes: int = MOST_BYTES,
-) -> Table:
+def open_table(source: Source, selection: Selection) -> Table:
     """Return the table of any source: a path, a name, or a pair of arrays."""
     if isinstance(source, (tuple, list)):
         if len(source) != 2:
@@ -57,10 +52,10 @@ def open_table(
         raise InputError(f"A path, 'cifar10', 'digits' or (images, labels) needed, not a {kind}.")
     if source == "digits":
         return read_digits()
-    path = find_cifar10(data_dir) if source == "cifar10" else Path(fspath(source))
+    path = find_cifar10(selection.data_dir) if source == "cifar10" else Path(fspath(source))
     reader = _reader(path)
     try:
-        return reader(path, wanted, most_bytes)
+        return reader(path, selection)
     except InputError as error:  # paths and names in it may hold anything
         raise InputError(printable(error, limit=2000)) from None
     except OSError as error:

@@ -5,7 +5,7 @@ whose names stand in the schema's metadata, or text) and, if wanted, `split` and
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, reason
-from equipoise.readers.decoding import MOST_BYTES
 from equipoise.readers.layout import SPLITS, is_image_name
 from equipoise.readers.rows import Block, Rows, blocks_of, open_file
 from equipoise.readers.shards import has_shards, shards
 from equipoise.readers.table import Files, Table, sorted_classes, stamp
+from equipoise.selection import Selection
 
 __all__ = ["is_parquet", "read_parquet"]
 
@@ -72,9 +72,7 @@ def is_parquet(folder: Path) -> bool:
     return has_shards(folder, ".parquet")
 
 
-def read_parquet(
-    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
-) -> Table:
+def read_parquet(path: Path, selection: Selection = Selection()) -> Table:
     """List the rows of a .parquet file or a folder of them; an id is a row's number.
 
     A file's split is its column `split`, or else, in a folder, the split that its name begins
@@ -95,7 +93,7 @@ def read_parquet(
         parts.append(part)
     assert layout is not None
     stamps = tuple(stamp(place) for place in places)
-    return _table(path, layout, parts, (tuple(places), stamps), most_bytes)
+    return _table(path, layout, parts, (tuple(places), stamps), selection.most_bytes)
 
 
 def _file(

@@ -1,7 +1,7 @@
 """`Table`, what every reader returns, and `Encoded`, images that are decoded on demand."""
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.images import Broken
+from equipoise.selection import Selection
 
 __all__ = ["Files", "Reader", "Stamp", "Table", "path_ids", "sorted_classes", "stamp"]
 
@@ -90,10 +91,9 @@ class Table:
         )
 
 
-# A reader is one function of the path, the classes wanted (None: all) and the most bytes that one
-# encoded image may have. It may leave out rows of other classes to save work, but lists every class
+# A reader may leave out rows of classes that are not selected to save work, but lists every class
 # it saw.
-Reader = Callable[[Path, Collection[str] | None, int], Table]
+Reader = Callable[[Path, Selection], Table]
 
 
 def path_ids(names: Iterable[str]) -> NDArray[np.int64]:
