@@ -2,15 +2,7 @@
 
 All of it is about this training and validation data, new seeds and new test images (and new draws
 of the training images where there are several). One standard error gives interval and p-value at
-any number of runs:
-
-- *Units.* Runs of one draw are more alike than runs of two, so with several draws (or folds) the
-  unit is a draw, its runs averaged; else each run is a unit.
-- *The spread of the units* of one difference is estimated from few of them, and so moderated over
-  the recipes: see `equipoise.studies.moderation`.
-- *The test images* come in by a bootstrap of images alone, in which every run of every recipe sees
-  the same resample. It says what share of the spread of the units images explain, and what no
-  number of units would average out.
+any number of runs: `equipoise.studies.standard_errors`.
 """
 
 from collections.abc import Sequence
@@ -19,18 +11,19 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 from scipy.special import expit, logit
 
-from equipoise.studies.moderation import Spread, moderated
 from equipoise.studies.multiplicity import dunnett_level
+from equipoise.studies.standard_errors import StandardError, of_difference, of_level
 
 __all__ = [
     "FEWEST",
     "LEVEL",
+    "UNCORRECTED",
     "Difference",
     "FigureTable",
     "Level",
+    "Nominal",
     "Verdict",
     "differences",
     "levels",
@@ -64,6 +57,9 @@ class FigureTable:
         Matthews' correlation, (0, inf) for a cost.
     overlap : float
         Test to training images of a run where the draws are folds of one set, else 0.
+    images : int, optional
+        How many test images the figure stands on (of the rarest class in it): what a level of 0 or
+        100 % is worth.
     """
 
     values: Floats
@@ -72,6 +68,26 @@ class FigureTable:
     draws: NDArray[np.int_]
     bounds: tuple[float, float] = (0.0, 1.0)
     overlap: float = 0.0
+    images: int | None = None
+
+
+@dataclass(frozen=True)
+class Nominal:
+    """With what chance of missing intervals are made, so that they keep what is promised.
+
+    Attributes
+    ----------
+    alone : float
+        Of a difference looked at for itself: LEVEL, or less where there are several looks.
+    family : float
+        Of each of those that are to hold at once.
+    """
+
+    alone: float = LEVEL
+    family: float = LEVEL
+
+
+UNCORRECTED = Nominal()
 
 
 @dataclass(frozen=True)
@@ -82,15 +98,15 @@ class Difference:
     ----------
     mean, standard_error, degrees_of_freedom : float
     low, high : float
-        The 95 % interval of this difference alone. NaN with fewer than two units, or where neither
-        runs nor images vary.
+        The 95 % interval of this difference alone, at all looks. NaN with fewer than two units, or
+        where neither runs nor images vary.
     family_low, family_high : float
         The interval that holds for all recipes of the question, and at all looks, at once.
     p, p_family : float
         Two-sided p-values that agree with these intervals: below 5 % where one excludes zero.
-    run_part, image_part : float
-        The two shares of the squared standard error: what more runs reduce, and what only more
-        test images do.
+    run_part, draw_part, image_part : float
+        The shares of the squared standard error: what more seeds reduce, what only more draws do
+        (or more data, where draws are folds), and what only more test images do.
     seeds, draws : int
         How many of each the difference is over.
     values : tuple of float
@@ -107,6 +123,7 @@ class Difference:
     p: float
     p_family: float
     run_part: float
+    draw_part: float
     image_part: float
     seeds: int
     draws: int
@@ -127,17 +144,16 @@ class Level:
 
 
 def differences(
-    table: FigureTable, *, nominal: Sequence[float] | None = None
+    table: FigureTable, *, nominal: Sequence[Nominal] | None = None
 ) -> list[Difference | None]:
     """Return every recipe's difference to the baseline.
 
     Parameters
     ----------
     table : FigureTable
-    nominal : (R,) floats, optional
-        For each row the level of a single comparison that holds the error of the question: that
-        of `sequential.nominal_levels` where a study is looked at more than once. By default
-        Dunnett's, for one look at all recipes of the table.
+    nominal : sequence of Nominal, optional
+        One a row: of `sequential.nominal_levels` where a study is looked at more than once. By
+        default Dunnett's, for one look at all recipes of the table.
 
     Returns
     -------
@@ -146,20 +162,22 @@ def differences(
     """
     rows = len(table.values)
     if nominal is None:
-        nominal = [dunnett_level(LEVEL, rows - 1)] * rows if rows > 1 else [LEVEL]
+        nominal = [Nominal(family=dunnett_level(LEVEL, rows - 1))] * rows
     return [None, *(_difference(table, row, nominal[row]) for row in range(1, rows))]
 
 
-def _difference(table: FigureTable, row: int, nominal: float) -> Difference | None:
+def _difference(table: FigureTable, row: int, nominal: Nominal) -> Difference | None:
     columns = np.flatnonzero(np.isfinite(table.values[[0, row]]).all(0))
     if not len(columns):
         return None
-    found = _error_of_difference(table, row, columns)
-    span = table.bounds[1] - table.bounds[0]
-    low, high = _clipped(found, LEVEL, span)
-    family_low, family_high = _clipped(found, nominal, span)
-    p = found.p_value()
-    values = table.values[row, columns] - table.values[0, columns]
+    # Recipes that stopped earlier say nothing about these runs.
+    others = np.flatnonzero(np.isfinite(table.values[:, columns]).all(1))
+    figures, draws = table.values[np.ix_(others, columns)], table.draws[columns]
+    under = table.resampled[:, row, columns] - table.resampled[:, 0, columns]
+    place = int(np.searchsorted(others, row))
+    found = of_difference(figures, under, place, draws, table.overlap)
+    low, high = _clipped(found, nominal.alone, table.bounds)
+    family_low, family_high = _clipped(found, nominal.family, table.bounds)
     return Difference(
         mean=found.mean,
         standard_error=found.squared**0.5,
@@ -168,90 +186,33 @@ def _difference(table: FigureTable, row: int, nominal: float) -> Difference | No
         high=high,
         family_low=family_low,
         family_high=family_high,
-        p=p,
-        p_family=min(1.0, p * LEVEL / nominal) if np.isfinite(p) else p,
-        run_part=found.squared - found.images,
+        p=_corrected(found, nominal.alone),
+        p_family=_corrected(found, nominal.family),
+        run_part=found.runs,
+        draw_part=found.draws,
         image_part=found.images,
         seeds=len(np.unique(table.seeds[columns])),
-        draws=len(np.unique(table.draws[columns])),
-        values=tuple(map(float, values)),
+        draws=len(np.unique(draws)),
+        values=tuple(map(float, figures[place] - figures[0])),
     )
 
 
-@dataclass(frozen=True)
-class _Error:
-    """A mean, its squared standard error, and what of that no number of units takes away."""
-
-    mean: float
-    squared: float
-    images: float
-    freedom: float
-
-    def interval(self, level: float) -> tuple[float, float]:
-        if not self.squared > 0:
-            return float("nan"), float("nan")
-        half = float(stats.t.isf(level / 2, self.freedom)) * self.squared**0.5
-        return self.mean - half, self.mean + half
-
-    def p_value(self) -> float:
-        if not self.squared > 0:
-            return float("nan")
-        return float(2 * stats.t.sf(abs(self.mean) / self.squared**0.5, self.freedom))
+def _corrected(found: StandardError, nominal: float) -> float:
+    """Return the p-value times the number of comparisons that a level amounts to."""
+    p = found.p_value()
+    return min(p * LEVEL / nominal, 1.0) if np.isfinite(p) else p
 
 
-def _clipped(error: _Error, level: float, span: float) -> tuple[float, float]:
-    low, high = error.interval(level)
-    return max(low, -span), min(high, span)
+def _clipped(
+    found: StandardError, level: float, bounds: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the interval of a difference, which cannot be beyond what its figures leave room for.
 
-
-def _error_of_difference(table: FigureTable, row: int, columns: NDArray[np.int_]) -> _Error:
-    shared = np.isfinite(table.values[:, columns]).all(1)
-    units = _units(table.draws[columns])
-    every = table.values[shared][:, columns] @ units
-    mine = (table.values[row, columns] - table.values[0, columns]) @ units
-    under = (table.resampled[:, row, columns] - table.resampled[:, 0, columns]) @ units
-    return _error(mine, under, moderated(mine, every), table.overlap)
-
-
-def _units(draws: NDArray[np.int_]) -> Floats:
-    """Return the (runs, units) weights that average the runs of each draw."""
-    which = np.unique(draws)
-    if len(which) == 1:
-        return np.eye(len(draws))
-    member = (draws[:, None] == which).astype(np.float64)
-    return member / member.sum(0)
-
-
-def _error(values: Floats, under: Floats, spread: Spread, overlap: float) -> _Error:
-    """Return the standard error of the mean of units.
-
-    Parameters
-    ----------
-    values : (U,) floats
-    under : (B, U) floats
-        The same under resampled test images.
-    spread : Spread
-        The variance of a unit, moderated.
-    overlap : float
-
-    Notes
-    -----
-    The bootstrap's variance of the mean holds the test images and the share of the units' spread
-    that comes from images. What the units spread beyond that is added; where they happen to spread
-    less, nothing is taken away: equal differences do not make a sure one.
+    Where nothing varies, neither runs nor images, there is no interval.
     """
-    n, mean = len(values), float(values.mean())
-    under = under[np.isfinite(under).all(1)]
-    if n < 2 or len(under) < 2:
-        return _Error(mean, float("nan"), float("nan"), float("nan"))
-    deviations = under - under.mean(0)
-    of_mean = float(deviations.mean(1).var(ddof=1))
-    explained = float(deviations.var(1, ddof=1).mean())
-    variance = max(spread.variance, explained)
-    runs = variance * (1 / n + overlap)
-    squared = of_mean + runs - explained / n
-    freedom = spread.freedom * (squared / runs) ** 2 if runs > 0 else float("inf")
-    return _Error(mean, squared, max(of_mean - explained / n, 0.0), freedom)
+    low, high = found.interval(level)
+    span = bounds[1] - bounds[0]
+    return (max(low, -span), min(high, span)) if np.isfinite(low) else (low, high)
 
 
 def levels(table: FigureTable) -> list[Level | None]:
@@ -263,28 +224,39 @@ def _level(table: FigureTable, row: int) -> Level | None:
     columns = np.flatnonzero(np.isfinite(table.values[row]))
     if not len(columns):
         return None
-    units = _units(table.draws[columns])
-    values = table.values[row, columns] @ units
-    under = table.resampled[:, row, columns] @ units
-    own = Spread(float(values.var(ddof=1)) if len(values) > 1 else float("nan"), len(values) - 1)
-    error = _error(values, under, own, table.overlap)
-    low, high = _within(error, *table.bounds)
-    return Level(error.mean, low, high, tuple(map(float, table.values[row, columns])))
+    values = table.values[row, columns]
+    found = of_level(values, table.resampled[:, row, columns], table.draws[columns], table.overlap)
+    low, high = _within(found, table)
+    return Level(found.mean, low, high, tuple(map(float, values)))
 
 
-def _within(error: _Error, lowest: float, highest: float) -> tuple[float, float]:
+def _within(found: StandardError, table: FigureTable) -> tuple[float, float]:
     """Return a 95 % interval made on a scale without ends, brought back between the ends."""
-    if not np.isfinite([lowest, highest]).all():
-        low, high = error.interval(LEVEL)
-        return max(low, lowest), min(high, highest)
+    lowest, highest = table.bounds
+    if not np.isfinite(table.bounds).all():
+        low, high = found.interval(LEVEL)
+        return (max(low, lowest), min(high, highest)) if np.isfinite(low) else (low, high)
     span = highest - lowest
-    share = (error.mean - lowest) / span
+    share = (found.mean - lowest) / span
     if not 0 < share < 1:
-        return float("nan"), float("nan")
-    slope = share * (1 - share) * span
-    on_scale = _Error(float(logit(share)), error.squared / slope**2, 0.0, error.freedom)
-    low, high = (float(lowest + span * expit(end)) for end in on_scale.interval(LEVEL))
+        return _at_an_end(found, table)
+    half = found.half(LEVEL) / (share * (1 - share) * span)
+    low, high = (float(lowest + span * expit(logit(share) + side)) for side in (-half, half))
     return low, high
+
+
+def _at_an_end(found: StandardError, table: FigureTable) -> tuple[float, float]:
+    """Return the interval where no image of any run tells against 0 or 100 %.
+
+    It reaches from there to the share at which so many images, all alike, would be seen in one
+    study of forty (Clopper and Pearson, 1934). Without their number there is none.
+    """
+    lowest, highest = table.bounds
+    if table.images is None or not np.isfinite(found.squared):
+        return float("nan"), float("nan")
+    reach = (highest - lowest) * (1 - (LEVEL / 2) ** (1 / table.images))
+    at_top = found.mean >= highest
+    return (highest - reach, highest) if at_top else (lowest, lowest + reach)
 
 
 def verdict(difference: Difference, margin: float, *, higher_is_better: bool = True) -> Verdict:
