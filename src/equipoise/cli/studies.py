@@ -10,8 +10,10 @@ import typer
 from equipoise.cli import show
 from equipoise.cli.data import print_audit
 from equipoise.cli.options import (
+    AtLeast,
     Backend,
     Classes,
+    Costs,
     Data,
     DataDir,
     Device,
@@ -116,7 +118,9 @@ def compare(
     net: NetName = None,
     epochs: Epochs = None,
     equal: Equal = "steps",
-    objective: Objective = "balanced_accuracy",
+    objective: Objective = None,
+    costs: Costs = None,
+    at_least: AtLeast = None,
     jobs: Jobs = None,
     backend: Backend = "loky",
     device: Device = "auto",
@@ -131,11 +135,13 @@ def compare(
 
     equipoise compare cifar10 --classes cat,dog --take cat=4800,dog=1200 --out study
     """
+    from equipoise.objectives import get_objective
     from equipoise.recipes import load_recipes
     from equipoise.training import check_words, get_trainer
 
     # Names are looked up before the data set is read: it may be large.
-    check_words(equal=equal, objective=objective, device=device)
+    goal = get_objective(objective, at_least=at_least or (), costs=costs)
+    check_words(equal=equal, device=device)
     chosen = load_recipes(names_of(recipes) or [])
     how = get_trainer(trainer, epochs=epochs, net=net)
     shares = shares_of("--prior", prior)
@@ -166,7 +172,7 @@ def compare(
         prior=shares,
         trainer=how,
         equal=equal,
-        objective=objective,
+        objective=goal,
         jobs=jobs,
         backend=backend,
         device=device,

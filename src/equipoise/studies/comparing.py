@@ -11,6 +11,8 @@ from equipoise.errors import InputError, require
 from equipoise.files import claim
 from equipoise.images import Splits
 from equipoise.metrics import HIGHER_IS_BETTER
+from equipoise.objectives import DEFAULT as BALANCED
+from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.parallel import check_backend, scattered
 from equipoise.readers import load
 from equipoise.recipes import Recipe, load_recipes
@@ -33,7 +35,7 @@ from equipoise.studies.trials import (
 )
 from equipoise.studies.watching import each_second
 from equipoise.techniques import Technique
-from equipoise.training import Equal, Trainer, check, get_device, get_trainer, side_by_side
+from equipoise.training import Equal, Trainer, aim, check, get_device, get_trainer, side_by_side
 
 __all__ = ["DEFAULT_RECIPES", "Study", "compare", "open_study"]
 
@@ -94,7 +96,7 @@ def compare(
     trainer: str | Path | Trainer = "fast",
     epochs: int | None = None,
     equal: Equal = "steps",
-    objective: str = "balanced_accuracy",
+    objective: ObjectiveLike = BALANCED,
     prior: Mapping[str, float] | None = None,
     seed: int = 0,
     jobs: int | None = None,
@@ -134,8 +136,9 @@ def compare(
         Overrides the trainer's.
     equal : {'steps', 'epochs'}
         The same number of steps for every recipe, or the same number of passes over its own set.
-    objective : str
-        What the tuned decision maximises on validation; one of `metrics.OBJECTIVES`.
+    objective : str, mapping or Objective
+        What every recipe's decision is tuned for on validation, and what the study is judged by:
+        see `equipoise.objectives.Objective`.
     prior : mapping of str to float, optional
         The share of each class where the nets will be used; calibration is judged there, too.
     seed : int
@@ -170,25 +173,27 @@ def compare(
     plan = Plan(named, tuple(range(seed, seed + seeds)), tuple(range(folds or draws)), folds)
     for recipe in plan.recipes:
         check(splits, recipe, chosen, equal=equal, objective=objective)
+    goal = aim(splits, objective)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
-    settings = {"equal": equal, "objective": objective}
     fingerprint = {
         "data_digest": splits.digest,
         # What is at its default is left out, so that a field added later changes nothing.
         "trainer": chosen.model_dump(mode="json", exclude_defaults=True),
         "folds": folds,
-        **settings,
+        "equal": equal,
+        "objective": goal.to_json(),
     }
     with claim(folder, "comparison", fingerprint):
         plan = extend(folder, plan)
         facts = describe(
-            splits, chosen, command=command, seed=seed, folds=folds, prior=wanted, **settings
-        )
+            splits, chosen, command=command, seed=seed, folds=folds, prior=wanted, equal=equal,
+            objective=goal.name, tuned_for=goal.to_json(),
+        )  # fmt: skip
         write_facts(folder, plan, facts, chosen)
         techniques = _techniques(plan.recipes)
         write_examples(folder / "examples", splits.train, techniques, seed)
         with _watched(folder, plan.trials, chosen.epochs, progress):
-            _run(folder, plan.trials, splits, chosen, facts, jobs, backend, device)
+            _run(folder, plan.trials, splits, chosen, equal, goal, jobs, backend, device)
         _probe(folder, plan.trials, splits, techniques, seed, jobs, backend)
         _keep_mistakes(folder, plan, splits)
         return Study(folder, summarise(folder))
@@ -217,7 +222,8 @@ def _run(
     trials: Sequence[Trial],
     data: Splits,
     trainer: Trainer,
-    facts: dict[str, Any],
+    equal: Equal,
+    objective: Objective,
     jobs: int | None,
     backend: str,
     device: str,
@@ -226,7 +232,6 @@ def _run(
     missing = [trial for trial in trials if not over(folder_of(folder, trial))]
 
     def work(trial: Trial) -> None:
-        equal, objective = facts["equal"], facts["objective"]
         run_trial(trial, data, trainer, equal, objective, device, folder_of(place, trial))
 
     for _ in scattered(work, missing, jobs=side_by_side(jobs, device), backend=backend):

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from equipoise.metrics import FIGURES, HIGHER_IS_BETTER
+from equipoise.metrics import FIGURES
+from equipoise.objectives import figure_is_share, figure_label
 
 __all__ = [
     "LOWER_IS_BETTER",
@@ -32,7 +33,9 @@ _MINUS = "\u2212"
 NOTHING = "–"
 
 METRICS = {name: figure.label for name, figure in FIGURES.items()}
-LOWER_IS_BETTER = frozenset(name for name, higher in HIGHER_IS_BETTER.items() if not higher)
+LOWER_IS_BETTER = frozenset(
+    ("cost", *(name for name, figure in FIGURES.items() if not figure.higher_is_better))
+)
 
 
 @dataclass(frozen=True)
@@ -70,12 +73,12 @@ def estimate(entry: Any) -> Estimate | None:
 
 def metric_name(metric: str) -> str:
     """Return how a reader calls a metric."""
-    return METRICS.get(metric, metric.replace("_", " ").capitalize())
+    return figure_label(metric)
 
 
 def is_share(metric: str) -> bool:
     """Return whether a metric is shown in per cent; the others are shown as decimals."""
-    return metric in FIGURES and FIGURES[metric].share
+    return figure_is_share(metric)
 
 
 def percent(share: float | None, digits: int = 0) -> str:

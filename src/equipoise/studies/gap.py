@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.metrics import HIGHER_IS_BETTER
-from equipoise.studies.formats import ORACLE
+from equipoise.studies.formats import LOWER_IS_BETTER, ORACLE
 from equipoise.studies.statistics import estimate, ratio, verdict
 from equipoise.studies.tables import Scores, over_runs
 from equipoise.studies.trials import Outcome
@@ -70,7 +69,7 @@ def gap_closed(
         "runs": len(common),
         "gap": gap.to_dict(),
         "verdict": shown,
-        "opens": shown == ("higher" if HIGHER_IS_BETTER[metric] else "lower"),
+        "opens": shown == ("lower" if metric in LOWER_IS_BETTER else "higher"),
         "closed": closed,
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.files import read_json, write_json, write_text
+from equipoise.objectives import DEFAULT, get_objective
 from equipoise.studies.diagnosing import diagnose
 from equipoise.studies.facts import read_facts, read_trials
 from equipoise.studies.formats import ORACLE
@@ -58,13 +59,14 @@ def _tables(folder: Path, done: Sequence[Trial], facts: dict[str, Any]) -> dict[
         name: [o for o in read if o.trial.recipe.name == name] for name in facts["recipes"]
     }
     outcomes = {name: of for name, of in by_recipe.items() if of}
+    objective = facts.get("objective") or DEFAULT
+    goal = get_objective(facts.get("tuned_for") or objective).on(classes, positive)
     scores = {
-        (name, decision): score(of, decision, positive, seed)
+        (name, decision): score(of, decision, positive, goal, seed)
         for name, of in outcomes.items()
         for decision in decisions_of(of)
     }
     compared, overlap = reference in outcomes, facts.get("overlap") or 0.0
-    objective = facts.get("objective") or "balanced_accuracy"
     ranked = ranks(outcomes, scores, objective)
     rows = table(outcomes, scores, classes, seed, overlap)
     oracle = compared and ORACLE in outcomes

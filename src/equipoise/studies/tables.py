@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.metrics import HIGHER_IS_BETTER, figures, weighted_figures
+from equipoise.metrics import figures, weighted_figures
+from equipoise.objectives import Objective
 from equipoise.studies.bootstrap import run_weights, stratified_weights
-from equipoise.studies.formats import ORACLE
+from equipoise.studies.formats import LOWER_IS_BETTER, ORACLE
 from equipoise.studies.statistics import (
     BOOTSTRAP_RUNS,
     CONFIDENCE,
@@ -59,17 +60,25 @@ class Scores:
     runs: list[dict[str, Any]]
     resampled: dict[str, NDArray[np.float64]]
 
+    @property
+    def metrics(self) -> list[str]:
+        """The figures there are, the objective's own among them."""
+        return [name for name, value in self.runs[0].items() if isinstance(value, float)]
+
     def values(self, metric: str) -> list[float]:
         """Return one figure of each run."""
         return [run[metric] for run in self.runs]
 
 
-def score(outcomes: Sequence[Outcome], decision: str, positive: int, seed: int) -> Scores:
+def score(
+    outcomes: Sequence[Outcome], decision: str, positive: int, objective: Objective, seed: int
+) -> Scores:
     """Return the figures of one recipe's runs under the plain, tuned or adjusted decision."""
     decided = [_decide(outcome, decision) for outcome in outcomes]
     pairs = list(zip(outcomes, decided, strict=True))
     runs = [
-        figures(o.logits, o.labels, positive=positive, predictions=labels) for o, labels in pairs
+        figures(o.logits, o.labels, positive=positive, predictions=labels, also=objective.measures)
+        for o, labels in pairs
     ]
     if len(outcomes) < BOOTSTRAP_RUNS:
         return Scores(runs, {})
@@ -78,7 +87,12 @@ def score(outcomes: Sequence[Outcome], decision: str, positive: int, seed: int) 
         fold: stratified_weights(o.labels, _RESAMPLES, seed, fold)
         for fold, o in {_fold(o): o for o in outcomes}.items()
     }
-    under = [weighted_figures(o.logits, o.labels, d, positive, weights[_fold(o)]) for o, d in pairs]
+    under = [
+        weighted_figures(
+            o.logits, o.labels, d, positive, weights[_fold(o)], also=objective.measures
+        )
+        for o, d in pairs
+    ]
     return Scores(runs, {name: np.stack([u[name] for u in under], axis=1) for name in under[0]})
 
 
@@ -147,7 +161,7 @@ def _metrics(scores: Scores, seed: int, overlap: float) -> dict[str, dict[str, o
         metric: estimate(
             scores.values(metric), over_runs(scores.resampled.get(metric), seed), overlap
         ).to_dict()
-        for metric in HIGHER_IS_BETTER
+        for metric in scores.metrics
     }
 
 
@@ -200,7 +214,7 @@ def differences(
         pairs = _partners(outcomes[name], outcomes[reference])
         if not pairs:
             continue
-        for metric in HIGHER_IS_BETTER:
+        for metric in scores[mine].metrics:
             difference = _difference(scores[mine], scores[theirs], metric, pairs, seed, overlap)
             rows.append(
                 {
@@ -265,7 +279,7 @@ def ranks(
             )
             for name in names
         ]
-        means = mean_ranks(values, HIGHER_IS_BETTER[metric])
+        means = mean_ranks(values, metric not in LOWER_IS_BETTER)
         for name, mean in zip(names, means, strict=True):
             found[name][decision] = mean
     return found
