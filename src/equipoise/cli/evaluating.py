@@ -100,7 +100,8 @@ def _next(study: "Study") -> str:
     if len(summary.recipes) == 1:
         return "the same command with more --recipes; finished runs are kept."
     if answer.kind == "no verdict" or any(
-        one.stopped != "more test images" for one in summary.question.having("undecided")  # type: ignore[union-attr]
+        one.stopped != "more test images"
+        for one in summary.question.having("undecided")  # type: ignore[union-attr]
     ):
         return "the same command with more --seeds or --most-seeds; finished runs are kept."
     return "the same with more test images."

@@ -3,7 +3,14 @@
 An objective is read from words here and nowhere else, and passed on whole.
 """
 
-from equipoise.objectives.objective import DEFAULT, Objective
-from equipoise.objectives.reading import get_objective
+from equipoise.objectives.objective import DEFAULT, Objective, figure_is_share, figure_label
+from equipoise.objectives.reading import ObjectiveLike, get_objective
 
-__all__ = ["DEFAULT", "Objective", "get_objective"]
+__all__ = [
+    "DEFAULT",
+    "Objective",
+    "ObjectiveLike",
+    "figure_is_share",
+    "figure_label",
+    "get_objective",
+]

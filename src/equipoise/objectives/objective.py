@@ -13,7 +13,7 @@ from equipoise.errors import InputError, require, unknown
 from equipoise.metrics import FIGURES
 from equipoise.metrics.decided import DECIDED, Floats, f_betas, mean_over, precisions, recalls
 
-__all__ = ["COST", "COSTS_LIKE", "DEFAULT", "Objective"]
+__all__ = ["COST", "COSTS_LIKE", "DEFAULT", "Objective", "figure_is_share", "figure_label"]
 
 DEFAULT = "balanced_accuracy"
 COST = "cost"
@@ -94,9 +94,11 @@ class Objective:
         return self.figure != COST
 
     @property
-    def share(self) -> bool:
-        """Whether the figure lies between 0 and 1 and is shown in per cent."""
-        return self.figure not in (COST, "mcc")
+    def worst(self) -> float:
+        """The figure of a net that gets everything wrong."""
+        if self.figure == COST:
+            return float(self.cost_matrix.max())
+        return -1.0 if self.figure == "mcc" else 0.0
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -105,15 +107,8 @@ class Objective:
 
     def label_of(self, name: str) -> str:
         """Return what readers call one of `figures`."""
-        if name == COST:
-            return "Cost per image"
-        if name in FIGURES and name not in _OF_CLASS:
-            return FIGURES[name].label
-        of, figure = _parted(name)
-        if of is None and self.positive is not None:
-            of = self.classes[self.positive]
-        label = FIGURES[figure].label if figure in FIGURES else figure.upper()
-        return label if of is None else f"{label} of {of}"
+        of = None if self.positive is None else self.classes[self.positive]
+        return figure_label(name, of)
 
     def on(self, classes: Sequence[str], positive: int | None = None) -> "Objective":
         """Return the objective for a data set's classes, which it has from then on.
@@ -150,6 +145,13 @@ class Objective:
                 c for c, row in zip(self.classes, self.cost_matrix, strict=True) if not any(row)
             ]
             require(not free, "a cost above 0 for some mistake on every class", without=free)
+
+    @property
+    def alone(self) -> int | None:
+        """The label of the one class that all `figures` are of, if it is one."""
+        classes = {_parted(name)[0] for name in self.figures}
+        of = classes.pop() if len(classes) == 1 else None
+        return None if of is None else self.classes.index(of)
 
     @property
     def cost_matrix(self) -> Floats:
@@ -189,15 +191,20 @@ class Objective:
         missed = (np.maximum(least - values[name], 0.0) for name, least in self.at_least.items())
         return sum(missed, 0.0)
 
-    def utility(self, values: Mapping[str, Any]) -> Any:
-        """Return one number of `figures` by name, the more the better, floors counted.
+    def worth(self, values: Mapping[str, Any]) -> Any:
+        """Return the figure as a number of which more is better, given `figures` by name.
 
-        Costs are taken as shares of the largest; what a floor is missed by counts three times.
+        Costs are taken as shares of the largest.
         """
         value = values[self.figure]
-        if self.figure == COST:
-            value = -value / self.cost_matrix.max()
-        return value - 3.0 * self.shortfall(values)
+        return value if self.higher_is_better else -value / self.cost_matrix.max()
+
+    def utility(self, values: Mapping[str, Any]) -> Any:
+        """Return one number of `figures` by name, the more the better.
+
+        What a floor is missed by counts three times.
+        """
+        return self.worth(values) - 3.0 * self.shortfall(values)
 
     def to_json(self) -> str | dict[str, Any]:
         """Return what `get_objective` reads again: the figure's name where that is all."""
@@ -206,6 +213,23 @@ class Objective:
             if getattr(self, key):
                 fields[key] = getattr(self, key)
         return self.figure if len(fields) == 1 else fields
+
+
+def figure_label(name: str, positive: str | None = None) -> str:
+    """Return what readers call a figure, of `equipoise.metrics` or an objective's."""
+    if name == COST:
+        return "Cost per image"
+    of, figure = _parted(name)
+    if figure in FIGURES and figure not in _OF_CLASS:
+        return FIGURES[figure].label
+    label = FIGURES[figure].label if figure in FIGURES else figure.replace("_", " ").capitalize()
+    of = of or positive
+    return label if of is None else f"{label} of {of}"
+
+
+def figure_is_share(name: str) -> bool:
+    """Return whether a figure lies between 0 and 1 and is shown in per cent."""
+    return FIGURES[name].share if name in FIGURES else name != COST
 
 
 def _check_name(name: str) -> None:
@@ -233,4 +257,4 @@ def _small(label: str) -> str:
 
 
 def _value(name: str, least: float) -> str:
-    return f"{least:g}" if name == "mcc" else f"{100 * least:g}\u202f%"
+    return f"{100 * least:g}\u202f%" if figure_is_share(name) else f"{least:g}"

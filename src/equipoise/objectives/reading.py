@@ -9,16 +9,19 @@ from equipoise.errors import InputError, require
 from equipoise.files import read_yaml
 from equipoise.objectives.objective import COST, COSTS_LIKE, DEFAULT, Objective
 
-__all__ = ["get_objective"]
+__all__ = ["ObjectiveLike", "get_objective"]
+
+# A figure's name, what `Objective.to_json` gave, or an objective.
+ObjectiveLike = str | Mapping[str, Any] | Objective
 
 
 def get_objective(
-    given: "str | Mapping[str, Any] | Objective | None" = None,
+    given: ObjectiveLike | None = None,
     *,
     at_least: Sequence[str] = (),
     costs: str | None = None,
 ) -> Objective:
-    """Return an objective from a name, from what `to_json` gave, or from words.
+    """Return an objective from any of its forms, or from the words of the command line.
 
     Parameters
     ----------

@@ -188,6 +188,7 @@ def _why(summary: StudySummary, one: Comparison) -> str:
         return ""
     return {
         "more test images": "more test images would be needed",
+        "more seeds than planned": "more seeds than planned would be needed",
         "no hope of the margin": f"no gain of {points(summary.objective, summary.margin)} in sight",
     }.get(one.stopped or "", "")
 

@@ -8,7 +8,7 @@ from equipoise.studies.formats import ORACLE
 from equipoise.studies.oracle import gap_closed
 from equipoise.studies.questions import deciding, ranking, tuning
 from equipoise.studies.recommendation import recommend
-from equipoise.studies.scoring import Runs, Scored, Setting, score
+from equipoise.studies.scoring import Runs, Scored, Setting
 from equipoise.studies.summary import Answer, Question, StudySummary
 from equipoise.studies.tables import difference_rows, recipe_rows
 from equipoise.studies.thresholds import doubt_of
@@ -20,7 +20,11 @@ PENDING = Answer(kind="no verdict", action="No run has finished yet")
 
 
 def analysed(
-    summary: StudySummary, runs: Runs, setting: Setting, waiting: Collection[str] = ()
+    summary: StudySummary,
+    runs: Runs,
+    scored: Scored | None,
+    setting: Setting,
+    waiting: Collection[str] = (),
 ) -> StudySummary:
     """Return a summary with the figures of its runs, what they say, and the answer.
 
@@ -30,14 +34,16 @@ def analysed(
         With all that does not follow from the runs.
     runs : mapping of recipe to its runs
         In the order of the recipes; those without a run are left out.
+    scored : Scored, optional
+        Their figures; None without a run.
     setting : Setting
     waiting : collection of str
         Recipes with runs that are still to be made.
     """
     parts: dict[str, Any] = {}
-    if runs:
-        scored, name = score(runs, setting), setting.objective.name
-        parts = {"table": recipe_rows(runs, scored, summary.data.classes, name)}
+    if scored is not None:
+        rows = recipe_rows(runs, scored, summary.data.classes, setting.objective.name)
+        parts = {"table": rows}
         if summary.reference in runs:
             parts |= _compared(summary, runs, scored, setting, frozenset(waiting))
     whole = summary.model_copy(update=parts)

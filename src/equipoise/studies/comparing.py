@@ -14,7 +14,8 @@ from joblib import cpu_count
 from equipoise.errors import InputError, require
 from equipoise.files import claim, read_json
 from equipoise.images import Splits
-from equipoise.objectives import Objective, get_objective
+from equipoise.objectives import DEFAULT as BALANCED
+from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.parallel import check_backend, scattered
 from equipoise.readers import load
 from equipoise.recipes import Recipe, load_recipes
@@ -29,6 +30,7 @@ from equipoise.studies.mistakes import write_mistakes
 from equipoise.studies.outcomes import by_recipe
 from equipoise.studies.probing import ask
 from equipoise.studies.questions import looked
+from equipoise.studies.scoring import objective_table
 from equipoise.studies.sequential import AUTO, Ledger, begin, planned_looks, seeds_due
 from equipoise.studies.sequential import extend as extend_ledger
 from equipoise.studies.study import Study
@@ -43,7 +45,7 @@ from equipoise.studies.trials import (
 )
 from equipoise.studies.watching import each_second
 from equipoise.techniques import Technique
-from equipoise.training import Equal, Trainer, check, get_device, get_trainer, side_by_side
+from equipoise.training import Equal, Trainer, aim, check, get_device, get_trainer, side_by_side
 
 __all__ = ["DEFAULT_RECIPES", "compare", "open_study"]
 
@@ -69,7 +71,7 @@ def compare(
     trainer: str | Path | Trainer = "fast",
     epochs: int | None = None,
     equal: Equal = "steps",
-    objective: str | Mapping[str, Any] | Objective = "balanced_accuracy",
+    objective: ObjectiveLike = BALANCED,
     decision: Literal["tuned", "plain"] = "tuned",
     margin: float = 1.0,
     prior: Mapping[str, float] | None = None,
@@ -118,8 +120,8 @@ def compare(
     equal : {'steps', 'epochs'}
         The same number of steps for every recipe, or the same number of passes over its own set.
     objective : str, mapping or Objective
-        What the tuned decision makes as good as it can be on validation, and what recipes are
-        compared on.
+        What every recipe's decision is tuned for on validation, and what the study is judged by:
+        see `equipoise.objectives.Objective`.
     decision : {'tuned', 'plain'}
         With which decision recipes are compared.
     margin : float
@@ -157,10 +159,9 @@ def compare(
     wanted = check_prior(prior, splits.classes)
     if oracle:
         check_oracle(splits)
-    positive = splits.rarest if len(splits.classes) == 2 else None
-    goal = get_objective(objective).on(splits.classes, positive)
+    goal = aim(splits, objective)
     for recipe in named:
-        check(splits, recipe, chosen, equal=equal, objective=goal)
+        check(splits, recipe, chosen, equal=equal, objective=objective)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
     asked = {"decision": decision, "margin": margin}
     fingerprint = {
@@ -183,7 +184,7 @@ def compare(
         )  # fmt: skip
         techniques = _techniques(plan.recipes)
         write_examples(folder / "examples", splits.train, techniques, seed)
-        work = _Work(folder, splits, chosen, facts, jobs, backend, device, progress)
+        work = _Work(folder, splits, chosen, goal, facts, jobs, backend, device, progress)
         plan = _look_by_look(work, plan, ledger, seconds)
         _probe(folder, plan.trials, splits, techniques, seed, jobs, backend)
         _keep_mistakes(folder, plan, splits)
@@ -218,6 +219,7 @@ class _Work:
     folder: Path
     data: Splits
     trainer: Trainer
+    objective: Objective
     facts: dict[str, Any]
     jobs: int | None
     backend: str
@@ -242,13 +244,23 @@ def _look_by_look(work: _Work, every: Plan, ledger: Ledger, seconds: float) -> P
         write_facts(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
         with _watched(folder, plan.trials, work.trainer.epochs, work.progress):
             _run(work, plan.trials)
-        facts = read_facts(folder)
-        runs = by_recipe(outcomes_of(folder, plan.trials), facts["recipes"])
-        margin = facts["margin"] / 100
-        ledger = looked(ledger, runs, facts["decision"], setting_of(facts), margin)
+        ledger = _look(work, plan, ledger)
         write_facts(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
         if _due(every, ledger) == plan:
             return plan
+
+
+def _look(work: _Work, plan: Plan, ledger: Ledger) -> Ledger:
+    """Return the ledger after a look at the runs of a plan."""
+    names = [recipe.name for recipe in plan.recipes]
+    runs = by_recipe(outcomes_of(work.folder, plan.trials), names)
+    runs.pop(ORACLE, None)  # it is no recipe that could be chosen
+    if names[0] not in runs:
+        return ledger
+    facts = read_facts(work.folder)
+    table = objective_table(runs, facts["decision"], setting_of(facts))
+    upwards = work.objective.higher_is_better
+    return looked(ledger, table, list(runs), facts["margin"] / 100, higher_is_better=upwards)
 
 
 def _due(every: Plan, ledger: Ledger) -> Plan:
@@ -292,10 +304,10 @@ def _techniques(recipes: Sequence[Recipe]) -> list[Technique]:
 def _run(work: _Work, trials: Sequence[Trial]) -> None:
     place = work.folder.resolve()  # a process elsewhere may stand in another folder
     missing = [trial for trial in trials if not over(folder_of(work.folder, trial))]
-    data, trainer, facts, device = work.data, work.trainer, work.facts, work.device
+    data, trainer, objective, device = work.data, work.trainer, work.objective, work.device
+    equal = work.facts["equal"]
 
     def one(trial: Trial) -> None:
-        equal, objective = facts["equal"], facts["tuned_for"]
         run_trial(trial, data, trainer, equal, objective, device, folder_of(place, trial))
 
     for _ in scattered(one, missing, jobs=side_by_side(work.jobs, device), backend=work.backend):

@@ -13,17 +13,18 @@ import pyarrow.parquet as pq
 from equipoise import __version__
 from equipoise.errors import InputError, require, unknown
 from equipoise.files import atomic, claim, read_json, write_json, write_text
-from equipoise.objectives import Objective, get_objective
+from equipoise.objectives import Objective, ObjectiveLike, get_objective
 from equipoise.studies.analysis import PENDING, analysed
 from equipoise.studies.inference import LEVEL
 from equipoise.studies.outcomes import Outcome, by_recipe
 from equipoise.studies.predicted import read_predicted
 from equipoise.studies.questions import looked
-from equipoise.studies.scoring import Setting
+from equipoise.studies.scoring import Setting, score
 from equipoise.studies.sequential import Family, Ledger
 from equipoise.studies.study import Study
 from equipoise.studies.summary import StudyData, StudySummary
-from equipoise.training.decisions import temperature, tune
+from equipoise.training.calibrating import temperature
+from equipoise.training.tuning import tune
 
 __all__ = ["check_question", "evaluate", "evaluated", "is_evaluation"]
 
@@ -37,7 +38,7 @@ def evaluate(
     baseline: str | None = None,
     out: str | Path | None = None,
     classes: Sequence[str] | None = None,
-    objective: str | Mapping[str, Any] | Objective | None = None,
+    objective: ObjectiveLike | None = None,
     decision: str = "tuned",
     margin: float = 1.0,
     seed: int = 0,
@@ -139,7 +140,10 @@ def _judged(facts: Mapping[str, Any], outcomes: Sequence[Outcome], folder: Path 
     margin = facts["margin"] / 100
     # One look, at all there is: it may spend the whole 5 %.
     once = Ledger((Family(tuple(facts["recipes"][1:]), (len(seeds),), LEVEL),))
-    ledger = looked(once, runs, decision, setting, margin)
+    scored = score(runs, setting)
+    table = scored.tables[decision, objective.name]
+    upwards = objective.higher_is_better
+    ledger = looked(once, table, scored.recipes, margin, higher_is_better=upwards)
     summary = StudySummary(
         equipoise=facts["equipoise"],
         kind="evaluation",
@@ -160,7 +164,7 @@ def _judged(facts: Mapping[str, Any], outcomes: Sequence[Outcome], folder: Path 
         looks=ledger,
         answer=PENDING,
     )
-    return Study(folder, analysed(summary, runs, setting), tuned)
+    return Study(folder, analysed(summary, runs, scored, setting), tuned)
 
 
 def _class_names(number: int, given: Sequence[str] | None) -> tuple[str, ...]:

@@ -1,10 +1,9 @@
 """Figures as readers see them: percentages, points, seconds, and the names of the metrics."""
 
 from collections.abc import Iterable
-from functools import cache
 
-from equipoise.metrics import FIGURES, Figure
-from equipoise.objectives import Objective
+from equipoise.metrics import FIGURES
+from equipoise.objectives import figure_is_share, figure_label
 
 __all__ = [
     "METRICS",
@@ -35,20 +34,9 @@ NOTHING = "–"
 METRICS = {name: figure.label for name, figure in FIGURES.items()}
 
 
-@cache
-def _figure(metric: str) -> Figure:
-    """Return how readers call and read a figure, those of an objective included."""
-    if metric in FIGURES:
-        return FIGURES[metric]
-    if metric == "cost":
-        return Figure("Cost per image", share=False, higher_is_better=False)
-    objective = Objective(metric)
-    return Figure(objective.label, objective.share, objective.higher_is_better)
-
-
 def metric_name(metric: str) -> str:
     """Return how a reader calls a metric."""
-    return _figure(metric).label
+    return figure_label(metric)
 
 
 def in_sentence(metric: str) -> str:
@@ -59,12 +47,12 @@ def in_sentence(metric: str) -> str:
 
 def is_share(metric: str) -> bool:
     """Return whether a metric is shown in per cent; the others are shown as decimals."""
-    return _figure(metric).share
+    return figure_is_share(metric)
 
 
 def higher_is_better(metric: str) -> bool:
     """Return whether more of a metric is better."""
-    return _figure(metric).higher_is_better
+    return metric != "cost" and (metric not in FIGURES or FIGURES[metric].higher_is_better)
 
 
 def percent(share: float | None, digits: int = 0) -> str:

@@ -8,7 +8,7 @@ from scipy import stats
 from equipoise.metrics.decided import Floats
 from equipoise.studies.estimates import estimate_of
 from equipoise.studies.formats import ORACLE
-from equipoise.studies.inference import LEVEL, FigureTable, differences
+from equipoise.studies.inference import LEVEL, UNCORRECTED, FigureTable, differences
 from equipoise.studies.scoring import Scored
 from equipoise.studies.values import Estimate, Value
 
@@ -48,7 +48,7 @@ def gap_closed(scored: Scored, metric: str, higher_is_better: bool) -> Oracle | 
         return None
     tables = {decision: _columns(table, common) for decision, table in tables.items()}
     tuned, last = tables["tuned"], scored.recipes.index(ORACLE)
-    found = differences(tuned, nominal=[LEVEL] * len(tuned.values))[last]
+    found = differences(tuned, nominal=[UNCORRECTED] * len(tuned.values))[last]
     if found is None:
         return None
     gap = _beyond(tuned, tuned, last)

@@ -12,41 +12,36 @@ import numpy as np
 
 from equipoise.metrics import HIGHER_IS_BETTER
 from equipoise.studies.formats import ORACLE
-from equipoise.studies.inference import LEVEL, Difference, FigureTable, differences, verdict
-from equipoise.studies.scoring import Runs, Setting, objective_table, tuning_of
+from equipoise.studies.inference import UNCORRECTED, Difference, FigureTable, differences, verdict
+from equipoise.studies.scoring import Setting, tuning_of
 from equipoise.studies.sequential import Ledger, nominal_levels, take_look
 from equipoise.studies.summary import Comparison, Question
 
 __all__ = ["deciding", "looked", "ranking", "tuning"]
 
 
-def looked(ledger: Ledger, runs: Runs, decision: str, setting: Setting, margin: float) -> Ledger:
+def looked(
+    ledger: Ledger,
+    table: FigureTable,
+    recipes: Sequence[str],
+    margin: float,
+    *,
+    higher_is_better: bool,
+) -> Ledger:
     """Return the ledger after a look at the runs that were due.
 
     Parameters
     ----------
     ledger : Ledger
-    runs : mapping of recipe to its runs
-        The baseline first.
-    decision : str
-    setting : Setting
+    table : FigureTable
+        Of the objective, with a row a recipe, the baseline first.
+    recipes : sequence of str
     margin : float
+    higher_is_better : bool
     """
-    asked = _asked(runs)
-    names = list(asked)
-    if len(names) < 2:
-        return take_look(ledger, {}, margin)
-    table = objective_table(asked, decision, setting)
-    found = differences(table, nominal=nominal_levels(ledger, names))
-    upwards = setting.objective.higher_is_better
-    return take_look(
-        ledger, {n: d if upwards else _turned(d) for n, d in zip(names, found, strict=True)}, margin
-    )
-
-
-def _asked(runs: Runs) -> Runs:
-    """The recipes that could be chosen: the oracle has images that nobody else has."""
-    return {name: of for name, of in runs.items() if name != ORACLE}
+    found = differences(table, nominal=nominal_levels(ledger, recipes))
+    turned = found if higher_is_better else map(_turned, found)
+    return take_look(ledger, dict(zip(recipes, turned, strict=True)), margin)
 
 
 def _turned(difference: Difference | None) -> Difference | None:
@@ -107,7 +102,7 @@ def tuning(
 ) -> Question:
     """Return whether tuning its decision helps the baseline."""
     table = tuning_of(plain, tuned)
-    found = differences(table, nominal=[LEVEL] * len(table.values))[1]
+    found = differences(table, nominal=[UNCORRECTED] * len(table.values))[1]
     objective = setting.objective
     compared = (
         () if found is None else (_compared(baseline, found, margin, objective.higher_is_better),)

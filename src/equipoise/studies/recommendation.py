@@ -213,7 +213,8 @@ def _possible(metric: str, one: Comparison, sign: int) -> str:
 def _what_helps(waiting: Sequence[Comparison]) -> list[str]:
     """Whether more seeds or more test images would decide it."""
     images = [one.recipe for one in waiting if one.stopped == "more test images"]
-    seeds = [one.recipe for one in waiting if one.stopped == "last look"]
+    more = ("last look", "more seeds than planned")
+    seeds = [one.recipe for one in waiting if one.stopped in more]
     notes = []
     if images:
         notes.append(f"More seeds cannot decide {listed(images)}: more test images could.")

@@ -161,12 +161,15 @@ class _Grid:
     ----------
     weights : mapping of fold to (1 + B, N) floats
         First every image once, then the resamples.
+    images : (K,) integers
+        Test images of each class.
     """
 
     runs: Runs
     setting: Setting
     keys: tuple[Key, ...]
     weights: Mapping[int, Floats]
+    images: NDArray[np.int64]
 
     @classmethod
     def of(cls, runs: Runs, setting: Setting) -> "_Grid":
@@ -176,7 +179,10 @@ class _Grid:
             fold: np.vstack([np.ones(len(y)), image_weights(y, setting.seed, fold=fold)])
             for fold, y in labels.items()
         }
-        return cls(runs, setting, tuple(sorted({outcome.key for outcome in every})), weights)
+        keys = tuple(sorted({outcome.key for outcome in every}))
+        classes = every[0].test.logits.shape[1]
+        images = np.bincount(np.concatenate(list(labels.values())), minlength=classes)
+        return cls(runs, setting, keys, weights, images)
 
     def tables(self, figures: Callable[[Outcome, Floats], Figures]) -> dict[Name, FigureTable]:
         """Return the table of each figure that `figures` has of a run and its weights."""
@@ -194,8 +200,12 @@ class _Grid:
 
     def _table(self, name: Name, values: Floats) -> FigureTable:
         seeds, draws = np.array(self.keys).T
-        bounds = _BOUNDS.get(name, (0.0, 1.0)) if isinstance(name, str) else (0.0, 1.0)
-        return FigureTable(values[0], values[1:], seeds, draws, bounds, self.setting.overlap)
+        if isinstance(name, str):
+            bounds, images = _BOUNDS.get(name, (0.0, 1.0)), self.images[self.images > 0].min()
+        else:
+            bounds, images = (0.0, 1.0), self.images[name[1]]
+        overlap = self.setting.overlap
+        return FigureTable(values[0], values[1:], seeds, draws, bounds, overlap, int(images))
 
 
 def _fold(outcome: Outcome, setting: Setting) -> int:

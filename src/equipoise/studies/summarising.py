@@ -15,7 +15,7 @@ from equipoise.studies.diagnosing import diagnose
 from equipoise.studies.facts import read_facts, read_plan
 from equipoise.studies.formats import ORACLE
 from equipoise.studies.outcomes import Outcome, by_recipe, read_outcome
-from equipoise.studies.scoring import Setting
+from equipoise.studies.scoring import Setting, score
 from equipoise.studies.sequential import Ledger, begin
 from equipoise.studies.study import Study
 from equipoise.studies.summary import StudyData, StudySummary
@@ -39,7 +39,9 @@ def summarise(folder: Path) -> Study:
     if facts["recipes"][0] in waiting:
         waiting = set(facts["recipes"])
     found = diagnose(folder, runs, facts, {t.recipe.name: t.recipe for t in trials})
-    summary = analysed(started.model_copy(update=found), runs, setting_of(facts), waiting)
+    setting = setting_of(facts)
+    scored = score(runs, setting) if runs else None
+    summary = analysed(started.model_copy(update=found), runs, scored, setting, waiting)
     write_text(folder / "results.csv", _results(folder, done))
     write_text(folder / "summary.json", summary.model_dump_json(indent=1) + "\n")
     return Study(folder, summary, outcomes)

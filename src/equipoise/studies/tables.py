@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 
 from equipoise.studies.estimates import estimate_of, over_runs
 from equipoise.studies.formats import ORACLE, higher_is_better
-from equipoise.studies.inference import LEVEL, FigureTable, differences, levels
+from equipoise.studies.inference import UNCORRECTED, FigureTable, differences, levels
 from equipoise.studies.outcomes import Outcome
 from equipoise.studies.scoring import Runs, Scored
 from equipoise.studies.summary import Difference, RecipeFigures
@@ -112,7 +112,7 @@ def _stacked(plain: FigureTable, tuned: FigureTable) -> FigureTable:
 def _differences(
     recipes: Sequence[str], decision: str, figure: str, table: FigureTable
 ) -> list[Difference]:
-    found = differences(table, nominal=[LEVEL] * len(recipes))
+    found = differences(table, nominal=[UNCORRECTED] * len(recipes))
     return [
         Difference(
             **estimate_of(one).model_dump(),

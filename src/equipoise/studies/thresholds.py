@@ -9,8 +9,8 @@ from equipoise.metrics import confusions
 from equipoise.studies.outcomes import Outcome
 from equipoise.studies.scoring import Runs, Setting
 from equipoise.studies.summary import ThresholdDoubt
-from equipoise.training.decisions import tune
 from equipoise.training.predictions import Predictions
+from equipoise.training.tuning import tune
 
 __all__ = ["doubt_of"]
 

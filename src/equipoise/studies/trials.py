@@ -6,6 +6,7 @@ from pathlib import Path
 from equipoise.errors import WorkError
 from equipoise.files import read_json, write_json, write_text
 from equipoise.images import Splits
+from equipoise.objectives import Objective
 from equipoise.recipes import Recipe
 from equipoise.studies.drawing import drawn, folded, with_real
 from equipoise.studies.formats import ORACLE
@@ -64,7 +65,7 @@ def run_trial(
     data: Splits,
     trainer: Trainer,
     equal: Equal,
-    objective: str,
+    objective: Objective,
     device: str,
     folder: Path,
 ) -> None:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 from time import monotonic
+from typing import Any
 
 import numpy as np
 
 from equipoise.files import read_json
 from equipoise.images import Splits
+from equipoise.objectives import Objective
 from equipoise.recipes import NAMED, Recipe
 from equipoise.studies.comparing import Study, compare
 from equipoise.studies.facts import read_facts
@@ -55,7 +57,7 @@ def ranked(arms: Sequence[Arm], results: Sequence[Result]) -> list[tuple[Arm, Re
         if result.arm not in longest or result.epochs > longest[result.arm].epochs:
             longest[result.arm] = result
     judged = [(arm, longest[arm.number]) for arm in arms if arm.number in longest]
-    return sorted(judged, key=lambda pair: (-pair[1].epochs, -pair[1].score, pair[0].number))
+    return sorted(judged, key=lambda pair: (-pair[1].epochs, -pair[1].utility, pair[0].number))
 
 
 def finalists(arms: Sequence[Arm], results: Sequence[Result]) -> Finalists:
@@ -123,11 +125,17 @@ def _wall(hunt: Hunt, runs: int, seconds: float) -> float:
     return ceil(runs / hunt.jobs) * seconds
 
 
-def validated(study: Study, objective: str) -> dict[str, float]:
-    """Return each recipe's mean objective on validation with the tuned decision, over its runs."""
-    values: dict[str, list[float]] = {}
+def validated(study: Study, objective: Objective) -> dict[str, dict[str, float]]:
+    """Return each recipe's means on validation, over its runs, with the tuned decision.
+
+    Of the objective's figure and those with floors.
+    """
+    runs: dict[str, list[dict[str, Any]]] = {}
     for path in sorted((study.directory / "trials").glob("*/metrics.json")):
         metrics = read_json(path)
-        values.setdefault(metrics["recipe"], []).append(metrics["validation"]["tuned"][objective])
-    order = [name for name in study.summary["recipes"] if name in values]
-    return {name: float(np.mean(values[name])) for name in order}
+        runs.setdefault(metrics["recipe"], []).append(metrics["validation"]["tuned"])
+    order = [name for name in study.summary["recipes"] if name in runs]
+    return {
+        name: {f: float(np.mean([of[f] for of in runs[name]])) for f in objective.figures}
+        for name in order
+    }

@@ -107,10 +107,13 @@ def _as_csv(board: Sequence[Mapping[str, Any]]) -> str:
 
 def conclude(hunt: Hunt, who: Finalists, study: Study) -> dict[str, Any]:
     """Return what the confirmation says: the best recipe, and how it did on the test split."""
-    values = validated(study, hunt.objective)
+    goal = hunt.objective
+    found = validated(study, goal)
+    values = {name: of[goal.name] for name, of in found.items()}
     names = {recipe.name: recipe for recipe in who.recipes}
     # The baseline stands first and wins a tie: what is no better than nothing is not done.
-    best = max(values, key=lambda name: values[name]) if values else BASELINE.name
+    order = sorted(found, key=lambda name: -goal.utility(found[name]))
+    best = order[0] if order else BASELINE.name
     return {
         "finished": True,
         "best": best,
@@ -118,7 +121,7 @@ def conclude(hunt: Hunt, who: Finalists, study: Study) -> dict[str, Any]:
         "trainer": who.trainer.model_dump(mode="json"),
         "validation": values,
         "words": [
-            *_in_words(study.summary, best, values, hunt.objective),
+            *_in_words(study.summary, order, values, goal.name),
             *_trained(_changed(who.trainer, hunt.trainer)),
         ],
         "importance": journal.importance(hunt.study, hunt.space, hunt.seed),
@@ -134,14 +137,18 @@ def write_best(hunt: Hunt, found: Mapping[str, Any]) -> None:
 
 
 def _in_words(
-    summary: Mapping[str, Any], best: str, values: Mapping[str, float], metric: str
+    summary: Mapping[str, Any], order: Sequence[str], values: Mapping[str, float], metric: str
 ) -> list[str]:
-    """The outcome in sentences: what was chosen on validation, then what the test split says."""
+    """The outcome in sentences: what was chosen on validation, then what the test split says.
+
+    `order` has the recipes from the best to the worst.
+    """
+    best = order[0] if order else BASELINE.name
     name = metric_name(metric).lower()
     base = values.get(BASELINE.name)
     if best == BASELINE.name:
-        others = [v for n, v in values.items() if n != best]
-        rival = f", against {level(metric, max(others))} of the best other" if others else ""
+        second = level(metric, values[order[1]]) if len(order) > 1 else ""
+        rival = f", against {second} of the best other" if second else ""
         first = (
             f"Nothing found is better on validation than '{best}' with the tuned decision: "
             f"{name} {level(metric, base)}{rival}. The best is to leave the data as they are."
