@@ -20,7 +20,7 @@ from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.parallel import check_backend
 from equipoise.readers import load
 from equipoise.recipes import Recipe, load_recipes
-from equipoise.studies.comparing import Study, open_study
+from equipoise.studies.comparing import open_study
 from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import ENTRANTS
 from equipoise.studies.searching.attempts import blind, expected_seconds
@@ -31,7 +31,13 @@ from equipoise.studies.searching.clock import (
     seconds_of,
     ticking,
 )
-from equipoise.studies.searching.confirming import BASELINE, TAIL, confirm, finalists
+from equipoise.studies.searching.confirming import (
+    BASELINE,
+    SEEDS,
+    TAIL,
+    confirm,
+    finalists,
+)
 from equipoise.studies.searching.outcome import (
     FILE,
     conclude,
@@ -41,6 +47,7 @@ from equipoise.studies.searching.outcome import (
 )
 from equipoise.studies.searching.space import RECIPES, Space, read_space, trainer_dimensions
 from equipoise.studies.searching.waves import Hunt, run_waves
+from equipoise.studies.study import Study
 from equipoise.training import Trainer, aim, check, get_device, get_trainer, side_by_side
 
 __all__ = ["Search", "check_limits", "open_search", "search"]
@@ -48,7 +55,6 @@ __all__ = ["Search", "check_limits", "open_search", "search"]
 # Most arms where the time is the limit: the more are judged on one validation split, the more the
 # best of them owes to luck.
 _MOST_TRIALS = 100
-_FINALS = 6  # runs of a confirmation at least: three recipes, two seeds
 
 # Called about once a second with seconds (without a budget: trials) gone and in all, and a remark.
 Told = Callable[[int, int, str], None]
@@ -225,9 +231,9 @@ class _Limits:
 
     def check(self, run: float) -> None:
         """Raise `InputError` if the time cannot hold the least that a search is."""
-        # The baseline and one other in the one part; in the other three recipes with two seeds.
+        # The baseline and one other in the one part; in the other both with three seeds.
         searching = ceil(2 / self.jobs) * run / (1 - CONFIRM)
-        confirming = (ceil(_FINALS / self.jobs) * run + TAIL) / CONFIRM
+        confirming = (ceil(2 * SEEDS / self.jobs) * run + TAIL) / CONFIRM
         least = max(searching, confirming)
         require(
             self.seconds >= least,
