@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from equipoise.files import read_json
@@ -85,9 +86,15 @@ class Outcome:
         return self.decisions[decision].apply(self.test.logits)
 
 
-def read_outcome(study: Path, trial: Trial) -> Outcome:
-    """Read a finished run of our own."""
-    folder = folder_of(study, trial)
+def read_outcome(study: Path, trial: Trial) -> Outcome | None:
+    """Read a finished run of our own; None where its files are damaged."""
+    try:
+        return _read(folder_of(study, trial), trial)
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
+
+
+def _read(folder: Path, trial: Trial) -> Outcome:
     metrics = read_json(folder / "metrics.json")
     adjusted = metrics.get("adjusted")
     return Outcome(

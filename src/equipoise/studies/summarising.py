@@ -32,9 +32,11 @@ def summarise(folder: Path) -> Study:
     trials = read_plan(folder).trials
     done = [trial for trial in trials if finished(folder_of(folder, trial))]
     missing = [trial for trial in trials if not over(folder_of(folder, trial))]
-    outcomes = [read_outcome(folder, trial) for trial in done]
+    read = [(trial, read_outcome(folder, trial)) for trial in done]
+    outcomes = [outcome for _, outcome in read if outcome is not None]
+    spoilt = [trial for trial, outcome in read if outcome is None]
     runs = by_recipe(outcomes, facts["recipes"])
-    started = _started(folder, facts, trials, missing)
+    started = _started(folder, facts, trials, missing, spoilt)
     waiting = {trial.recipe.name for trial in missing}
     if facts["recipes"][0] in waiting:
         waiting = set(facts["recipes"])
@@ -42,16 +44,21 @@ def summarise(folder: Path) -> Study:
     setting = setting_of(facts)
     scored = score(runs, setting) if runs else None
     summary = analysed(started.model_copy(update=found), runs, scored, setting, waiting)
-    write_text(folder / "results.csv", _results(folder, done))
+    write_text(folder / "results.csv", _results(folder, [t for t, outcome in read if outcome]))
     write_text(folder / "summary.json", summary.model_dump_json(indent=1) + "\n")
     return Study(folder, summary, outcomes)
 
 
 def _started(
-    folder: Path, facts: Mapping[str, Any], trials: Sequence[Trial], missing: Sequence[Trial]
+    folder: Path,
+    facts: Mapping[str, Any],
+    trials: Sequence[Trial],
+    missing: Sequence[Trial],
+    spoilt: Sequence[Trial],
 ) -> StudySummary:
     """Return the summary with all that does not follow from the figures of the runs."""
     reasons = {str(trial): failure(folder_of(folder, trial)) for trial in trials}
+    reasons |= {str(trial): "its files cannot be read" for trial in spoilt}
     kept = ("equipoise", "command", "positive_class", "seed", "folds", "overlap", "equal")
     return StudySummary(
         **{key: facts[key] for key in kept if key in facts},
@@ -104,7 +111,8 @@ def setting_of(facts: Mapping[str, Any]) -> Setting:
 
 def outcomes_of(folder: Path, trials: Sequence[Trial]) -> list[Outcome]:
     """Return the finished ones of some runs."""
-    return [read_outcome(folder, t) for t in trials if finished(folder_of(folder, t))]
+    read = (read_outcome(folder, t) for t in trials if finished(folder_of(folder, t)))
+    return [outcome for outcome in read if outcome is not None]
 
 
 def _results(folder: Path, done: Sequence[Trial]) -> str:
