@@ -15,12 +15,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize, stats
 
 __all__ = ["dunnett_level", "holm", "look_levels"]
 
 # Of two differences to the same baseline whose three recipes vary alike.
 _CORRELATION = 0.5
+# Of numerical integrals.
+_POINTS = 801
 
 
 @lru_cache(maxsize=1024)
@@ -45,19 +48,10 @@ def dunnett_level(level: float, members: int) -> float:
 
 def _none(critical: float, members: int) -> float:
     """Return the chance that no absolute statistic is above the critical value."""
-    nodes, weights = _GRID
-    shared, own = np.sqrt(_CORRELATION) * nodes, np.sqrt(1 - _CORRELATION)
+    baseline = np.linspace(-9, 9, _POINTS)
+    shared, own = np.sqrt(_CORRELATION) * baseline, np.sqrt(1 - _CORRELATION)
     inside = stats.norm.cdf((critical - shared) / own) - stats.norm.cdf((-critical - shared) / own)
-    return float(weights @ inside**members)
-
-
-def _grid() -> tuple[np.ndarray, np.ndarray]:
-    nodes = np.linspace(-8.5, 8.5, 401)
-    weights = stats.norm.pdf(nodes) * (nodes[1] - nodes[0])
-    return nodes, weights / weights.sum()
-
-
-_GRID = _grid()
+    return float(np.trapezoid(stats.norm.pdf(baseline) * inside**members, baseline))
 
 
 def look_levels(seeds: Sequence[int], spent: Sequence[float]) -> list[float]:
@@ -88,29 +82,30 @@ def _look_levels(seeds: tuple[int, ...], spent: tuple[float, ...]) -> tuple[floa
     if not earlier:
         return (spent[0],)
     levels = _look_levels(seeds[:-1], spent[:-1])
-    grid, density = _staying(seeds[:-1], levels)
-    step = grid[1] - grid[0]
+    grid, density = _undecided(seeds[:-1], levels)
     scale = np.sqrt(last[0] - earlier[-1][0])
     due = last[1] - earlier[-1][1]
 
-    def crossed(critical: float) -> float:
+    def crossing(critical: float) -> float:
         edge = critical * np.sqrt(last[0])
         beyond = stats.norm.sf((edge - grid) / scale) + stats.norm.sf((edge + grid) / scale)
-        return float(density @ beyond * step)
+        return float(np.trapezoid(density * beyond, grid))
 
-    critical = optimize.brentq(lambda c: crossed(c) - due, 0.0, 12.0)
+    critical = optimize.brentq(lambda c: crossing(c) - due, 0.0, 12.0)
     return (*levels, float(2 * stats.norm.sf(critical)))
 
 
-def _staying(seeds: tuple[int, ...], levels: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+def _undecided(
+    seeds: tuple[int, ...], levels: tuple[float, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the density of the sum over seeds where no look so far was significant."""
     edges = stats.norm.isf(np.asarray(levels) / 2) * np.sqrt(seeds)
-    grid = np.linspace(-edges[0], edges[0], 801)
+    grid = np.linspace(-edges[0], edges[0], _POINTS)
     density = stats.norm.pdf(grid, scale=np.sqrt(seeds[0]))
-    for before, after, edge in zip(seeds, seeds[1:], edges[1:], strict=False):
-        wider = np.linspace(-edge, edge, 801)
-        kernel = stats.norm.pdf(wider[:, None] - grid, scale=np.sqrt(after - before))
-        density = kernel @ density * (grid[1] - grid[0])
+    for step, edge in zip(np.diff(seeds), edges[1:], strict=True):
+        wider = np.linspace(-edge, edge, _POINTS)
+        reached = stats.norm.pdf(wider[:, None] - grid, scale=np.sqrt(step))
+        density = np.trapezoid(reached * density, grid, axis=1)
         grid = wider
     return grid, density
 

@@ -33,6 +33,7 @@ __all__ = [
     "Stop",
     "begin",
     "extend",
+    "nominal_by_look",
     "nominal_levels",
     "planned_looks",
     "seeds_due",
@@ -180,12 +181,12 @@ def nominal_levels(ledger: Ledger, recipes: Sequence[str]) -> list[Nominal]:
     recipes : sequence of str
         The rows of a `FigureTable`. What is in no family (the baseline) is uncorrected.
     """
-    found = {name: _levels(family) for family in ledger.families for name in family.recipes}
+    found = {name: nominal_by_look(family) for family in ledger.families for name in family.recipes}
     due = seeds_due(ledger)
     return [found[name][due[name]] if name in found else UNCORRECTED for name in recipes]
 
 
-def _levels(family: Family) -> dict[int, Nominal]:
+def nominal_by_look(family: Family) -> dict[int, Nominal]:
     """Return the levels of a single comparison at each planned look of a family."""
     alone = look_levels(family.planned, _spending(family))
     spent = [dunnett_level(s, len(family.recipes)) for s in _spending(family)]
@@ -241,7 +242,7 @@ def _reason(difference: Difference | None, margin: float, family: Family) -> Rea
     if difference is not None and said == "undecided":
         if _upper(difference) < margin:
             return "no hope of the margin"
-        level = _levels(family)[last].family
+        level = nominal_by_look(family)[last].family
         if seeds < last and not _could_decide(difference, margin, 0.0, level):
             return "more test images"
         if seeds < last and not _could_decide(difference, margin, seeds / last, level):
