@@ -210,8 +210,8 @@ def _tuned(outcome: Outcome, objective: Objective) -> Outcome:
 def _folds(outcomes: Sequence[Outcome]) -> tuple[int | None, float]:
     """Return how many folds the draws are, if they are folds, and test to training images.
 
-    Draws are tested on the same images; folds on images of their own, and all the images that are
-    in no part of a fold were trained on.
+    Draws are tested on the same images; folds on images of their own, and of all those a fold was
+    trained on what it was neither tested nor validated on.
     """
     parts = {outcome.draw: outcome for outcome in outcomes}
     if len(parts) < 2:
@@ -226,7 +226,7 @@ def _folds(outcomes: Sequence[Outcome]) -> tuple[int | None, float]:
             "share some of their test ids."
         )
     held = [
-        len(o.test.names) + (0 if o.validation is None else len(o.validation.names))
+        len(o.test.names) + (0 if o.validation is None else np.isin(o.validation.names, every).sum())
         for o in parts.values()
     ]
     training = len(every) - float(np.mean(held))

@@ -130,7 +130,7 @@ def ranking(table: FigureTable, recipes: Sequence[str], margin: float) -> Questi
 def _compared(recipe: str, found: Difference, margin: float, higher_is_better: bool) -> Comparison:
     said = verdict(found, margin, higher_is_better=higher_is_better)
     gain = found.mean if higher_is_better else -found.mean
-    squared = found.run_part + found.image_part
+    squared = found.standard_error**2
     return Comparison(
         recipe=recipe,
         mean=found.mean,
