@@ -201,15 +201,15 @@ def _planned(seeds: int | Literal["auto"], most: int) -> tuple[int, ...]:
 
 def _ledger(folder: Path, recipes: Sequence[Recipe], planned: tuple[int, ...]) -> Ledger:
     """Return what a study has spent, made ready for what is asked for now."""
-    others = [recipe.name for recipe in recipes[1:] if recipe.name != ORACLE]
-    if not (folder / "study.json").is_file():
+    names = [recipe.name for recipe in recipes]
+    earlier = None
+    if (folder / "study.json").is_file():
+        facts = read_facts(folder)
+        earlier, names = ledger_of(facts), list(dict.fromkeys([*facts["recipes"], *names]))
+    others = [name for name in names[1:] if name != ORACLE]
+    if earlier is None or not any(family.recipes for family in earlier.families):
         return begin(others, planned)
-    facts = read_facts(folder)
-    earlier = ledger_of(facts)
-    others = [name for name in [*facts["recipes"][1:], *others] if name != ORACLE]
-    if not any(family.recipes for family in earlier.families):
-        return begin(others, planned)
-    return extend_ledger(earlier, [n for n in others if n != facts["recipes"][0]], planned)
+    return extend_ledger(earlier, others, planned)
 
 
 @dataclass(frozen=True)
