@@ -80,7 +80,12 @@ def test_exact_probabilities_over_few_images_are_not_doubted(images):
     """Their calibration error is several points all the same, which is chance."""
     doubted, errors, expected = 0, [], []
     for seed in range(60):
-        before = calibration({"none": [outcome(0.5, images=images, seed=seed)]}).recipes["none"].at["training"].before
+        before = (
+            calibration({"none": [outcome(0.5, images=images, seed=seed)]})
+            .recipes["none"]
+            .at["training"]
+            .before
+        )
         doubted += before.p < 0.05
         errors.append(before.ece.mean)
         expected.append(before.expected)

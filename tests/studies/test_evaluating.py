@@ -37,7 +37,7 @@ def test_what_tells_the_classes_apart_better_is_used(study):
     assert one.verdict == "better"
     assert one.recommended
     assert 0 < one.low < one.mean < one.high
-    # The effect that is quoted is the one that was tested, and its levels are those of one decision.
+    # The effect that is quoted is the one that was tested, its levels are of the same decision.
     points = f"{100 * one.mean:.1f}".removesuffix(".0")
     assert f"{points} points higher than with “none”, both tuned" in answer.sentence
     assert study.summary.ranking.of("a").verdict == "better"

@@ -120,8 +120,8 @@ def test_the_more_is_looked_at_the_surer_each_must_be(tmp_path):
     many = {"recognised": {f"t{k}": [[17, 13], [0, 30]] if not k else [[30, 0], [0, 30]]
                            for k in range(40)}}  # fmt: skip
     found = []
-    for number, probe in enumerate((one, many)):
-        write_json(tmp_path / str(number) / "shortcut.json", {"clean": [], **probe})
+    for number, asked in enumerate((one, many)):
+        write_json(tmp_path / str(number) / "shortcut.json", {"clean": [], **asked})
         found.append(safety_matrix([tmp_path / str(number)], ["a", "b"])["t0"]["a"])
     assert found[0].low > 0.25
     assert found[0].unsafe

@@ -84,7 +84,7 @@ def test_marks_only_where_the_excess_is_shown(tmp_path):
 
 
 def test_nothing_is_claimed_where_nets_differ_by_chance_alone(tmp_path):
-    """Ten classes, four recipes, two techniques: eighty cells, of which some look like something."""
+    """Ten classes and three recipes are thirty cells, of which some look like something."""
     rng = np.random.default_rng(1)
     claims = 0
     for study in range(20):

@@ -138,11 +138,14 @@ def compare(
     """
     from equipoise.objectives import get_objective
     from equipoise.recipes import load_recipes
+    from equipoise.studies.comparing import check_study
     from equipoise.training import check_words, get_trainer
 
     # Names are looked up before the data set is read: it may be large.
     goal = get_objective(objective, at_least=at_least or (), costs=costs)
     check_words(equal=equal, device=device)
+    wanted = _seeds_of(seeds)
+    check_study(wanted, most_seeds, budget, decision, margin)
     chosen = load_recipes(names_of(recipes) or [])
     how = get_trainer(trainer, epochs=epochs, net=net)
     shares = shares_of("--prior", prior)
@@ -153,7 +156,7 @@ def compare(
         as_json,
         quiet,
         recipes=chosen,
-        seeds=_seeds_of(seeds),
+        seeds=wanted,
         most_seeds=most_seeds,
         budget=budget,
         draws=draws,

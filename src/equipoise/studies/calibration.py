@@ -237,21 +237,21 @@ def _draw(probabilities: Floats, seed: int, draw: int) -> Labels:
 
 
 def _confidence(runs: Sequence[_Answers]) -> Confidence:
+    probabilities = np.concatenate([run.probabilities for run in runs])
+    labels = np.concatenate([run.labels for run in runs])
+    weights = np.concatenate([run.by_class[run.labels] for run in runs])
+    confidence, right, share = reliability(probabilities, labels, weights, _BINS).diagram()
     figures = [believed(run.probabilities, run.labels, run.by_class[run.labels]) for run in runs]
-    chance = np.mean([_errors_by_chance(run) for run in runs], axis=0)
-    pooled = (
-        np.concatenate(parts)
-        for parts in zip(
-            *((run.probabilities, run.labels, run.by_class[run.labels]) for run in runs),
-            strict=True,
-        )
+    ece, brier, log_loss = (
+        _mean([float(one[name]) for one in figures]) for name in ("ece", "brier", "log_loss")
     )
-    confidence, right, share = reliability(*pooled, bins=_BINS).diagram()
-    error = float(np.mean([one["ece"] for one in figures]))
+    chance = np.mean([_errors_by_chance(run) for run in runs], axis=0)
     return Confidence(
-        **{name: _mean([float(one[name]) for one in figures]) for name in figures[0]},
+        ece=ece,
+        brier=brier,
+        log_loss=log_loss,
         expected=float(chance.mean()),
-        p=_beyond(error, chance),
+        p=_beyond(ece.mean or 0.0, chance),
         reliability=(tuple(confidence), tuple(right), tuple(share)),
     )
 

@@ -47,11 +47,9 @@ from equipoise.studies.watching import each_second
 from equipoise.techniques import Technique
 from equipoise.training import Equal, Trainer, aim, check, get_device, get_trainer, side_by_side
 
-__all__ = ["DEFAULT_RECIPES", "compare", "open_study"]
+__all__ = ["DEFAULT_RECIPES", "check_study", "compare", "open_study"]
 
 DEFAULT_RECIPES = ("none", "duplicate", "weights", "article", "balanced")
-
-_ASKED = {"decision": "tuned", "margin": 1.0}
 
 # Called about once a second with epochs done, epochs in all, and runs done.
 Progress = Callable[[int, int, int], None]
@@ -145,11 +143,11 @@ def compare(
     InputError
         For a name, value or folder that is not right, before anything is written.
     """
-    planned = _planned(seeds, most_seeds)
+    check_study(seeds, most_seeds, budget, decision, margin)
+    planned = planned_looks(seeds, most_seeds)
     seconds = inf if budget is None else seconds_of(budget)
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
     check_backend(backend)
-    check_question(decision, margin)
     device = get_device(device).type  # settled here: machines of a cluster may differ
     chosen = get_trainer(trainer, epochs=epochs)
     named = _named(recipes, oracle)
@@ -171,7 +169,7 @@ def compare(
         "folds": folds,
         "equal": equal,
         "objective": goal.to_json(),
-        **{key: value for key, value in asked.items() if value != _ASKED[key]},
+        **asked,
     }
     with claim(folder, "comparison", fingerprint):
         ledger = _ledger(folder, named, planned)
@@ -191,12 +189,17 @@ def compare(
         return summarise(folder)
 
 
-def _planned(seeds: int | Literal["auto"], most: int) -> tuple[int, ...]:
+def check_study(
+    seeds: int | Literal["auto"], most_seeds: int, budget: str | None, decision: str, margin: float
+) -> None:
+    """Raise `InputError` where a study would for what is asked of it, before any data is read."""
     if seeds == "auto":
-        require(most >= AUTO[0], f"most_seeds >= {AUTO[0]}", most_seeds=most)
+        require(most_seeds >= AUTO[0], f"most_seeds >= {AUTO[0]}", most_seeds=most_seeds)
     else:
         require(isinstance(seeds, int) and seeds >= 1, "seeds >= 1, or 'auto',", seeds=seeds)
-    return planned_looks(seeds, most)
+    if budget is not None:
+        seconds_of(budget)
+    check_question(decision, margin)
 
 
 def _ledger(folder: Path, recipes: Sequence[Recipe], planned: tuple[int, ...]) -> Ledger:

@@ -22,7 +22,7 @@ from equipoise.studies.questions import looked
 from equipoise.studies.scoring import Setting, score
 from equipoise.studies.sequential import Family, Ledger
 from equipoise.studies.study import Study
-from equipoise.studies.summary import StudyData, StudySummary
+from equipoise.studies.summary import DecisionName, StudyData, StudySummary
 from equipoise.training.calibrating import temperature
 from equipoise.training.tuning import tune
 
@@ -132,7 +132,7 @@ def _judged(facts: Mapping[str, Any], outcomes: Sequence[Outcome], folder: Path 
     objective = get_objective(facts["objective"]).on(classes, positive)
     tuned = [_tuned(outcome, objective) for outcome in outcomes]
     can_tune = all(outcome.tuned is not None for outcome in tuned)
-    decision = facts["decision"] if can_tune else "plain"
+    decision: DecisionName = facts["decision"] if can_tune else "plain"
     folds, overlap = _folds(tuned)
     setting = Setting(objective, positive, facts["seed"], folds is not None, overlap)
     runs = by_recipe(tuned, facts["recipes"])
@@ -226,7 +226,8 @@ def _folds(outcomes: Sequence[Outcome]) -> tuple[int | None, float]:
             "share some of their test ids."
         )
     held = [
-        len(o.test.names) + (0 if o.validation is None else np.isin(o.validation.names, every).sum())
+        len(o.test.names)
+        + (0 if o.validation is None else np.isin(o.validation.names, every).sum())
         for o in parts.values()
     ]
     training = len(every) - float(np.mean(held))

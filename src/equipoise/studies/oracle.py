@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from equipoise.metrics.decided import Floats
@@ -43,7 +44,8 @@ def gap_closed(scored: Scored, metric: str, higher_is_better: bool) -> Oracle | 
     None while there is no such run.
     """
     tables = {d: scored.tables[d, metric] for d in ("plain", "tuned")}
-    common = np.isfinite([table.values for table in tables.values()]).all((0, 1))
+    every = np.stack([table.values for table in tables.values()])
+    common = np.asarray(np.isfinite(every).all((0, 1)))
     if not common.any():
         return None
     tables = {decision: _columns(table, common) for decision, table in tables.items()}
@@ -68,7 +70,7 @@ def gap_closed(scored: Scored, metric: str, higher_is_better: bool) -> Oracle | 
     )
 
 
-def _columns(table: FigureTable, which: Floats) -> FigureTable:
+def _columns(table: FigureTable, which: NDArray[np.bool_]) -> FigureTable:
     return replace(
         table,
         values=table.values[:, which],

@@ -15,7 +15,7 @@ from equipoise.studies.formats import ORACLE
 from equipoise.studies.inference import UNCORRECTED, Difference, FigureTable, differences, verdict
 from equipoise.studies.scoring import Setting, tuning_of
 from equipoise.studies.sequential import Ledger, nominal_levels, take_look
-from equipoise.studies.summary import Comparison, Question
+from equipoise.studies.summary import Comparison, DecisionName, Question
 
 __all__ = ["deciding", "looked", "ranking", "tuning"]
 
@@ -61,7 +61,7 @@ def deciding(
     ledger: Ledger,
     margin: float,
     *,
-    decision: str,
+    decision: DecisionName,
     setting: Setting,
     waiting: frozenset[str] = frozenset(),
 ) -> Question:

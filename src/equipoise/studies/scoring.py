@@ -7,6 +7,8 @@ difference as it does in truth.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +21,22 @@ from equipoise.studies.inference import FigureTable
 from equipoise.studies.outcomes import Outcome
 from equipoise.studies.resampling import image_weights
 
-__all__ = ["Runs", "Scored", "Setting", "common_decisions", "objective_table", "score", "tuning_of"]
+__all__ = [
+    "Name",
+    "Runs",
+    "Scored",
+    "Setting",
+    "common_decisions",
+    "objective_table",
+    "score",
+    "tuning_of",
+]
 
 Runs = Mapping[str, Sequence[Outcome]]
 # A figure, or one of a class by its label.
 Name = str | tuple[str, int]
-# The figures of a run under each row of weights of its test images, the first of which is 1.
-Figures = Mapping[Name, Floats]
+# The figures of a run, by `Name`, under each row of weights of its test images; the first is 1.
+Figures = Mapping[Any, Floats]
 
 # Resamples of figures that are dear and decide little: their standard deviation is within 5 %.
 _FEW = 200
@@ -87,7 +98,7 @@ def score(runs: Runs, setting: Setting) -> Scored:
     tables: dict[tuple[str, Name], FigureTable] = {}
     summed = {}
     for decision in common_decisions(runs):
-        found = grid.tables(lambda o, w, d=decision: _of_decision(o, d, setting, w))
+        found = grid.tables(partial(_of_decision, decision, setting))
         tables |= {(decision, name): table for name, table in {**found, **ranked}.items()}
         summed[decision] = np.stack([_summed(of, decision) for of in runs.values()])
     return Scored(tuple(runs), grid.keys, tables, summed)
@@ -139,14 +150,13 @@ def _summed(of: Sequence[Outcome], decision: str) -> NDArray[np.int64]:
     return np.sum(each, axis=(0, 1)).astype(np.int64)
 
 
-def _of_decision(outcome: Outcome, decision: str, setting: Setting, weights: Floats) -> Figures:
+def _of_decision(decision: str, setting: Setting, outcome: Outcome, weights: Floats) -> Figures:
     logits, labels = _answers(outcome)
     classes, decided = logits.shape[1], outcome.decided(decision)
-    found: dict[Name, Floats] = {
-        **decided_figures(
-            labels, decided, classes, setting.positive, weights, also=setting.objective.measures
-        )
-    }
+    also, positive = setting.objective.measures, setting.positive
+    found: dict[Any, Floats] = dict(
+        decided_figures(labels, decided, classes, positive, weights, also=also)
+    )
     confusion = confusions(labels, decided, classes, weights[: 1 + _FEW])
     for name, each in (("recall", recalls(confusion)), ("precision", precisions(confusion))):
         found |= {(name, label): each[:, label] for label in range(classes)}

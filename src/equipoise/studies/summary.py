@@ -281,7 +281,7 @@ class StudySummary(Value):
     positive_class: str | None = None
     objective: str
     tuned_for: Objective
-    decision: Literal["tuned", "plain"] = "tuned"
+    decision: DecisionName = "tuned"
     margin: float
     seed: int = 0
     seeds: tuple[int, ...]

@@ -1,7 +1,8 @@
 """From figures to the tables of a summary: levels, differences and ranks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy.stats import rankdata
@@ -10,8 +11,9 @@ from equipoise.studies.estimates import estimate_of, over_runs
 from equipoise.studies.formats import ORACLE, higher_is_better
 from equipoise.studies.inference import UNCORRECTED, FigureTable, differences, levels
 from equipoise.studies.outcomes import Outcome
-from equipoise.studies.scoring import Runs, Scored
+from equipoise.studies.scoring import Name, Runs, Scored
 from equipoise.studies.summary import Difference, RecipeFigures
+from equipoise.studies.values import Estimate
 
 __all__ = ["difference_rows", "recipe_rows"]
 
@@ -23,44 +25,44 @@ def recipe_rows(
     runs: Runs, scored: Scored, classes: Sequence[str], objective: str
 ) -> tuple[RecipeFigures, ...]:
     """Return the figures of each recipe, in order."""
-    by_figure = {key: list(map(estimate_of, levels(t))) for key, t in scored.tables.items()}
+    levels_of = {key: list(map(estimate_of, levels(t))) for key, t in scored.tables.items()}
     ranked = _ranks(scored, objective)
+    by_class = [decision for decision in scored.confusion if decision in _BY_CLASS]
     return tuple(
         RecipeFigures(
             recipe=name,
             runs=len(of),
             **_costs(of, classes),
-            **{
-                decision: {
-                    figure: found[row]
-                    for (of_decision, figure), found in by_figure.items()
-                    if of_decision == decision and isinstance(figure, str)
-                }
-                for decision in scored.confusion
-            },
-            per_class={
-                decision: {
-                    label: {
-                        figure: by_figure[decision, (figure, k)][row]
-                        for figure in ("recall", "precision")
-                    }
-                    for k, label in enumerate(classes)
-                }
-                for decision in scored.confusion
-                if decision in _BY_CLASS
-            },
-            confusion={
-                decision: matrices[row].tolist()
-                for decision, matrices in scored.confusion.items()
-                if decision in _BY_CLASS
-            },
+            **{d: _figures(levels_of, d, row) for d in scored.confusion},
+            per_class={d: _of_classes(levels_of, d, row, classes) for d in by_class},
+            confusion={d: scored.confusion[d][row].tolist() for d in by_class},
             rank=ranked.get(name, {}),
         )
         for row, (name, of) in enumerate(runs.items())
     )
 
 
-def _costs(of: Sequence[Outcome], classes: Sequence[str]) -> dict[str, object]:
+Levels = Mapping[tuple[str, Name], Sequence[Estimate]]
+
+
+def _figures(found: Levels, decision: str, row: int) -> Any:
+    """Return a recipe's figures under one decision."""
+    return {
+        name: of[row]
+        for (under, name), of in found.items()
+        if under == decision and isinstance(name, str)
+    }
+
+
+def _of_classes(found: Levels, decision: str, row: int, classes: Sequence[str]) -> Any:
+    """Return each class's recall and precision."""
+    return {
+        label: {name: found[decision, (name, k)][row] for name in ("recall", "precision")}
+        for k, label in enumerate(classes)
+    }
+
+
+def _costs(of: Sequence[Outcome], classes: Sequence[str]) -> dict[str, Any]:
     """What a recipe's runs took and what their nets saw, where that is known."""
     costs = [outcome.cost for outcome in of if outcome.cost is not None]
     if len(costs) < len(of):
