@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from equipoise import metrics
 from equipoise.reports.folder import Predictions
 
 __all__ = [
@@ -123,18 +124,10 @@ def reliability(runs: Sequence[Predictions], bins: int = 10) -> tuple[Array, Arr
     """
     if not runs:
         return None
-    probabilities = [softmax(run.logits, axis=1) for run in runs]
-    confidence = np.concatenate([p.max(1) for p in probabilities])
-    right = np.concatenate(
-        [p.argmax(1) == run.labels for p, run in zip(probabilities, runs, strict=True)]
-    )
-    usable = np.isfinite(confidence)
-    confidence, right = confidence[usable], right[usable]
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    counts = np.bincount(bin_of, minlength=bins)
-    filled = counts > 0
-    if not filled.any():
+    probabilities = np.concatenate([softmax(run.logits, axis=1) for run in runs])
+    labels = np.concatenate([run.labels for run in runs])
+    usable = np.isfinite(probabilities).all(1)
+    if not usable.any():
         return None
-    sums = (np.bincount(bin_of, weights=w, minlength=bins)[filled] for w in (confidence, right))
-    mean_confidence, accuracy = (part / counts[filled] for part in sums)
-    return mean_confidence, accuracy, counts[filled] / counts.sum()
+    counted = np.ones(int(usable.sum()))
+    return metrics.reliability(probabilities[usable], labels[usable], counted, bins).diagram()

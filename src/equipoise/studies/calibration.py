@@ -109,8 +109,8 @@ def _at(runs: Sequence[Outcome], prior: Floats, shift: Floats) -> dict[str, Any]
             probabilities = softmax(run.logits / divisor + shift, axis=1)
             found.append((probabilities, run.labels, _weights(run.labels, prior)))
         figures = [believed(p, y, w) for p, y, w in found]
-        pooled = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        diagram = reliability(*pooled, bins=_BINS).diagram()
+        p, y, w = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        diagram = reliability(p, y, w, _BINS).diagram()
         result[when] = {
             **{name: estimate([f[name].item() for f in figures]).to_dict() for name in FIGURES},
             "reliability": [of.tolist() for of in diagram],
