@@ -134,7 +134,7 @@ def test_no_other_offsets_are_expected_to_be_better(figure, k):
         rng = np.random.default_rng(seed)
         others = [plain(k), *(Decision(tuple(o)) for o in rng.normal(size=(10, k)))]
         others += [Decision(tuple(tuned.offsets + o)) for o in 0.1 * rng.normal(size=(20, k))]
-        assert all(expected(logits, labels, o, goal) <= best + 1e-9 for o in others)
+        assert all(expected(logits, labels, o, goal) <= best + 1e-5 for o in others)
 
 
 @pytest.mark.parametrize(

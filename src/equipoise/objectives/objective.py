@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from equipoise.errors import InputError, require, unknown
-from equipoise.metrics.decided import DECIDED, Floats, f_betas, mean_over
+from equipoise.metrics.decided import (
+    DECIDED,
+    Confusion,
+    Counts,
+    Floats,
+    counts_of,
+    f_betas,
+    mean_over,
+)
 from equipoise.objectives.names import (
     COST,
     OF_CLASS,
@@ -166,23 +174,34 @@ class Objective:
                 matrix[at[true], at[said]] = cost
         return matrix
 
-    def value(self, confusion: Floats) -> Floats:
-        """Return the figure of (…, K, K) confusion matrices, rows the true class."""
+    def value(self, confusion: Confusion) -> Floats:
+        """Return the figure of (…, K, K) confusion matrices, rows the true class, or counts."""
         return self.measure(self.figure, confusion)
 
-    def measure(self, name: str, confusion: Floats) -> Floats:
+    def measure(self, name: str, confusion: Confusion) -> Floats:
         """Return one of `figures` of (…, K, K) confusion matrices, rows the true class."""
-        confusion = np.asarray(confusion, np.float64)
-        if name in DECIDED:
-            return DECIDED[name](confusion)
         if name == COST:
-            total = confusion.sum((-2, -1))
-            return (confusion * self.cost_matrix).sum((-2, -1)) / np.where(total > 0, total, np.nan)
+            return self._cost(confusion)
+        counts = counts_of(confusion)
+        if name in DECIDED:
+            return DECIDED[name](counts)
         of, figure = parted(name)
-        each = OF_CLASS[figure](confusion) if figure in OF_CLASS else _f(figure, confusion)
+        if figure in OF_CLASS:
+            each = OF_CLASS[figure](counts)
+        else:
+            each = f_betas(counts, beta=float(figure[1:]))
         if of is not None:
             return each[..., self.classes.index(of)]
         return mean_over(each) if self.positive is None else each[..., self.positive]
+
+    def _cost(self, confusion: Confusion) -> Floats:
+        total = counts_of(confusion).true.sum(-1)
+        if isinstance(confusion, Counts):
+            assert confusion.cost is not None
+            cost = confusion.cost
+        else:
+            cost = (confusion * self.cost_matrix).sum((-2, -1))
+        return cost / np.where(total > 0, total, np.nan)
 
     @property
     def measures(self) -> dict[str, Any]:
@@ -216,7 +235,3 @@ class Objective:
             if getattr(self, key):
                 fields[key] = getattr(self, key)
         return self.figure if len(fields) == 1 else fields
-
-
-def _f(figure: str, confusion: Floats) -> Floats:
-    return f_betas(confusion, float(figure[1:]))
