@@ -13,9 +13,10 @@ from torch import nn
 import equipoise as eq
 from equipoise.recipes import NAMED, Recipe, get_recipe
 from equipoise.training import Trainer, budget, fit, load_model
-from equipoise.training.decisions import adjust, temperature, tune
+from equipoise.training.calibrating import temperature
 from equipoise.training.jobs import prepare
 from equipoise.training.loop import _batch, one_thread
+from equipoise.training.tuning import adjust, tune
 
 SHORT = Trainer(name="short", epochs=2, batch_size=16)
 

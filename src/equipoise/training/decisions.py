@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
-from equipoise.objectives import Objective, get_objective
+from equipoise.objectives import Objective, figure_text, get_objective
 
 __all__ = ["Decision", "plain"]
 
@@ -68,10 +68,10 @@ class Decision:
 
     def _unmet(self, name: str) -> str:
         assert self.objective is not None
-        label, least = self.objective.label_of(name), self.objective.at_least[name]
+        expected = figure_text(name, self.unmet[name])
         return (
-            f"{label} cannot reach {least:.1%} by a decision, as far as validation tells: the "
-            f"tuned decision comes near, with {self.unmet[name]:.1%} to be expected."
+            f"No decision keeps {self.objective.condition(name)}, as far as validation tells: the "
+            f"tuned one comes near, with {expected} to be expected."
         )
 
     def to_dict(self) -> dict[str, Any]:

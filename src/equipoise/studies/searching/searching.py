@@ -292,7 +292,7 @@ def _digest(*parts: Any) -> str:
 
 def _check_judged(data: Splits, objective: Objective) -> None:
     """Raise `InputError` where validation has no image that the objective is of."""
-    counts = np.diag(data.validation.counts)
+    counts = np.diag(data.validation.counts).astype(np.float64)
     for name in objective.figures:
         require(
             not np.isnan(objective.measure(name, counts)),
