@@ -1,4 +1,4 @@
-"""The schema of summary.json in the documentation is that of the types, and says what files hold."""
+"""The schema of summary.json in the documentation is that of the types, and of the files."""
 
 import json
 from pathlib import Path
