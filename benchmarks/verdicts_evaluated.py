@@ -38,8 +38,7 @@ def evaluated(world: World, number: int, studies: int) -> dict[str, NDArray[np.f
     rows, means = [], []
     for _ in range(studies):
         study = validation.study()
-        found = eq.evaluate(_predictions(study, validation.labels, world.labels)).summary
-        (asked,) = (question for question in found.questions if question.asks == "recipes")
+        asked = eq.evaluate(_predictions(study, validation.labels, world.labels)).summary.question
         rows.append([_row(comparison) for comparison in asked.comparisons])
         gains = [0.0, *(comparison.mean for comparison in asked.comparisons)]
         means.append(np.repeat(np.array(gains)[:, None], world.seeds, axis=1))
