@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, stats
 
-__all__ = ["dunnett_level", "look_levels"]
+__all__ = ["dunnett_level", "holm", "look_levels"]
 
 # Of two differences to the same baseline whose three recipes vary alike.
 _CORRELATION = 0.5
@@ -108,3 +108,18 @@ def _undecided(
         density = np.trapezoid(reached * density, grid, axis=1)
         grid = wider
     return grid, density
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for their number; NaN stays NaN and does not count.
+
+    Step-down, as in Holm, "A simple sequentially rejective multiple test procedure", Scandinavian
+    Journal of Statistics 6, 1979.
+    """
+    raw = np.asarray(p_values, np.float64)
+    counted = np.flatnonzero(np.isfinite(raw))
+    order = counted[np.argsort(raw[counted], kind="stable")]
+    corrected = np.full(len(raw), np.nan)
+    scaled = raw[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return [float(p) for p in corrected]

@@ -37,6 +37,8 @@ def image_weights(
         members = np.flatnonzero(labels == label)
         n = len(members)
         if n > 1:
-            drawn = rng.multinomial(n - 1, np.full(n, 1 / n), resamples)
+            # Counted by hand: `multinomial` takes twenty times as long where all are as likely.
+            places = rng.integers(n, size=(resamples, n - 1)) + n * np.arange(resamples)[:, None]
+            drawn = np.bincount(places.ravel(), minlength=resamples * n).reshape(resamples, n)
             weights[:, members] = drawn * (n / (n - 1))
     return weights

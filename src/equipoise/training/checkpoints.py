@@ -35,7 +35,7 @@ def fingerprint(data: Splits, job: Job) -> str:
             "net": job.model.net_name,
             "seed": job.seed,
             "equal": job.equal,
-            "objective": job.objective,
+            "objective": job.objective.to_json(),
             # The CPU's is left out: so checkpoints were before there was another.
             **({} if job.device.type == "cpu" else {"device": job.device.type}),
         }

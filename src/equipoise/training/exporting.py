@@ -47,7 +47,8 @@ def export_onnx(model: Model, path: str | Path) -> None:
     The input `images` is N×H×W×C uint8 of the model's size, for any N; the outputs are `logits` and
     `probabilities`, N×K float32. Normalisation is part of the graph, and so is the mean over both
     mirror images where the model takes it. The metadata hold `classes` and the `decision`, tuned
-    on validation: the decided class is the largest of logits plus `decision.offsets`.
+    on validation: the decided class is the largest of logits plus `decision.offsets`, and where it
+    has `gains`, the largest of softmax(scale · (logits + offsets)) @ gains.
 
     Parameters
     ----------

@@ -11,11 +11,13 @@ from equipoise.extras import generated_counts, with_extra
 from equipoise.files import claim
 from equipoise.images import ImageSet, Splits
 from equipoise.metrics import figures
+from equipoise.objectives import DEFAULT as BALANCED
+from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.recipes import Recipe, get_recipe
+from equipoise.training.calibrating import temperature
 from equipoise.training.checkpoints import CHECKPOINT, fingerprint, restore, save
-from equipoise.training.decisions import adjust, temperature, tune
 from equipoise.training.devices import get_device
-from equipoise.training.jobs import Job, Logs, check, prepare
+from equipoise.training.jobs import Job, Logs, aim, check, prepare
 from equipoise.training.loop import Report, goes_on, one_thread, run_epoch
 from equipoise.training.model import Model, evaluate
 from equipoise.training.nets import Net
@@ -24,6 +26,7 @@ from equipoise.training.randomness import seeded
 from equipoise.training.runs import Run, read_run, write_run
 from equipoise.training.tracking import board_in, tracked
 from equipoise.training.trainers import DEFAULT, Trainer, get_trainer
+from equipoise.training.tuning import adjust, tune
 
 __all__ = ["fit", "train"]
 
@@ -35,7 +38,7 @@ def fit(
     *,
     seed: int,
     equal: str = "steps",
-    objective: str = "balanced_accuracy",
+    objective: ObjectiveLike = BALANCED,
     net: Net | None = None,
     folder: Path | None = None,
     progress: Report | None = None,
@@ -54,8 +57,8 @@ def fit(
     seed : int
     equal : {'steps', 'epochs'}
         See `equipoise.training.budget`.
-    objective : str
-        What the decision is tuned for on validation.
+    objective : str, mapping or Objective
+        What the decision is tuned for on validation: see `equipoise.objectives.Objective`.
     net : callable, optional
         A function (channels, classes, (height, width)) -> module instead of the trainer's net.
     folder : Path, optional
@@ -81,8 +84,8 @@ def fit(
         # A net's own randomness, such as dropout, draws from torch's generator: ours meanwhile.
         with one_thread(), seeded(seed, place):
             job = prepare(
-                data, recipe, trainer, seed=seed, equal=equal, objective=objective, net=net,
-                device=place,
+                data, recipe, trainer, seed=seed, equal=equal, objective=aim(data, objective),
+                net=net, device=place,
             )  # fmt: skip
             _run(job, data, folder, progress)
             return _finish(job, data)
@@ -158,9 +161,13 @@ def _metrics(job: Job, model: Model, predictions: dict[str, Predictions]) -> dic
     return {
         "classes": list(model.classes),
         "positive_class": None if model.positive is None else model.classes[model.positive],
-        **{split: _decided(model, predictions[split]) for split in ("validation", "test")},
+        **{
+            split: _decided(model, predictions[split], job.objective)
+            for split in ("validation", "test")
+        },
         "decision": model.decision.to_dict(),
         "adjusted": model.decided("adjusted").to_dict(),
+        "remarks": list(model.decision.remarks),
         "temperature": model.temperature,
         "epochs": last["epoch"],
         "kept_epoch": last["epoch"] if job.best.weights is None else job.best.epoch,
@@ -172,13 +179,17 @@ def _metrics(job: Job, model: Model, predictions: dict[str, Predictions]) -> dic
     }
 
 
-def _decided(model: Model, part: Predictions) -> dict[str, dict[str, Any]]:
+def _decided(model: Model, part: Predictions, objective: Objective) -> dict[str, dict[str, Any]]:
     """The figures of each decision, and those of calibration at the temperature."""
     result = {}
     for name in ("plain", "tuned", "adjusted"):
         labels = model.decided(name).apply(part.logits)
         result[name] = figures(
-            part.logits, part.labels, positive=model.positive, predictions=labels
+            part.logits,
+            part.labels,
+            positive=model.positive,
+            predictions=labels,
+            also=objective.measures,
         )
     cooled = figures(part.logits / model.temperature, part.labels, positive=model.positive)
     result["calibrated"] = {name: cooled[name] for name in ("ece", "brier", "log_loss")}
@@ -195,7 +206,7 @@ def train(
     seed: int = 0,
     out: str | Path | None = None,
     equal: str = "steps",
-    objective: str = "balanced_accuracy",
+    objective: ObjectiveLike = BALANCED,
     progress: Report | None = None,
     device: str = "auto",
     tensorboard: bool = False,
@@ -253,7 +264,8 @@ def train(
     if out is None:
         return run()
     check(data, chosen, how, equal=equal, objective=objective)
-    with claim(Path(out), "training run", _fingerprint(data, chosen, how, seed, equal)) as resumed:
+    mark = _fingerprint(data, chosen, how, seed, equal) | _tuned_for(aim(data, objective))
+    with claim(Path(out), "training run", mark) as resumed:
         if resumed and (Path(out) / "metrics.json").exists():
             return read_run(Path(out), net=own)
         result = run()
@@ -272,3 +284,8 @@ def _fingerprint(
         "seed": seed,
         "equal": equal,
     }
+
+
+def _tuned_for(objective: Objective) -> dict[str, Any]:
+    # As with recipes: what is at its default changes nothing.
+    return {} if objective.to_json() == BALANCED else {"objective": objective.to_json()}

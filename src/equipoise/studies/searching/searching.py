@@ -1,7 +1,7 @@
 """`search`: the best recipe for a data set within a time budget."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import ceil, inf
@@ -9,15 +9,18 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import numpy as np
 from joblib import cpu_count
 
 from equipoise.errors import InputError, require
 from equipoise.files import claim, write_text
 from equipoise.images import Splits
+from equipoise.objectives import DEFAULT as BALANCED
+from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.parallel import check_backend
 from equipoise.readers import load
 from equipoise.recipes import Recipe, load_recipes
-from equipoise.studies.comparing import Study, open_study
+from equipoise.studies.comparing import open_study
 from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import ENTRANTS
 from equipoise.studies.searching.attempts import blind, expected_seconds
@@ -28,7 +31,13 @@ from equipoise.studies.searching.clock import (
     seconds_of,
     ticking,
 )
-from equipoise.studies.searching.confirming import BASELINE, TAIL, confirm, finalists
+from equipoise.studies.searching.confirming import (
+    BASELINE,
+    SEEDS,
+    TAIL,
+    confirm,
+    finalists,
+)
 from equipoise.studies.searching.outcome import (
     FILE,
     conclude,
@@ -38,14 +47,14 @@ from equipoise.studies.searching.outcome import (
 )
 from equipoise.studies.searching.space import RECIPES, Space, read_space, trainer_dimensions
 from equipoise.studies.searching.waves import Hunt, run_waves
-from equipoise.training import Trainer, check, get_device, get_trainer, side_by_side
+from equipoise.studies.study import Study
+from equipoise.training import Trainer, aim, check, get_device, get_trainer, side_by_side
 
 __all__ = ["Search", "check_limits", "open_search", "search"]
 
 # Most arms where the time is the limit: the more are judged on one validation split, the more the
 # best of them owes to luck.
 _MOST_TRIALS = 100
-_FINALS = 6  # runs of a confirmation at least: three recipes, two seeds
 
 # Called about once a second with seconds (without a budget: trials) gone and in all, and a remark.
 Told = Callable[[int, int, str], None]
@@ -103,7 +112,7 @@ def search(
     trainer_fields: bool = False,
     space: str | Path | Space | None = None,
     equal: str = "steps",
-    objective: str = "balanced_accuracy",
+    objective: ObjectiveLike = BALANCED,
     seed: int = 0,
     jobs: int | None = None,
     backend: str = "loky",
@@ -160,7 +169,9 @@ def search(
     for recipe in entrants:
         check(splits, recipe, chosen, equal=equal, objective=objective)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
-    settings: dict[str, Any] = {"equal": equal, "objective": objective, "seed": seed}
+    goal = aim(splits, objective)
+    _check_judged(splits, goal)
+    settings: dict[str, Any] = {"equal": equal, "objective": goal, "seed": seed}
     expected = _expected(folder)
     if not expected and wanted.seconds < inf:
         expected = expected_seconds(blind(splits), BASELINE, chosen, device=device, **settings)
@@ -174,7 +185,8 @@ def search(
             study=journal.open_journal(folder), clock=resumed(folder, wanted.seconds, started),
             jobs=wanted.jobs, backend=backend, device=device, limit=wanted.trials,
             expected=expected,
-            facts={**_facts(splits, where, command, settings), "expected": expected}, **settings,
+            facts={**_facts(splits, where, command), **_told(settings), "expected": expected},
+            **settings,
         )  # fmt: skip
         with ticking(hunt.clock, None if progress is None else _telling(hunt, progress)):
             return Search(folder, _search(hunt, splits, command))
@@ -219,9 +231,9 @@ class _Limits:
 
     def check(self, run: float) -> None:
         """Raise `InputError` if the time cannot hold the least that a search is."""
-        # The baseline and one other in the one part; in the other three recipes with two seeds.
+        # The baseline and one other in the one part; in the other both with three seeds.
         searching = ceil(2 / self.jobs) * run / (1 - CONFIRM)
-        confirming = (ceil(_FINALS / self.jobs) * run + TAIL) / CONFIRM
+        confirming = (ceil(2 * SEEDS / self.jobs) * run + TAIL) / CONFIRM
         least = max(searching, confirming)
         require(
             self.seconds >= least,
@@ -266,6 +278,7 @@ def _fingerprint(
         "data_digest": data.digest,
         "trainer": trainer.model_dump(mode="json", exclude_defaults=True),
         **settings,
+        "objective": settings["objective"].to_json(),
         "budget": seconds,
         "trials": limits.trials,
         "recipes": [recipe.name for recipe in entrants],
@@ -277,9 +290,24 @@ def _digest(*parts: Any) -> str:
     return blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 
-def _facts(data: Splits, space: Space, command: str, settings: dict[str, Any]) -> dict[str, Any]:
+def _check_judged(data: Splits, objective: Objective) -> None:
+    """Raise `InputError` where validation has no image that the objective is of."""
+    counts = np.diag(data.validation.counts)
+    for name in objective.figures:
+        require(
+            not np.isnan(objective.measure(name, counts)),
+            f"validation images that {name} is of, as the search is judged on validation,",
+            images=0,
+        )
+
+
+def _told(settings: Mapping[str, Any]) -> dict[str, Any]:
+    goal = settings["objective"]
+    return {**settings, "objective": goal.name, "tuned_for": goal.to_json()}
+
+
+def _facts(data: Splits, space: Space, command: str) -> dict[str, Any]:
     return {
-        **settings,
         "source": data.source,
         "data_digest": data.digest,
         "classes": list(data.classes),
@@ -294,11 +322,12 @@ def _telling(hunt: Hunt, progress: Told) -> Callable[[], None]:
 
     def tell() -> None:
         results = list(hunt.results.values())
-        best = max((r.score for r in results if r.epochs == hunt.trainer.epochs), default=None)
+        whole = [r for r in results if r.epochs == hunt.trainer.epochs]
+        best = max(whole, key=lambda r: r.utility, default=None)
         judged = len({r.arm for r in results})
         remark = f"{'seconds, ' if timed else ''}{judged} trials, {len(results)} runs"
         if best is not None:
-            remark += f", best on validation {best:.3f}"
+            remark += f", best on validation {best.score:.3f}"
         if (hunt.folder / "confirm").is_dir():
             remark += ", confirming"
         progress(min(int(hunt.clock.spent), total) if timed else judged, total, remark)
