@@ -60,7 +60,7 @@ DESIGNS = tuple(Design(r, s) for r in (2, 5, 12) for s in ("3", "5", "7", "9", "
 
 def _worlds() -> Iterator[World]:
     for classes in (2, 10):
-        for images, gains in ((2000, (0.02, 0.04)), (200, (0.1,))):
+        for images, gains in ((2000, (0.02, 0.04)), (200, (0.08,))):
             for kind in ("nothing", "thresholds", "population"):
                 yield World(kind, classes, images)
             for gain in gains:

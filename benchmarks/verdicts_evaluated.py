@@ -1,10 +1,11 @@
 """The same simulated studies through `eq.evaluate` itself: from predictions to the summary."""
 
 import numpy as np
-from equipoise.training.tuning import tune
 from numpy.typing import NDArray
 
 import equipoise as eq
+from equipoise.studies.summary import Comparison
+from equipoise.training.tuning import tune
 from simulated_studies import Study, Validation, World
 
 __all__ = ["EVALUATED", "evaluated"]
@@ -14,7 +15,7 @@ VERDICTS = ("better", "worse", "no difference that matters", "undecided", "no ve
 TRUTH_RUNS = 60
 
 _KINDS = ("nothing", "thresholds", "population", "gain")
-_GAINS = {2000: 0.04, 200: 0.1}
+_GAINS = {2000: 0.04, 200: 0.08}
 
 
 def _worlds() -> tuple[World, ...]:
@@ -53,7 +54,7 @@ def _offsets(logits: NDArray[np.floating], labels: NDArray[np.int_]) -> NDArray[
     return np.array([[tune(run, labels).offsets for run in recipe] for recipe in logits])
 
 
-def _row(found: eq.studies.summary.Comparison) -> list[float]:
+def _row(found: Comparison) -> list[float]:
     answer = VERDICTS.index(found.verdict)
     return [found.alone_low, found.alone_high, found.low, found.high, answer, found.seeds, found.p]
 
