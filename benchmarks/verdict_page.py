@@ -106,41 +106,56 @@ _KINDS = {
 }
 
 
-def page(found: Sequence[tuple[World, Said]]) -> str:
-    """Return the published page."""
-    parts = [_INTRODUCTION]
+def page(figures: Sequence[tuple[World, Said]], whole: Sequence[tuple[World, Said]] = ()) -> str:
+    """Return the published page.
+
+    Parameters
+    ----------
+    figures, whole : sequence of world and what was said
+        By the functions on figures, and by `eq.evaluate` on predictions.
+    """
+    parts = [_INTRODUCTION, _sections(figures)]
+    if whole:
+        parts += [_WHOLE, _sections(whole, "#")]
+    return "\n".join(parts)
+
+
+def _sections(found: Sequence[tuple[World, Said]], deeper: str = "") -> str:
+    parts = []
     for kind, title in _KINDS.items():
         rows = [
-            [*_named(world, design), str(c.single), str(c.family), str(c.false), f"{c.runs:.1f}"]
+            _null_row(world, said, design)
             for world, said in found
             if world.kind == kind
             for design in _designs(said)
-            for c in [cell(world, said, design)]
         ]
         if rows:
-            parts.append(f"## {title}\n\n{_table(_NULL, rows)}")
+            parts.append(f"##{deeper} {title}\n\n{_table(_NULL, rows)}")
     for gain in sorted({world.gain for world, _ in found if world.gain}):
+        title = f"One recipe is better by {gain * 100:g} points"
         rows = [
             _power_row(world, said, design)
             for world, said in found
             if world.gain == gain
             for design in _designs(said)
         ]
-        parts.append(f"## One recipe is better by {gain * 100:g} points\n\n{_table(_POWER, rows)}")
+        parts.append(f"##{deeper} {title}\n\n{_table(_POWER, rows)}")
     return "\n".join(parts)
+
+
+def _null_row(world: World, said: Said, design: str) -> list[str]:
+    c = cell(world, said, design)
+    return [*_named(world, design), str(c.single), str(c.family), str(c.false), f"{c.runs:.1f}"]
 
 
 def _power_row(world: World, said: Said, design: str) -> list[str]:
     c = cell(world, said, design)
     recipes, seeds = design.split("x")
-    same = (
-        _runs_of_fixed(said, world, int(recipes), c.power.value)
-        if seeds == "auto" and f"{recipes}x9" in said
-        else ""
-    )
+    compared = seeds == "auto" and f"{recipes}x9" in said
     return [
         *_named(world, design), str(c.single), str(c.family), str(c.false), str(c.power),
-        f"{c.ceiling * 100:.1f}", f"{c.power.value / c.ceiling:.2f}", f"{c.runs:.1f}", same,
+        f"{c.ceiling * 100:.1f}", f"{c.power.value / c.ceiling:.2f}", f"{c.runs:.1f}",
+        _runs_of_fixed(said, world, int(recipes), c.power.value) if compared else "",
     ]  # fmt: skip
 
 
@@ -149,4 +164,37 @@ _NULL = ("test images", "recipes", "seeds", "single interval holds", "all hold a
 _POWER = (*_NULL[:-1], "found", "ceiling", "share of it", "runs", "runs of fixed seeds")
 
 _INTRODUCTION = """# Verdicts: how often they are right
+
+Whole studies are simulated of which the truth is known, and what is said of them is set beside it.
+
+```sh
+python benchmarks/verdicts.py --out runs/verdicts --page docs/results/verdicts.md
+```
+
+A net's logits are noise around its skill; 60 % of the noise's variance belongs to the image, 15 %
+to the image and the recipe, 25 % to the image and the run, as in real runs. Seeds and runs have a
+quality of their own (the standard deviation of one paired difference between runs is about 1.5
+points with 2,000 test images and 5 with 200) and thresholds of their own, and every run's decision
+is tuned on the same validation images. The *truth* is a recipe's balanced accuracy over new seeds
+and new test images, with this validation split; differences are to the first recipe. With two
+classes 400 of 2,000 test images are of the rare one, and 15 of 200; with ten the rarest has a tenth
+of the largest's (5 images of 200).
+
+Of each world 2,000 studies are judged by the functions that `compare` and `evaluate` use, from the
+figures of every run, and 200 by `eq.evaluate` itself, from predictions. All shares are percentages
+of studies, ± their Monte Carlo error.
+
+- *single interval holds*: the 95 % interval of a difference alone has the truth in it;
+- *all hold at once*: those of the main question, which are simultaneous, all have it;
+- *false "better"*: of any recipe that is not;
+- *found*: the recipe that is better is called better; *ceiling*: the same test, had it known all
+  variances;
+- *runs*: how many nets were trained, the baseline's among them; *runs of fixed seeds*: how many a
+  fixed number of seeds takes to find as much as `auto` does, interpolated between 3, 5, 7 and 9.
+"""
+
+_WHOLE = """## From predictions, by `eq.evaluate`
+
+The same, from the logits of every run on validation and test to the summary, with the decision
+tuned as the package does it.
 """

@@ -9,7 +9,7 @@ simulates 2,000 studies of each world (`simulated_studies`), each looked at as a
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from equipoise.studies.sequential import (
 )
 from simulated_studies import Study, Validation, World, centred
 from verdict_page import page
+from verdicts_evaluated import EVALUATED, evaluated
 
 __all__ = ["DESIGNS", "WORLDS", "simulated"]
 
@@ -59,7 +60,7 @@ DESIGNS = tuple(Design(r, s) for r in (2, 5, 12) for s in ("3", "5", "7", "9", "
 
 def _worlds() -> Iterator[World]:
     for classes in (2, 10):
-        for images, gains in ((2000, (0.02, 0.04)), (200, (0.1,))):
+        for images, gains in ((2000, (0.02, 0.04)), (200, (0.08,))):
             for kind in ("nothing", "thresholds", "population"):
                 yield World(kind, classes, images)
             for gain in gains:
@@ -115,7 +116,8 @@ def _table(
     shape = (len(weights), *right.shape[:2])
     flat = right.reshape(-1, len(world.labels)).T.astype(np.float32)
     resampled = ((weights * each.astype(np.float32)) @ flat).reshape(shape)
-    return FigureTable(right @ each, resampled, study.seeds, study.draws)
+    rarest = int(np.bincount(world.labels).min())
+    return FigureTable(right @ each, resampled, study.seeds, study.draws, images=rarest)
 
 
 def _first(table: FigureTable, seeds: int, recipes: int | None = None) -> FigureTable:
@@ -153,13 +155,21 @@ def _row(found: Difference) -> list[float]:
     return [*ends, answer, found.seeds, found.p_family]
 
 
-def _kept(world: World, number: int, studies: int, out: Path) -> None:
-    """Simulate one validation split's studies, unless that has been done."""
-    path = out / world.name / f"{studies}-{number:02d}.npz"
+Maker = Callable[[World, int, int], dict[str, NDArray[np.float64]]]
+
+
+def _path(world: World, number: int, studies: int, out: Path) -> Path:
+    size = f"{world.recipes}x{world.seeds}"
+    return out / f"{world.name}-{size}" / f"{studies}-{number:02d}.npz"
+
+
+def _kept(make: Maker, world: World, number: int, studies: int, out: Path) -> None:
+    """Make one validation split's studies, unless that has been done."""
+    path = _path(world, number, studies, out)
     if path.is_file():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    found = simulated(world, number, studies)
+    found = make(world, number, studies)
     with atomic(path) as place, place.open("wb") as file:
         np.savez_compressed(file, **found)  # type: ignore[arg-type]
     print(path, flush=True)
@@ -167,8 +177,7 @@ def _kept(world: World, number: int, studies: int, out: Path) -> None:
 
 def read(world: World, studies: int, out: Path) -> dict[str, NDArray[np.float64]]:
     """Return what was said in all studies of a world; the truth is repeated for each study."""
-    paths = [out / world.name / f"{studies}-{number:02d}.npz" for number in range(SETS)]
-    parts = [dict(np.load(path)) for path in paths]
+    parts = [dict(np.load(_path(world, number, studies, out))) for number in range(SETS)]
     for part in parts:
         part["truth"] = np.repeat(part["truth"][None], studies, axis=0)
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -178,19 +187,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("runs/verdicts"))
     parser.add_argument("--studies", type=int, default=2000, help="a world")
+    parser.add_argument("--evaluated", type=int, default=200, help="a world, by eq.evaluate")
     parser.add_argument("--worlds", default="", help="only those whose name contains this")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--page", type=Path)
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    each = max(options.studies // SETS, 1)
-    worlds = [world for world in WORLDS if options.worlds in world.name]
-    Parallel(options.jobs)(
-        delayed(_kept)(world, number, each, options.out)
-        for world in worlds
-        for number in range(SETS)
-    )
-    text = page([(world, read(world, each, options.out)) for world in worlds])
+    parts = []
+    for make, every, studies, out in (
+        (simulated, WORLDS, options.studies, options.out),
+        (evaluated, EVALUATED, options.evaluated, options.out / "evaluated"),
+    ):
+        each, worlds = studies // SETS, [w for w in every if options.worlds in w.name]
+        worlds = worlds if each else []
+        Parallel(options.jobs)(
+            delayed(_kept)(make, world, number, each, out)
+            for world in worlds
+            for number in range(SETS)
+        )
+        parts.append([(world, read(world, each, out)) for world in worlds])
+    text = page(*parts)
     print(text)
     if options.page:
         write_text(options.page, text)

@@ -130,7 +130,7 @@ def test_more_seeds_are_a_further_look_and_spend_half_of_what_is_left():
     assert first == nominal_by_look(ledger.families[0])[3]  # what was spent stays spent
     assert second.alone < first.alone
     # However often it is asked, it never comes to more than LEVEL.
-    for seeds in range(6, 40):
+    for seeds in range(6, 11):
         longer = extend(_looked(longer), ["a", "b"], (seeds,))
         assert longer.left > 0
     assert longer.families[0].level < LEVEL

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from equipoise.studies.multiplicity import dunnett_level
-from equipoise.studies.standard_errors import StandardError, of_difference, of_level
+from equipoise.studies.standard_errors import StandardError, of_differences, of_level
 
 __all__ = [
     "FEWEST",
@@ -58,8 +58,8 @@ class FigureTable:
     overlap : float
         Test to training images of a run where the draws are folds of one set, else 0.
     images : int, optional
-        How many test images the figure stands on (of the rarest class in it): what a level of 0 or
-        100 % is worth.
+        How many test images the figure stands on: those of the rarest class that is in it. It says
+        how sure a bootstrap of them is, and what a level of 0 or 100 % is worth.
     """
 
     values: Floats
@@ -163,37 +163,53 @@ def differences(
     rows = len(table.values)
     if nominal is None:
         nominal = [Nominal(family=dunnett_level(LEVEL, rows - 1))] * rows
-    return [None, *(_difference(table, row, nominal[row]) for row in range(1, rows))]
+    there = np.isfinite(table.values)
+    common = there & there[0]
+    found: list[Difference | None] = [None] * rows
+    # Recipes that have the same runs are moderated together; who stopped earlier, with all on its
+    # runs.
+    for runs in np.unique(common[1:], axis=0) if rows > 1 and len(common[0]) else ():
+        if not runs.any():
+            continue
+        members = np.flatnonzero(there[:, runs].all(1))
+        errors = of_differences(
+            table.values[np.ix_(members, runs)],
+            table.resampled[:, members][:, :, runs],
+            table.draws[runs],
+            overlap=table.overlap,
+            images=table.images,
+        )
+        for row, error in zip(members[1:], errors, strict=True):
+            if (common[row] == runs).all():
+                found[row] = _difference(table, row, runs, error, nominal[row])
+    return found
 
 
-def _difference(table: FigureTable, row: int, nominal: Nominal) -> Difference | None:
-    columns = np.flatnonzero(np.isfinite(table.values[[0, row]]).all(0))
-    if not len(columns):
-        return None
-    # Recipes that stopped earlier say nothing about these runs.
-    others = np.flatnonzero(np.isfinite(table.values[:, columns]).all(1))
-    figures, draws = table.values[np.ix_(others, columns)], table.draws[columns]
-    under = table.resampled[:, row, columns] - table.resampled[:, 0, columns]
-    place = int(np.searchsorted(others, row))
-    found = of_difference(figures, under, place, draws, table.overlap)
-    low, high = _clipped(found, nominal.alone, table.bounds)
-    family_low, family_high = _clipped(found, nominal.family, table.bounds)
+def _difference(
+    table: FigureTable,
+    row: int,
+    runs: NDArray[np.bool_],
+    error: StandardError,
+    nominal: Nominal,
+) -> Difference:
+    low, high = _clipped(error, nominal.alone, table.bounds)
+    family_low, family_high = _clipped(error, nominal.family, table.bounds)
     return Difference(
-        mean=found.mean,
-        standard_error=found.squared**0.5,
-        degrees_of_freedom=found.freedom,
+        mean=error.mean,
+        standard_error=error.squared**0.5,
+        degrees_of_freedom=error.freedom,
         low=low,
         high=high,
         family_low=family_low,
         family_high=family_high,
-        p=_corrected(found, nominal.alone),
-        p_family=_corrected(found, nominal.family),
-        run_part=found.runs,
-        draw_part=found.draws,
-        image_part=found.images,
-        seeds=len(np.unique(table.seeds[columns])),
-        draws=len(np.unique(draws)),
-        values=tuple(map(float, figures[place] - figures[0])),
+        p=_corrected(error, nominal.alone),
+        p_family=_corrected(error, nominal.family),
+        run_part=error.runs,
+        draw_part=error.draws,
+        image_part=error.images,
+        seeds=len(np.unique(table.seeds[runs])),
+        draws=len(np.unique(table.draws[runs])),
+        values=tuple(map(float, table.values[row, runs] - table.values[0, runs])),
     )
 
 

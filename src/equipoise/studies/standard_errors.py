@@ -6,7 +6,7 @@
   recipes: `equipoise.studies.moderation`.
 - *The test images* come in by a bootstrap of images alone, in which every run of every recipe sees
   the same resample. It says how much of the units' spread is due to images, and how much more there
-  is that no number of units averages out.
+  is that no number of units averages out. With few images that is moderated over the recipes, too.
 - *Folds* of one set have training images in common: the spread counts with 1/n + overlap in the
   place of 1/n (Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52,
   2003).
@@ -20,12 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from equipoise.studies.moderation import Spread, moderated
+from equipoise.studies.moderation import drawn_together, moderated
 
-__all__ = ["StandardError", "of_difference", "of_level"]
+__all__ = ["StandardError", "of_differences", "of_level"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int_]
+
+# Where units happen to spread less than images alone let them, the squared error is still this
+# share of what images explain: equal differences do not make a sure one. All of it would miss too
+# rarely with two hundred test images, less of it too often with two recipes.
+_LEAST = 0.9
 
 
 @dataclass(frozen=True)
@@ -66,27 +71,47 @@ class StandardError:
         return float(2 * stats.t.sf(abs(self.mean) / self.squared**0.5, self.freedom))
 
 
-def of_difference(
-    figures: Floats, under: Floats, row: int, draws: Integers, overlap: float
-) -> StandardError:
-    """Return the standard error of a recipe's mean difference to the first one.
+def of_differences(
+    figures: Floats,
+    under: Floats,
+    draws: Integers,
+    *,
+    overlap: float = 0.0,
+    images: int | None = None,
+) -> list[StandardError]:
+    """Return the standard error of the mean difference of each recipe to the first one.
 
     Parameters
     ----------
     figures : (R, n) floats
-        Of recipes that all have these n runs; the baseline first.
-    under : (B, n) floats
-        The difference of each run under resampled test images.
-    row : int
-        Of the recipe, among the figures.
+        Of recipes that all have these n runs.
+    under : (B, R, n) floats
+        The same under resampled test images.
     draws : (n,) integers
     overlap : float
+        Test to training images where draws are folds.
+    images : int, optional
+        How many test images the figure stands on. By default so many that what they explain is
+        known and need not be moderated.
     """
     units = _Units.of(draws)
-    means = figures @ units.average
-    between = moderated(means - means.mean(1, keepdims=True), row, units.number - 1)
-    within = moderated(figures - means @ units.member.T, row, units.spare)
-    return _joined(means[row] - means[0], under @ units.average, between, within, units, overlap)
+    n, means = units.number, figures @ units.average
+    between = moderated(means - means.mean(1, keepdims=True), n - 1)
+    within = moderated(figures - means @ units.member.T, units.spare).variances * units.share
+    of_mean, of_units = _explained(under @ units.average, np.inf if images is None else images - 1)
+
+    # What units spread; no less than the runs within them let them.
+    spread = np.fmax(between.variances, within) * (1 / n + overlap)
+    shared = of_mean - of_units / n
+    squared = np.maximum(spread + shared, _LEAST * of_mean)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = between.freedom * np.maximum(squared / spread, 1) ** 2
+    by_images = np.clip(shared, 0, squared)
+    by_runs = np.fmin(within / n, squared - by_images)  # one run a unit: all of it
+    by_draws = squared - by_images - by_runs
+    mean = (means[1:] - means[0]).mean(1)
+    columns = (mean, squared, freedom, by_runs, by_draws, by_images)
+    return [StandardError(*map(float, row)) for row in zip(*columns, strict=True)]
 
 
 def of_level(values: Floats, under: Floats, draws: Integers, overlap: float) -> StandardError:
@@ -99,7 +124,9 @@ def of_level(values: Floats, under: Floats, draws: Integers, overlap: float) -> 
     draws : (n,) integers
     overlap : float
     """
-    return of_difference(np.stack([np.zeros_like(values), values]), under, 1, draws, overlap)
+    zero, none = np.zeros_like(values), np.zeros_like(under)
+    both, resampled = np.stack([zero, values]), np.stack([none, under], axis=1)
+    return of_differences(both, resampled, draws, overlap=overlap)[0]
 
 
 @dataclass(frozen=True)
@@ -130,33 +157,21 @@ class _Units:
         return float((self.average**2).sum(0).mean())
 
 
-def _joined(
-    values: Floats,
-    under: Floats,
-    between: Spread,
-    within: Spread,
-    units: _Units,
-    overlap: float,
-) -> StandardError:
-    """Join what units and what images say.
+def _explained(under: Floats, freedom: float) -> tuple[Floats, Floats]:
+    """Return the variance that test images explain of each difference's mean, and of its units.
 
-    The bootstrap's variance of the mean holds the test images and that share of the units' spread
-    which images explain. What the units spread beyond that is added. Where they happen to spread
-    less (than images, or than the runs within a draw, let them), nothing is taken away: three equal
-    differences do not make a sure one.
+    Parameters
+    ----------
+    under : (B, R, U) floats
+        Units under resampled test images. Resamples in which a figure has no meaning do not count.
+    freedom : float
+        Of a variance that so many images explain.
     """
-    n, mean, nan = units.number, float(values.mean()), float("nan")
-    under = under[np.isfinite(under).all(1)]
-    if n < 2 or len(under) < 2:
-        return StandardError(mean, nan, nan, nan, nan, nan)
-    deviations = under - under.mean(0)
-    of_mean = float(deviations.mean(1).var(ddof=1))
-    explained = float(deviations.var(1, ddof=1).mean())
-    of_runs = within.variance * units.share if units.spare else 0.0
-    variance = max(between.variance, explained, of_runs)
-    images = max(of_mean - explained / n, 0.0)
-    squared = variance * (1 / n + overlap) + of_mean - explained / n
-    runs = min(of_runs / n if units.spare else squared, squared - images)
-    known = between.variance * (1 / n + overlap)
-    freedom = between.freedom * (squared / known) ** 2 if known > 0 else float("inf")
-    return StandardError(mean, squared, freedom, runs, squared - images - runs, images)
+    under = under[np.isfinite(under).all((1, 2))]
+    if len(under) < 2 or under.shape[2] < 2:
+        return (np.full(under.shape[1] - 1, np.nan),) * 2
+    differences = under[:, 1:] - under[:, :1]
+    deviations = differences - differences.mean(0)
+    of_mean = deviations.mean(2).var(0, ddof=1)
+    of_units = deviations.var(2, ddof=1).mean(0)
+    return drawn_together(of_mean, freedom), drawn_together(of_units, freedom)
