@@ -12,13 +12,26 @@ from equipoise.studies.formats import (
     duration,
     estimate,
     level,
+    metric_name,
     percent,
 )
 
 
 def test_every_metric_has_a_name_and_the_same_direction():
     assert set(METRICS) == set(HIGHER_IS_BETTER)
-    assert {name for name, higher in HIGHER_IS_BETTER.items() if not higher} == LOWER_IS_BETTER
+    assert {name for name, higher in HIGHER_IS_BETTER.items() if not higher} < LOWER_IS_BETTER
+
+
+def test_figures_of_objectives_have_names_and_units():
+    assert [metric_name(name) for name in ("cost", "f2", "dog.recall", "dog.f0.5")] == [
+        "Cost per image",
+        "F2",
+        "Recall of dog",
+        "F0.5 of dog",
+    ]
+    assert LOWER_IS_BETTER - HIGHER_IS_BETTER.keys() == {"cost"}
+    assert level("cost", 0.2871) == "0.287"
+    assert level("dog.recall", 0.2871) == "28.7"
 
 
 @pytest.mark.parametrize(

@@ -84,8 +84,8 @@ def fit(
         # A net's own randomness, such as dropout, draws from torch's generator: ours meanwhile.
         with one_thread(), seeded(seed, place):
             job = prepare(
-                data, recipe, trainer, seed=seed, equal=equal, objective=aim(data, objective),
-                net=net, device=place,
+                data, recipe, trainer, seed=seed, equal=equal, objective=objective, net=net,
+                device=place,
             )  # fmt: skip
             _run(job, data, folder, progress)
             return _finish(job, data)
