@@ -12,6 +12,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "equipoise"
 
 FLOORS = {
     "errors": 0,
+    "selection": 1,
     "files": 1,
     "keys": 0,
     "mapped": 0,

@@ -1,17 +1,20 @@
 """`ImageSet`, the one type that flows through the house, and `Splits`, three of them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equipoise.errors import require
+from equipoise.errors import printable, require
 from equipoise.mapped import take
 
-__all__ = ["Broken", "ImageSet", "Splits", "at_once"]
+__all__ = ["Broken", "ImageSet", "LeftOut", "Splits", "at_once", "leave_out"]
+
+_NAMED = 5  # of what is left out for one reason; a line tells the first few of these
+_TOLD = 3
 
 Images = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 
@@ -137,6 +140,39 @@ class Broken:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Files or rows of a source that are not used, for one reason.
+
+    Attributes
+    ----------
+    reason : str
+        What they are, in the plural: "files of other kinds", "links that leave the folder".
+    count : int
+    names : tuple of str
+        The first few of them.
+    """
+
+    reason: str
+    count: int
+    names: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """What to tell of them, as a line without its full stop."""
+        words = f"{self.reason[:1].upper()}{self.reason[1:]} left out: {self.count:,}"
+        some = ", ".join(map(printable, self.names[:_TOLD]))
+        if self.count > len(self.names[:_TOLD]):
+            return f"{words}, such as {some}" if some else words
+        return f"{words} ({some})"
+
+
+def leave_out(reason: str, names: Iterable[str]) -> tuple[LeftOut, ...]:
+    """Return what is left out for one reason: nothing where there are no names."""
+    there = sorted(names)
+    return (LeftOut(reason, len(there), tuple(there[:_NAMED])),) if there else ()
+
+
+@dataclass(frozen=True)
 class Splits:
     """A data set as training, validation and test, with what its reader saw.
 
@@ -147,7 +183,9 @@ class Splits:
     source : str
         What was loaded, as given.
     broken : tuple of Broken
-        Files that were left out.
+        Files that could not be read.
+    left_out : tuple of LeftOut
+        All that is not used, reason by reason, what is broken too.
     sizes, modes : mapping
         How many images had each size ("32×32") and mode ("RGB", "L", "RGBA", …) in the source.
     notes : tuple of str
@@ -164,6 +202,7 @@ class Splits:
     test: ImageSet
     source: str = ""
     broken: tuple[Broken, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     sizes: Mapping[str, int] = field(default_factory=dict)
     modes: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """`audit` and `upsample`: commands about the data set itself."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,22 +9,16 @@ import typer
 from equipoise.cli import show
 from equipoise.cli.options import (
     Backend,
-    Classes,
     Data,
-    DataDir,
     Jobs,
     Json,
-    LongTail,
-    MostBytes,
-    MostPixels,
     Quiet,
     Seed,
-    Size,
-    Take,
     names_of,
 )
-from equipoise.cli.selecting import selected
+from equipoise.cli.selecting import selected, selects
 from equipoise.errors import InputError, WorkError, printable
+from equipoise.selection import Selection
 
 if TYPE_CHECKING:
     from equipoise.auditing import Audit
@@ -34,7 +29,6 @@ __all__ = ["audit", "print_audit", "upsample"]
 
 _LISTED = 10  # of what stands in more than one split
 _FINDINGS = {
-    "broken": "files cannot be read and are left out",
     "duplicates": "pictures stand there more than once",
     "label_conflicts": "pictures stand under more than one class",
     "near_duplicates": "sets of pictures are near duplicates",
@@ -48,6 +42,7 @@ _ACROSS = {
 }
 
 
+@selects(without=("size", "test_fraction", "validation_fraction"), cut=False)
 def audit(
     data: Data,
     out: Annotated[Path | None, typer.Option(help="Also write audit.html and .json here.")] = None,
@@ -70,12 +65,7 @@ def audit(
     techniques: Annotated[
         str, typer.Option(help="With --model: the techniques to try on its validation images.")
     ] = "crop,flip,noise",
-    classes: Classes = None,
-    take: Take = None,
-    long_tail: LongTail = None,
-    data_dir: DataDir = None,
-    most_pixels: MostPixels = None,
-    most_bytes: MostBytes = None,
+    selection: Selection = Selection(),
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -89,20 +79,11 @@ def audit(
     from equipoise.auditing import audit as look
     from equipoise.files import write_json
 
-    asked: dict[str, Any] = {
-        "classes": classes,
-        "take": take,
-        "long_tail": long_tail,
-        "data_dir": data_dir,
-        "most_pixels": most_pixels,
-        "most_bytes": most_bytes,
-        "seed": seed,
-    }
-    splits = selected(data, **asked, cut=False, quiet=quiet or as_json)
+    splits = selected(data, selection, quiet=quiet)
     found = look(splits, near=near)
     safety = None
     if model is not None:
-        sized = selected(data, **asked, quiet=True)
+        sized = selected(data, replace(selection, cut=True), quiet=True)
         safety = _safety(sized, model, names_of(techniques) or [])
     if out is not None:
         from equipoise.reports import audit_page
@@ -202,6 +183,7 @@ def _such_as(item: Any) -> str:
     return sign.join(names[:4]) + more
 
 
+@selects(without=("test_fraction", "validation_fraction"), cut=False)
 def upsample(
     data: Data,
     out: Annotated[Path | None, typer.Option(help="Folder: new, empty, or to go on with.")] = None,
@@ -237,13 +219,7 @@ def upsample(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the counts and write nothing.")
     ] = False,
-    classes: Classes = None,
-    take: Take = None,
-    long_tail: LongTail = None,
-    size: Size = None,
-    data_dir: DataDir = None,
-    most_pixels: MostPixels = None,
-    most_bytes: MostBytes = None,
+    selection: Selection = Selection(),
     jobs: Jobs = None,
     backend: Backend = "loky",
     seed: Seed = 0,
@@ -265,19 +241,7 @@ def upsample(
         raise InputError("Where to is missing: give --out DIR, or --dry-run for the counts alone.")
     chosen = get_recipe(recipe) if recipe else None
     parsed = parse_strategy(strategy)
-    splits = selected(
-        data,
-        classes=classes,
-        take=take,
-        long_tail=long_tail,
-        size=size,
-        data_dir=data_dir,
-        most_pixels=most_pixels,
-        most_bytes=most_bytes,
-        seed=seed,
-        cut=False,
-        quiet=quiet or as_json,
-    )
+    splits = selected(data, selection, quiet=quiet)
     with show.bar("writing", quiet or as_json) as move:
         summary = write(
             splits,

@@ -10,29 +10,21 @@ import typer
 from equipoise.cli import show
 from equipoise.cli.options import (
     AtLeast,
-    Classes,
     Costs,
     Data,
-    DataDir,
     Device,
     Epochs,
     Equal,
     Json,
-    LongTail,
-    MostBytes,
-    MostPixels,
     NetName,
     Objective,
     Out,
     Quiet,
     Seed,
-    Size,
-    Take,
-    TestFraction,
-    ValidationFraction,
 )
-from equipoise.cli.selecting import note_few_steps, selected
+from equipoise.cli.selecting import note_few_steps, selected, selects
 from equipoise.errors import require
+from equipoise.selection import Selection
 
 if TYPE_CHECKING:
     from equipoise.training import Decision, Progress
@@ -40,19 +32,12 @@ if TYPE_CHECKING:
 __all__ = ["export", "predict", "train"]
 
 
+@selects()
 def train(
     data: Data,
     out: Out,
     recipe: Annotated[str, typer.Option(help="A recipe's name or YAML file.")] = "article",
-    classes: Classes = None,
-    take: Take = None,
-    long_tail: LongTail = None,
-    size: Size = None,
-    data_dir: DataDir = None,
-    most_pixels: MostPixels = None,
-    most_bytes: MostBytes = None,
-    test_fraction: TestFraction = 0.2,
-    validation_fraction: ValidationFraction = 0.15,
+    selection: Selection = Selection(),
     trainer: Annotated[
         str | None,
         typer.Option(
@@ -88,20 +73,7 @@ def train(
     check_words(equal=equal, device=device)
     chosen = get_recipe(recipe)
     how = get_trainer(trainer or trainer_beside(recipe), epochs=epochs, net=net)
-    splits = selected(
-        data,
-        classes=classes,
-        take=take,
-        long_tail=long_tail,
-        size=size,
-        data_dir=data_dir,
-        most_pixels=most_pixels,
-        most_bytes=most_bytes,
-        test_fraction=test_fraction,
-        validation_fraction=validation_fraction,
-        seed=seed,
-        quiet=quiet or as_json,
-    )
+    splits = selected(data, selection, quiet=quiet)
     with show.bar("training", quiet or as_json) as move:
         result = run_training(
             splits,

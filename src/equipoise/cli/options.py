@@ -10,28 +10,20 @@ from equipoise.errors import InputError
 __all__ = [
     "AtLeast",
     "Backend",
-    "Classes",
     "Costs",
     "Data",
-    "DataDir",
     "Device",
     "Epochs",
     "Equal",
     "Jobs",
     "Json",
-    "LongTail",
-    "MostBytes",
-    "MostPixels",
     "NetName",
     "Objective",
     "Out",
     "Quiet",
     "Seed",
-    "Size",
-    "Take",
-    "TestFraction",
     "TrainerSpec",
-    "ValidationFraction",
+    "columns_of",
     "counts_of",
     "names_of",
     "shares_of",
@@ -48,35 +40,6 @@ Data = Annotated[
 ]
 Out = Annotated[
     Path, typer.Option("--out", help="Output folder: new, empty, or one to go on with.")
-]
-Classes = Annotated[str | None, typer.Option(help="Keep these classes, in this order: cat,dog.")]
-Take = Annotated[
-    str | None,
-    typer.Option(help="Keep the first so many training images a class: cat=4800,dog=1200."),
-]
-LongTail = Annotated[
-    float | None,
-    typer.Option(
-        help="Thin out training, class by class in their order, to an imbalance ratio of so much: "
-        "100."
-    ),
-]
-Size = Annotated[int | None, typer.Option(help="Bring every image to SIZE×SIZE pixels.")]
-MostPixels = Annotated[
-    int | None, typer.Option(help="Leave out images of more pixels than this: 100 million.")
-]
-MostBytes = Annotated[
-    int | None,
-    typer.Option(
-        "--most-bytes",
-        "--max-bytes",
-        help="Leave out files and members of archives of more bytes than this: 256 MiB.",
-    ),
-]
-DataDir = Annotated[Path | None, typer.Option(help="Where the CIFAR-10 archive lies.")]
-TestFraction = Annotated[float, typer.Option(help="Share cut for testing where no test split is.")]
-ValidationFraction = Annotated[
-    float, typer.Option(help="Share of training cut for validation where no such split is.")
 ]
 Device = Annotated[
     str, typer.Option(help="Where the net computes: [bold]auto[/bold] (a GPU if any), cpu or cuda.")
@@ -145,6 +108,15 @@ def counts_of(option: str, text: str | None) -> dict[str, int] | None:
             )
         counts[name.strip()] = int(number)
     return counts
+
+
+def columns_of(option: str, text: str) -> dict[str, str]:
+    """Return `role=column` pairs of an option, or say how they are written."""
+    pairs = [part.partition("=") for part in names_of(text) or []]
+    columns = {role.strip(): column.strip() for role, _, column in pairs}
+    if not all(columns.values()) or len(columns) < len(pairs):
+        raise InputError(f"{option} is written path=file,label=breed, but got {text!r}.")
+    return columns
 
 
 def shares_of(option: str, text: str | None) -> dict[str, float] | None:

@@ -11,31 +11,23 @@ from equipoise.cli import show
 from equipoise.cli.options import (
     AtLeast,
     Backend,
-    Classes,
     Costs,
     Data,
-    DataDir,
     Device,
     Epochs,
     Equal,
     Jobs,
     Json,
-    LongTail,
-    MostBytes,
-    MostPixels,
     NetName,
     Objective,
     Out,
     Quiet,
     Seed,
-    Size,
-    Take,
-    TestFraction,
     TrainerSpec,
-    ValidationFraction,
     names_of,
 )
-from equipoise.cli.selecting import note_few_steps, selected
+from equipoise.cli.selecting import note_few_steps, selected, selects
+from equipoise.selection import Selection
 
 if TYPE_CHECKING:
     from equipoise.studies.searching import Search
@@ -45,6 +37,7 @@ __all__ = ["finish_search", "search"]
 _SHOWN = 12  # rows of the leaderboard that are printed
 
 
+@selects()
 def search(
     data: Data,
     out: Out,
@@ -64,15 +57,7 @@ def search(
         Path | None,
         typer.Option(help="YAML file of the fields to search, each with a list of its values."),
     ] = None,
-    classes: Classes = None,
-    take: Take = None,
-    long_tail: LongTail = None,
-    size: Size = None,
-    data_dir: DataDir = None,
-    most_pixels: MostPixels = None,
-    most_bytes: MostBytes = None,
-    test_fraction: TestFraction = 0.2,
-    validation_fraction: ValidationFraction = 0.15,
+    selection: Selection = Selection(),
     trainer: TrainerSpec = "fast",
     net: NetName = None,
     epochs: Epochs = None,
@@ -107,20 +92,7 @@ def search(
     goal = get_objective(objective, at_least=at_least or (), costs=costs)
     check_words(equal=equal, device=device)
     how = get_trainer(trainer, epochs=epochs, net=net)
-    splits = selected(
-        data,
-        classes=classes,
-        take=take,
-        long_tail=long_tail,
-        size=size,
-        data_dir=data_dir,
-        most_pixels=most_pixels,
-        most_bytes=most_bytes,
-        test_fraction=test_fraction,
-        validation_fraction=validation_fraction,
-        seed=seed,
-        quiet=quiet or as_json,
-    )
+    splits = selected(data, selection, quiet=quiet)
     with show.bar("searching", quiet or as_json) as move:
         found = run_search(
             splits,

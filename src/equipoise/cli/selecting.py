@@ -1,32 +1,88 @@
-"""Reading DATA as the selection options say."""
+"""The options of `Selection` on the command line, and reading DATA as they say."""
 
+import inspect
+from collections.abc import Callable
+from dataclasses import Field, fields
+from functools import wraps
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from equipoise.cli import show
-from equipoise.cli.options import counts_of, names_of
+from equipoise.cli.options import columns_of, counts_of, names_of
+from equipoise.selection import Selection
 
 if TYPE_CHECKING:
     from equipoise.images import Splits
     from equipoise.training import Trainer
 
-__all__ = ["note_few_steps", "selected"]
+__all__ = ["note_few_steps", "selected", "selects"]
 
 _FEW = 100  # steps below which a net has hardly begun to learn
+# What is written as text on the command line, by field.
+_PARSED: dict[str, Callable[[str], Any]] = {
+    "classes": names_of,
+    "take": lambda text: counts_of("--take", text),
+    "columns": lambda text: columns_of("--columns", text),
+}
 
 
-def selected(
-    data: str, *, classes: str | None, take: str | None, quiet: bool, **options: Any
-) -> "Splits":
-    """Return DATA, and print what is to be noted about it.
+def selects(
+    *, without: tuple[str, ...] = (), cut: bool = True
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `Selection` in the place of its parameter `selection`.
 
-    `options` are parameters of `equipoise.load`; what was not given, None, is left to it.
+    Parameters
+    ----------
+    without : tuple of str
+        Fields that the command has no option for.
+    cut : bool
+        The field of this name.
     """
-    from equipoise.readers import load
+    kept = [f for f in fields(Selection) if "help" in f.metadata and f.name not in without]
+    names = [f.name for f in kept]
 
-    given = {name: value for name, value in options.items() if value is not None}
-    splits = load(data, classes=names_of(classes), take=counts_of("--take", take), **given)
-    for line in () if quiet else splits.notes:
+    def expand(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def run(**given: Any) -> None:
+            chosen = {name: given.pop(name) for name in names}
+            asked = {
+                name: _PARSED[name](value) if name in _PARSED else value
+                for name, value in chosen.items()
+                if value is not None
+            }
+            command(selection=Selection(**asked, cut=cut, seed=given.get("seed", 0)), **given)
+
+        own = list(inspect.signature(command, eval_str=True).parameters.values())
+        place = next(i for i, p in enumerate(own) if p.name == "selection")
+        parameters = [
+            p.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for p in (*own[:place], *map(_parameter, kept), *own[place + 1 :])
+        ]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        return run
+
+    return expand
+
+
+def _parameter(declared: Field[Any]) -> inspect.Parameter:
+    """Return the option of a field; None stands for what was not given."""
+    default, kind = declared.default, declared.metadata["kind"]
+    option = typer.Option(*declared.metadata["names"], help=declared.metadata["help"])
+    hint: Any = Annotated[kind | None if default is None else kind, option]
+    return inspect.Parameter(
+        declared.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint
+    )
+
+
+def selected(data: str, selection: Selection, *, quiet: bool) -> "Splits":
+    """Return DATA, and print what is left out of it and what else is to be noted."""
+    from equipoise.readers import read
+
+    splits = read(data, selection)
+    for line in () if quiet else (*(one.line for one in splits.left_out), *splits.notes):
         show.note(line)
     return splits
 

@@ -12,33 +12,25 @@ from equipoise.cli.data import print_audit
 from equipoise.cli.options import (
     AtLeast,
     Backend,
-    Classes,
     Costs,
     Data,
-    DataDir,
     Device,
     Epochs,
     Equal,
     Jobs,
     Json,
-    LongTail,
-    MostBytes,
-    MostPixels,
     NetName,
     Objective,
     Out,
     Quiet,
     Seed,
-    Size,
-    Take,
-    TestFraction,
     TrainerSpec,
-    ValidationFraction,
     names_of,
     shares_of,
 )
 from equipoise.cli.searching import finish_search
-from equipoise.cli.selecting import note_few_steps, selected
+from equipoise.cli.selecting import note_few_steps, selected, selects
+from equipoise.selection import Selection
 
 if TYPE_CHECKING:
     from equipoise.images import Splits
@@ -76,6 +68,7 @@ def demo(
     _compare(splits, out, as_json, quiet, seed=seed, jobs=jobs, **how)
 
 
+@selects()
 def compare(
     data: Data,
     out: Out,
@@ -105,15 +98,7 @@ def compare(
             "too: dog=0.05,cat=0.95."
         ),
     ] = None,
-    classes: Classes = None,
-    take: Take = None,
-    long_tail: LongTail = None,
-    size: Size = None,
-    data_dir: DataDir = None,
-    most_pixels: MostPixels = None,
-    most_bytes: MostBytes = None,
-    test_fraction: TestFraction = 0.2,
-    validation_fraction: ValidationFraction = 0.15,
+    selection: Selection = Selection(),
     trainer: TrainerSpec = "fast",
     net: NetName = None,
     epochs: Epochs = None,
@@ -145,20 +130,7 @@ def compare(
     chosen = load_recipes(names_of(recipes) or [])
     how = get_trainer(trainer, epochs=epochs, net=net)
     shares = shares_of("--prior", prior)
-    splits = selected(
-        data,
-        classes=classes,
-        take=take,
-        long_tail=long_tail,
-        size=size,
-        data_dir=data_dir,
-        most_pixels=most_pixels,
-        most_bytes=most_bytes,
-        test_fraction=test_fraction,
-        validation_fraction=validation_fraction,
-        seed=seed,
-        quiet=quiet or as_json,
-    )
+    splits = selected(data, selection, quiet=quiet)
     _compare(
         splits,
         out,

@@ -7,7 +7,6 @@ nothing else, so a doctored file cannot run code.
 import os
 import pickle
 import tarfile
-from collections.abc import Collection
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
@@ -16,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, reason
-from equipoise.readers.decoding import MOST_BYTES
 from equipoise.readers.table import Table
+from equipoise.selection import Selection
 
 __all__ = ["find_cifar10", "is_batch_name", "is_batches", "read_batches", "read_stream"]
 
@@ -64,9 +63,7 @@ def is_batches(path: Path) -> bool:
     return any((folder / _BATCHES[0]).is_file() for folder in (path, path / _FOLDER))
 
 
-def read_batches(
-    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
-) -> Table:
+def read_batches(path: Path, selection: Selection = Selection()) -> Table:
     """Read a folder of batches."""
     folder = path if (path / _BATCHES[0]).is_file() else path / _FOLDER
     found = {}

@@ -18,10 +18,9 @@ from PIL import Image, ImageChops, ImageOps
 from equipoise.errors import reason
 from equipoise.readers.colour import is_srgb, to_srgb
 from equipoise.readers.headers import Header, read_header
+from equipoise.selection import MOST_PIXELS
 
 __all__ = [
-    "MOST_BYTES",
-    "MOST_PIXELS",
     "Picture",
     "UndecodableError",
     "decode",
@@ -30,8 +29,6 @@ __all__ = [
     "too_large",
 ]
 
-MOST_PIXELS = 100_000_000  # a file of a few bytes can claim any size; this one is 300 MB decoded
-MOST_BYTES = 2**28  # of one encoded file
 _RAISE = ("--most-bytes raises it", "--most-pixels raises it")
 
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "GIF", "PPM")

@@ -17,8 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from equipoise.errors import reason
-from equipoise.readers.decoding import MOST_BYTES, too_large
+from equipoise.readers.decoding import too_large
 from equipoise.readers.table import Stamp, stamp
+from equipoise.selection import MOST_BYTES
 
 __all__ = ["Rows", "blocks_of", "open_file"]
 

@@ -1,17 +1,16 @@
 """A folder of WebDataset shards: tar files of samples, read in place."""
 
 import json
-from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
 from equipoise.errors import InputError
 from equipoise.images import Broken
 from equipoise.readers.archives import list_tar, tar_fetch
-from equipoise.readers.decoding import MOST_BYTES
 from equipoise.readers.samples import are_samples, lay_out_samples
 from equipoise.readers.shards import has_shards, shards
 from equipoise.readers.table import Table
+from equipoise.selection import Selection
 
 __all__ = ["is_shards", "read_shards"]
 
@@ -26,18 +25,16 @@ def is_shards(folder: Path) -> bool:
     return has_shards(folder, ".tar")
 
 
-def read_shards(
-    path: Path, wanted: Collection[str] | None = None, most_bytes: int = MOST_BYTES
-) -> Table:
+def read_shards(path: Path, selection: Selection = Selection()) -> Table:
     """List the samples of a folder of .tar shards; a shard's name tells its split."""
-    listed = shards(path, ".tar")
+    listed = shards(path, ".tar", follow_links=selection.follow_links)
     files = [name for name, _ in listed]
     found: dict[str, ShardPlace] = {}
     refused: list[Broken] = []
     for number, file in enumerate(files):
-        members, broken = list_tar(path / file, most_bytes)
-        found |= {f"{file}/{name}": (number, *place) for name, place in members.items()}
-        refused += [Broken(f"{file}/{one.name}", one.reason) for one in broken]
+        listing = list_tar(path / file, selection.most_bytes)
+        found |= {f"{file}/{name}": (number, *place) for name, place in listing.found.items()}
+        refused += [Broken(f"{file}/{one.name}", one.reason) for one in listing.refused]
     if not are_samples([name[len(files[place[0]]) + 1 :] for name, place in found.items()]):
         raise InputError(
             f"{path}: its .tar files hold no samples (KEY.jpg and KEY.cls). Give one archive of "
