@@ -58,8 +58,8 @@ class Objective:
     figure: str = DEFAULT
     at_least: Mapping[str, float] = field(default_factory=dict)
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    classes: tuple[str, ...] = ()
-    positive: int | None = None
+    classes: tuple[str, ...] = field(default=(), compare=False)
+    positive: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         check_name(self.figure)
