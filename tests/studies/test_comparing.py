@@ -36,6 +36,7 @@ def test_every_run_leaves_its_files(study):
             names = {path.name for path in folder.iterdir()}
             assert names == {
                 "batches.csv",
+                "digests.json",
                 "history.json",
                 "memory.json",
                 "metrics.json",
