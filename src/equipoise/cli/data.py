@@ -24,6 +24,7 @@ from equipoise.selection import Selection
 if TYPE_CHECKING:
     from equipoise.auditing import Audit
     from equipoise.images import Splits
+    from equipoise.studies.safety import Safety
     from equipoise.writers import Summary
 
 __all__ = ["audit", "print_audit", "upsample"]
@@ -101,7 +102,9 @@ def audit(
         write_json(out / "audit.json", found.to_dict())
         audit_page(found.to_dict(), out / "audit.html", source=splits.source, notes=splits.notes)
     if as_json:
-        show.print_json({**found.to_dict(), **({} if safety is None else {"safety": safety})})
+        show.print_json(
+            {**found.to_dict(), **({} if safety is None else {"safety": _as_json(safety)})}
+        )
     elif not quiet:
         print_audit(found)
         if safety is not None:
@@ -124,7 +127,7 @@ def _next(splits: "Splits", data: str) -> str:
     return f"Next: equipoise compare {data} --out study"
 
 
-def _safety(splits: "Splits", run: Path, techniques: list[str]) -> dict[str, Any]:
+def _safety(splits: "Splits", run: Path, techniques: list[str]) -> "Safety":
     """What techniques do to the images of each class, by a net that was trained without them."""
     from equipoise.studies import held_out, label_safety
     from equipoise.training import load_model
@@ -132,14 +135,21 @@ def _safety(splits: "Splits", run: Path, techniques: list[str]) -> dict[str, Any
     return label_safety(load_model(run), held_out(splits, run), techniques)
 
 
-def _print_safety(safety: dict[str, Any]) -> None:
+def _as_json(safety: "Safety") -> dict[str, Any]:
+    return {
+        technique: {name: loss.model_dump() for name, loss in classes.items()}
+        for technique, classes in safety.items()
+    }
+
+
+def _print_safety(safety: "Safety") -> None:
     from equipoise.studies import safety_words
 
     rows = [
-        (technique, name, entry["images"], f"{entry['lost']:.0%}", entry["toward"] or "")
+        (technique, name, loss.images, f"{loss.lost:.0%}", loss.toward or "")
         for technique, classes in safety.items()
-        for name, entry in classes.items()
-        if entry["lost"] is not None
+        for name, loss in classes.items()
+        if loss.lost is not None
     ]
     heads = ("after", "class", "images known", "no longer known", "mostly taken for")
     show.grid(heads, rows, words=("class", "mostly taken for"))

@@ -9,7 +9,9 @@ import typer
 
 from equipoise.cli import show
 from equipoise.cli.options import (
+    AtLeast,
     Backend,
+    Costs,
     Data,
     Device,
     Epochs,
@@ -60,7 +62,9 @@ def search(
     net: NetName = None,
     epochs: Epochs = None,
     equal: Equal = "steps",
-    objective: Objective = "balanced_accuracy",
+    objective: Objective = None,
+    costs: Costs = None,
+    at_least: AtLeast = None,
     jobs: Jobs = None,
     backend: Backend = "loky",
     device: Device = "auto",
@@ -76,6 +80,7 @@ def search(
 
     equipoise search photos/ --budget 20m --out search
     """
+    from equipoise.objectives import get_objective
     from equipoise.reports import report as write_report
     from equipoise.studies.searching import search as run_search
     from equipoise.studies.searching.arms import ENTRANTS
@@ -84,7 +89,8 @@ def search(
 
     # Names and the budget are looked at before the data set is read: it may be large.
     check_limits(budget, trials, jobs)
-    check_words(equal=equal, objective=objective, device=device)
+    goal = get_objective(objective, at_least=at_least or (), costs=costs)
+    check_words(equal=equal, device=device)
     how = get_trainer(trainer, epochs=epochs, net=net)
     splits = selected(data, selection, quiet=quiet)
     with show.remarked(quiet), show.bar("searching", quiet or as_json) as move:
@@ -98,7 +104,7 @@ def search(
             trainer_fields=trainer_fields,
             space=space,
             equal=equal,
-            objective=objective,
+            objective=goal,
             seed=seed,
             jobs=jobs,
             backend=backend,
@@ -131,7 +137,7 @@ def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: 
             "ROC-AUC",
             "seconds",
         ),
-        [_cells(row) for row in board[:_SHOWN]],
+        [_cells(row, summary["objective"]) for row in board[:_SHOWN]],
         words=("trainer",),
         spare=("seconds", "ROC-AUC", "trainer", "plain"),
     )
@@ -152,10 +158,12 @@ def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: 
         show.say("Next: the same search command again; it goes on from what is finished.")
 
 
-def _cells(row: dict[str, Any]) -> tuple[object, ...]:
+def _cells(row: dict[str, Any], metric: str) -> tuple[object, ...]:
+    from equipoise.studies.formats import level
+
     changed = ", ".join(f"{key} {_short(value)}" for key, value in row["trainer"].items()) or "–"
     auc = "–" if row["roc_auc"] is None else f"{row['roc_auc']:.3f}"
-    scores = (f"{row['score'] * 100:.1f}", f"{row['plain'] * 100:.1f}", auc)
+    scores = (level(metric, row["score"]), level(metric, row["plain"]), auc)
     return (row["recipe"], row["place"], changed, row["epochs"], *scores, f"{row['seconds']:.0f}")
 
 
