@@ -171,6 +171,33 @@ def test_mistakes_are_found_before_anything_is_written(digits, tmp_path, options
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    "objective",
+    [
+        {"figure": "8.recall", "at_least": {"8.precision": 0.6}},
+        {"figure": "cost", "costs": {"8": {"3": 5.0}}},
+    ],
+)
+def test_a_study_is_tuned_for_and_judged_by_its_objective(digits, tmp_path, objective):
+    trainer = QUICK.model_copy(update={"epochs": 1})
+    out = tmp_path / "out"
+    study = compare(
+        digits, ["none", "weights"], seeds=5, out=out, trainer=trainer, objective=objective, jobs=1
+    )
+    name = objective["figure"]
+    assert study.summary["objective"] == name
+    assert study.summary["tuned_for"] == objective
+    row = study.summary["table"][0]["tuned"][name]
+    kept = read_json(out / "trials/none-seed0-draw0/metrics.json")
+    assert row["values"][0] == kept["test"]["tuned"][name]
+    assert kept["decision"]["objective"] == objective
+    assert row["low"] < row["mean"] < row["high"]
+    mine = {d["decision"]: d for d in study.differences if d["metric"] == name}
+    assert mine["tuned"]["comparisons"] == 1
+    with pytest.raises(InputError, match="another objective"):
+        compare(digits, ["none"], seeds=5, out=out, trainer=trainer, objective="mcc")
+
+
 def test_a_failed_run_is_marked_and_the_study_goes_on(digits, tmp_path):
     wild = Trainer(name="wild", epochs=2, batch_size=32, optimiser="sgd", learning_rate=10.0)
     study = compare(digits, ["none", "weights"], seeds=1, out=tmp_path / "o", trainer=wild, jobs=1)

@@ -92,7 +92,7 @@ def search(
     goal = get_objective(objective, at_least=at_least or (), costs=costs)
     check_words(equal=equal, device=device)
     how = get_trainer(trainer, epochs=epochs, net=net)
-    splits = selected(data, selection, quiet=quiet or as_json)
+    splits = selected(data, selection, quiet=quiet)
     with show.bar("searching", quiet or as_json) as move:
         found = run_search(
             splits,

@@ -59,12 +59,15 @@ def figures(
     logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
     decided = logits.argmax(1) if predictions is None else np.asarray(predictions)
     counts = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
-    found = weighted_figures(
-        logits, labels, decided, 1 if positive is None else positive, counts[None], also=also
-    )
+    positive = 1 if positive is None else positive
     confusion = confusions(labels, decided, logits.shape[1], counts[None])[0]
+    wanted = _of_decisions(logits.shape[1], positive, also or {})
     return {
-        **{name: float(values[0]) for name, values in found.items()},
+        **{name: float(of(confusion)) for name, of in wanted.items()},
+        **{
+            name: values.item()
+            for name, values in ranked_figures(logits, labels, positive, counts[None]).items()
+        },
         "per_class_recall": recalls(confusion).tolist(),
         "per_class_precision": precisions(confusion).tolist(),
         "confusion": (confusion.astype(np.int64) if weights is None else confusion).tolist(),
@@ -117,21 +120,6 @@ def decided_figures(
     return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
 
 
-def ranked_figures(
-    logits: Floats, labels: NDArray[np.int_], positive: int, weights: Floats
-) -> dict[str, Floats]:
-    """Return those of `weighted_figures` that are the same for every decision."""
-    k = logits.shape[1]
-    probabilities = softmax(logits, axis=1)
-    ranked = [positive] if k == 2 else range(k)
-    areas = [ranking(probabilities[:, c], labels == c, weights) for c in ranked]
-    return {
-        "roc_auc": mean_over(np.stack([area for area, _ in areas], axis=-1)),
-        "pr_auc": mean_over(np.stack([precision for _, precision in areas], axis=-1)),
-        **believed(probabilities, labels, weights),
-    }
-
-
 def confusions(
     labels: NDArray[np.int_], decided: NDArray[np.int_], classes: int, weights: Floats
 ) -> Floats:
@@ -160,3 +148,17 @@ def _of_decisions(
         return lambda c: each(c)[..., positive] if classes == 2 else mean_over(each(c))
 
     return {**DECIDED, "recall": of(recalls), "precision": of(precisions), **also}
+
+
+def ranked_figures(
+    logits: Floats, labels: NDArray[np.int_], positive: int, weights: Floats
+) -> dict[str, Floats]:
+    """Return those of `weighted_figures` that no decision changes: of ranking and calibration."""
+    probabilities, k = softmax(logits, axis=1), logits.shape[1]
+    ranked = [positive] if k == 2 else range(k)
+    areas = [ranking(probabilities[:, c], labels == c, weights) for c in ranked]
+    return {
+        "roc_auc": mean_over(np.stack([area for area, _ in areas], axis=-1)),
+        "pr_auc": mean_over(np.stack([precision for _, precision in areas], axis=-1)),
+        **believed(probabilities, labels, weights),
+    }

@@ -1,7 +1,6 @@
 """The objective as one value."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -10,17 +9,28 @@ from typing import Any
 import numpy as np
 
 from equipoise.errors import InputError, require, unknown
-from equipoise.metrics import FIGURES
-from equipoise.metrics.decided import DECIDED, Floats, f_betas, mean_over, precisions, recalls
+from equipoise.metrics.decided import (
+    DECIDED,
+    Confusion,
+    Counts,
+    Floats,
+    counts_of,
+    f_betas,
+    mean_over,
+)
+from equipoise.objectives.names import (
+    COST,
+    OF_CLASS,
+    check_name,
+    figure_label,
+    figure_text,
+    parted,
+    within_sentence,
+)
 
-__all__ = ["COST", "COSTS_LIKE", "DEFAULT", "Objective", "figure_is_share", "figure_label"]
+__all__ = ["COSTS_LIKE", "DEFAULT", "Objective"]
 
 DEFAULT = "balanced_accuracy"
-COST = "cost"
-_OF_CLASS = {"recall": recalls, "precision": precisions}
-_F_BETA = re.compile(r"f(\d+(?:\.\d+)?)")
-_CLASS = re.compile(rf"(.+)\.(recall|precision|{_F_BETA.pattern})", re.DOTALL)
-_KNOWN = (*DECIDED, *_OF_CLASS, "f2", "dog.recall", COST)
 COSTS_LIKE = "dog:cat=5,cat:dog=1 (true:predicted=cost) or the name of a .yaml or .csv file"
 
 
@@ -48,13 +58,13 @@ class Objective:
     figure: str = DEFAULT
     at_least: Mapping[str, float] = field(default_factory=dict)
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    classes: tuple[str, ...] = ()
-    positive: int | None = None
+    classes: tuple[str, ...] = field(default=(), compare=False)
+    positive: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
-        _check_name(self.figure)
+        check_name(self.figure)
         for name, least in self.at_least.items():
-            _check_name(name)
+            check_name(name)
             require(name != COST, "a floor under a figure of which more is better", figure=name)
             require(0 < least <= 1, "0 < floor <= 1", f"Floor: {name}.", floor=least)
         if self.figure == COST and not self.costs:
@@ -80,13 +90,15 @@ class Objective:
     @property
     def conditions(self) -> tuple[str, ...]:
         """The floors in words: 'precision of dog at least 90 %'."""
-        return tuple(
-            f"{_small(self.label_of(name))} at least {_value(name, least)}"
-            for name, least in self.at_least.items()
-        )
+        return tuple(self.condition(name) for name in self.at_least)
+
+    def condition(self, name: str) -> str:
+        """Return one of the floors in words."""
+        least = figure_text(name, self.at_least[name])
+        return f"{within_sentence(self.label_of(name))} at least {least}"
 
     def __str__(self) -> str:
-        return ", ".join((_small(self.label), *self.conditions))
+        return ", ".join((within_sentence(self.label), *self.conditions))
 
     @property
     def higher_is_better(self) -> bool:
@@ -122,7 +134,7 @@ class Objective:
             return self
         two = len(classes) == 2
         bound = replace(self, classes=tuple(classes), positive=positive if two else None)
-        named = [of for of, _ in map(_parted, self.figures) if of is not None]
+        named = [of for of, _ in map(parted, self.figures) if of is not None]
         named += [name for true, row in self.costs.items() for name in (true, *row)]
         for name in named:
             if name not in classes:
@@ -131,9 +143,9 @@ class Objective:
         return bound
 
     def _check_sense(self) -> None:
-        of, figure = _parted(self.figure)
+        of, figure = parted(self.figure)
         alone = of is not None or self.positive is not None
-        if alone and figure in _OF_CLASS and not self.at_least:
+        if alone and figure in OF_CLASS and not {*self.at_least} - {self.figure}:
             other = "precision" if figure == "recall" else "recall"
             name = of or self.classes[self.positive or 0]
             raise InputError(
@@ -141,15 +153,14 @@ class Objective:
                 f"as in --at-least {name}.{other}=0.9."
             )
         if self.figure == COST:
-            free = [
-                c for c, row in zip(self.classes, self.cost_matrix, strict=True) if not any(row)
-            ]
+            rows = zip(self.classes, self.cost_matrix, strict=True)
+            free = [name for name, row in rows if not row.any()]
             require(not free, "a cost above 0 for some mistake on every class", without=free)
 
     @property
     def alone(self) -> int | None:
         """The label of the one class that all `figures` are of, if it is one."""
-        classes = {_parted(name)[0] for name in self.figures}
+        classes = {parted(name)[0] for name in self.figures}
         of = classes.pop() if len(classes) == 1 else None
         return None if of is None else self.classes.index(of)
 
@@ -163,23 +174,34 @@ class Objective:
                 matrix[at[true], at[said]] = cost
         return matrix
 
-    def value(self, confusion: Floats) -> Floats:
-        """Return the figure of (…, K, K) confusion matrices, rows the true class."""
+    def value(self, confusion: Confusion) -> Floats:
+        """Return the figure of (…, K, K) confusion matrices, rows the true class, or counts."""
         return self.measure(self.figure, confusion)
 
-    def measure(self, name: str, confusion: Floats) -> Floats:
+    def measure(self, name: str, confusion: Confusion) -> Floats:
         """Return one of `figures` of (…, K, K) confusion matrices, rows the true class."""
-        confusion = np.asarray(confusion, np.float64)
-        if name in DECIDED:
-            return DECIDED[name](confusion)
         if name == COST:
-            total = confusion.sum((-2, -1))
-            return (confusion * self.cost_matrix).sum((-2, -1)) / np.where(total > 0, total, np.nan)
-        of, figure = _parted(name)
-        each = _OF_CLASS[figure](confusion) if figure in _OF_CLASS else _f(figure, confusion)
+            return self._cost(confusion)
+        counts = counts_of(confusion)
+        if name in DECIDED:
+            return DECIDED[name](counts)
+        of, figure = parted(name)
+        if figure in OF_CLASS:
+            each = OF_CLASS[figure](counts)
+        else:
+            each = f_betas(counts, beta=float(figure[1:]))
         if of is not None:
             return each[..., self.classes.index(of)]
         return mean_over(each) if self.positive is None else each[..., self.positive]
+
+    def _cost(self, confusion: Confusion) -> Floats:
+        total = counts_of(confusion).true.sum(-1)
+        if isinstance(confusion, Counts):
+            assert confusion.cost is not None
+            cost = confusion.cost
+        else:
+            cost = (confusion * self.cost_matrix).sum((-2, -1))
+        return cost / np.where(total > 0, total, np.nan)
 
     @property
     def measures(self) -> dict[str, Any]:
@@ -213,48 +235,3 @@ class Objective:
             if getattr(self, key):
                 fields[key] = getattr(self, key)
         return self.figure if len(fields) == 1 else fields
-
-
-def figure_label(name: str, positive: str | None = None) -> str:
-    """Return what readers call a figure, of `equipoise.metrics` or an objective's."""
-    if name == COST:
-        return "Cost per image"
-    of, figure = _parted(name)
-    if figure in FIGURES and figure not in _OF_CLASS:
-        return FIGURES[figure].label
-    label = FIGURES[figure].label if figure in FIGURES else figure.replace("_", " ").capitalize()
-    of = of or positive
-    return label if of is None else f"{label} of {of}"
-
-
-def figure_is_share(name: str) -> bool:
-    """Return whether a figure lies between 0 and 1 and is shown in per cent."""
-    return FIGURES[name].share if name in FIGURES else name != COST
-
-
-def _check_name(name: str) -> None:
-    _, figure = _parted(name)
-    beta = _F_BETA.fullmatch(figure)
-    if beta:
-        require(float(beta[1]) > 0, "beta > 0 in F-beta", objective=name)
-    elif name not in DECIDED and name != COST and figure not in _OF_CLASS:
-        raise unknown("objective", name, _KNOWN)
-
-
-def _parted(name: str) -> tuple[str | None, str]:
-    """The class of a figure, if it is of one, and the figure."""
-    found = _CLASS.fullmatch(name)
-    return (None, name) if found is None else (found[1], found[2])
-
-
-def _f(figure: str, confusion: Floats) -> Floats:
-    return f_betas(confusion, float(figure[1:]))
-
-
-def _small(label: str) -> str:
-    """A label within a sentence."""
-    return label if label[1:2].isupper() or label[1:2].isdigit() else label[:1].lower() + label[1:]
-
-
-def _value(name: str, least: float) -> str:
-    return f"{100 * least:g}\u202f%" if figure_is_share(name) else f"{least:g}"

@@ -5,14 +5,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from equipoise.errors import InputError, require
+from equipoise.errors import InputError, require, unknown
 from equipoise.files import read_yaml
-from equipoise.objectives.objective import COST, COSTS_LIKE, DEFAULT, Objective
+from equipoise.objectives.names import COST
+from equipoise.objectives.objective import COSTS_LIKE, DEFAULT, Objective
 
 __all__ = ["ObjectiveLike", "get_objective"]
 
 # A figure's name, what `Objective.to_json` gave, or an objective.
 ObjectiveLike = str | Mapping[str, Any] | Objective
+
+_FIELDS = ("figure", "at_least", "costs")
 
 
 def get_objective(
@@ -41,6 +44,9 @@ def get_objective(
     if isinstance(given, Objective):
         return given
     if isinstance(given, Mapping):
+        for key in given:
+            if key not in _FIELDS:
+                raise unknown("field of an objective", key, _FIELDS)
         return Objective(**given)
     table = {} if costs is None else _costs_of(costs)
     return Objective(given or (COST if table else DEFAULT), _floors_of(at_least), table)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from equipoise.studies.calibration import calibrate_study
-from equipoise.studies.formats import ORACLE
+from equipoise.studies.formats import ORACLE, in_sentence, listed
 from equipoise.studies.oracle import gap_closed
 from equipoise.studies.questions import deciding, ranking, tuning
 from equipoise.studies.recommendation import recommend
@@ -46,8 +46,26 @@ def analysed(
         parts = {"table": rows}
         if summary.reference in runs:
             parts |= _compared(summary, runs, scored, setting, frozenset(waiting))
-    whole = summary.model_copy(update=parts)
+    whole = summary.model_copy(update={**parts, "remarks": _remarks(runs)})
     return whole.model_copy(update={"answer": recommend(whole)})
+
+
+def _remarks(runs: Runs) -> tuple[str, ...]:
+    """Say what one should know about the tuning of the decisions, once for all runs."""
+    tuned = [(run.recipe, run.tuned) for of in runs.values() for run in of if run.tuned is not None]
+    few = [decision.remarks[0] for _, decision in tuned if decision.few]
+    unmet: dict[str, dict[str, None]] = {}
+    for recipe, decision in tuned:
+        for name in decision.unmet:
+            unmet.setdefault(name, {})[recipe] = None
+    return (
+        *dict.fromkeys(few),
+        *(
+            f"The floor under {in_sentence(name)} cannot be met on the validation images by runs "
+            f"of {listed(recipes)}; their decisions come as near as they can."
+            for name, recipes in unmet.items()
+        ),
+    )
 
 
 def _compared(

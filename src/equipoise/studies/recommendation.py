@@ -146,9 +146,10 @@ def _use(summary: StudySummary, best: Comparison, more: Sequence[Comparison]) ->
 
 def _tune(summary: StudySummary, question: Question, helps: Comparison) -> Answer:
     reference = summary.reference
-    waiting = [one.recipe for one in question.having("undecided", "no verdict")]
+    waiting = question.having("undecided", "no verdict")
+    names = [one.recipe for one in waiting]
     rest = (
-        f"whether {listed(waiting)} would add to that is undecided"
+        f"whether {listed(names)} would add to that is undecided"
         if waiting
         else f"no recipe adds {points(summary.objective, summary.margin)} or more to that"
     )
@@ -156,6 +157,7 @@ def _tune(summary: StudySummary, question: Question, helps: Comparison) -> Answe
         "tune",
         f"Keep {quoted(reference)} and tune its decision",
         f"{_rise(summary, helps, 'with the plain decision')}; {rest}",
+        *_what_helps(waiting),
         recipe=reference,
         decision="tuned",
     )

@@ -7,9 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
-__all__ = ["Calibration", "calibrate", "temperature"]
+from equipoise.metrics.decided import Floats
 
-Floats = NDArray[np.float64]
+__all__ = ["Calibration", "calibrate", "temperature"]
 
 # Scales outside have no meaning: a net that makes no error on validation would get infinity.
 _SCALES = (0.01, 100.0)

@@ -7,7 +7,7 @@ more, logit adjustment has one parameter and the tuned offsets have one a class.
 depend on which wrong class is taken ask for more: the expected gain of each class.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
-from equipoise.objectives import Objective, get_objective
+from equipoise.objectives import Objective, figure_text, get_objective
 
 __all__ = ["Decision", "plain"]
 
@@ -68,10 +68,10 @@ class Decision:
 
     def _unmet(self, name: str) -> str:
         assert self.objective is not None
-        label, least = self.objective.label_of(name), self.objective.at_least[name]
+        expected = figure_text(name, self.unmet[name])
         return (
-            f"{label} cannot reach {least:.1%} by a decision, as far as validation tells: the "
-            f"tuned decision comes near, with {self.unmet[name]:.1%} to be expected."
+            f"No decision keeps {self.objective.condition(name)}, as far as validation tells: the "
+            f"tuned one comes near, with {expected} to be expected."
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,12 +88,17 @@ class Decision:
         return fields
 
     @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> "Decision":
-        """Return the decision that `to_dict` described."""
+    def from_dict(
+        cls, fields: Mapping[str, Any], classes: Sequence[str] = (), positive: int | None = None
+    ) -> "Decision":
+        """Return the decision that `to_dict` described, its objective that of these classes."""
         gains = fields.get("gains")
+        objective = get_objective(fields["objective"]) if fields["objective"] else None
+        if objective is not None and classes:
+            objective = objective.on(classes, positive)
         return cls(
             offsets=tuple(float(v) for v in fields["offsets"]),
-            objective=get_objective(fields["objective"]) if fields["objective"] else None,
+            objective=objective,
             tau=fields.get("tau"),
             gains=None if gains is None else tuple(tuple(map(float, row)) for row in gains),
             scale=float(fields.get("scale", 1.0)),

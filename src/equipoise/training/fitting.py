@@ -1,6 +1,6 @@
 """`fit` and `train`: from data, a recipe and a trainer to a finished run."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +84,8 @@ def fit(
         # A net's own randomness, such as dropout, draws from torch's generator: ours meanwhile.
         with one_thread(), seeded(seed, place):
             job = prepare(
-                data, recipe, trainer, seed=seed, equal=equal, objective=aim(data, objective),
-                net=net, device=place,
+                data, recipe, trainer, seed=seed, equal=equal, objective=objective, net=net,
+                device=place,
             )  # fmt: skip
             _run(job, data, folder, progress)
             return _finish(job, data)
@@ -133,7 +133,11 @@ def _finish(job: Job, data: Splits) -> Run:
         equal=job.equal,
         rows=job.logs.rows,
         history=_history(job.logs),
-        metrics={**_metrics(job, model, predictions), "generated": generated_counts(data)},
+        metrics={
+            **_metrics(job, model, predictions),
+            "generated": generated_counts(data),
+            "left_out": [asdict(one) for one in data.left_out],
+        },
         predictions=predictions,
         model=model,
     )

@@ -173,7 +173,7 @@ def prepare(
     *,
     seed: int,
     equal: str,
-    objective: Objective,
+    objective: ObjectiveLike,
     net: Net | None,
     device: torch.device = CPU,
 ) -> Job:
@@ -214,7 +214,7 @@ def prepare(
         trainer=trainer,
         seed=seed,
         equal=equal,
-        objective=objective,
+        objective=aim(data, objective),
         validation=data.validation,
         budget=budget_of(len(presented)),
         presented=presented,

@@ -246,18 +246,23 @@ def load_model(path: str | Path, *, net: Net | None = None) -> Model:
         module.load_state_dict(fields["weights"])
     except RuntimeError:
         raise InputError(f"{path}: its weights do not fit the net {name!r}.") from None
+    classes, positive = tuple(fields["classes"]), fields["positive"]
     return Model(
         net=module.eval(),
         net_name=name,
-        classes=tuple(fields["classes"]),
+        classes=classes,
         size=size,
         mean=tuple(fields["mean"]),
         std=tuple(fields["std"]),
-        decision=Decision.from_dict(fields["decision"]),
-        positive=fields["positive"],
+        decision=Decision.from_dict(fields["decision"], classes, positive),
+        positive=positive,
         flip=fields["flip"],
         # Models of earlier versions have neither.
-        adjusted=Decision.from_dict(fields["adjusted"]) if fields.get("adjusted") else None,
+        adjusted=(
+            Decision.from_dict(fields["adjusted"], classes, positive)
+            if fields.get("adjusted")
+            else None
+        ),
         temperature=fields.get("temperature", 1.0),
     )
 

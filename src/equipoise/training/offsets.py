@@ -6,17 +6,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from equipoise.metrics.decided import Counts, Floats
+
 __all__ = ["Judge", "Sample", "ascend"]
 
-Floats = NDArray[np.float64]
-
-# From (…, K, K) confusion matrices to how good they are, (…).
-Judge = Callable[[Floats], Floats]
-
-# With more than two classes a line search looks at no more than this many places, and at so many
-# entries of confusion matrices.
-_PLACES, _ENTRIES = 256, 2**20
+# With more than two classes a line search looks at no more places than make so many counts.
+_COUNTS = 2**14
 _SWEEPS = 20
+
+# A sweep that gains less than this is the last.
+_GAIN = 1e-6
+
+
+# How good decisions are, (…), by their counts.
+Judge = Callable[[Counts], Floats]
 
 
 @dataclass(frozen=True)
@@ -29,57 +32,81 @@ class Sample:
         Offsets are added to them; the class of the largest sum is decided for.
     expected : (N, K) floats
         For how much each image counts as one of each class.
+    costs : (N, K) floats
+        What deciding for each class is expected to cost.
     """
 
     scores: Floats
     expected: Floats
+    costs: Floats
 
-    def confusion(self, offsets: Floats) -> Floats:
-        """Return the (K, K) confusion matrix to be expected, rows the true class."""
-        return self.by_decided((self.scores + offsets).argmax(1))
+    def counts(self, offsets: Floats) -> Counts:
+        """Return the counts to be expected."""
+        return self.decided((self.scores + offsets).argmax(1))
 
-    def by_decided(self, decided: NDArray[np.int_]) -> Floats:
-        """Return the (K, K) confusion matrix of decided labels."""
-        return _sums(self.expected, decided, self.expected.shape[1]).T
+    def decided(self, decided: NDArray[np.int_]) -> Counts:
+        """Return the counts to be expected of decided labels."""
+        k, mine = self.expected.shape[1], (np.arange(len(decided)), decided)
+        found = _sums(self.expected[mine], decided, k)
+        said = _sums(np.ones(len(decided)), decided, k)
+        return Counts(found, self.expected.sum(0), said, np.asarray(self.costs[mine].sum()))
 
 
 def ascend(sample: Sample, offsets: Floats, judge: Judge) -> Floats:
     """Improve what `judge` says by one class's offset at a time, until no class's helps."""
-    classes = len(offsets)
-    turns = [1] if classes == 2 else list(range(classes)) * _SWEEPS
-    best, idle, offsets = float(judge(sample.confusion(offsets))), 0, offsets.copy()
-    for label in turns:
-        offset, score = _search(sample, offsets, label, judge)
-        if score > best + 1e-12:
-            offsets[label], best, idle = offset, score, 0
-        else:
-            idle += 1
-        if idle == classes:
+    labels = [1] if len(offsets) == 2 else range(len(offsets))
+    best, offsets = float(judge(sample.counts(offsets))), offsets.copy()
+    for _ in range(_SWEEPS if len(labels) > 1 else 1):
+        before = best
+        for label in labels:
+            offset, score = _search(sample, offsets, label, judge)
+            if score > best:
+                offsets[label], best = offset, score
+        if best < before + _GAIN:
             break
     return offsets
 
 
 def _search(sample: Sample, offsets: Floats, label: int, judge: Judge) -> tuple[float, float]:
     """Best offset of one class, the others held, and how good it is."""
-    k = len(offsets)
     rivals = sample.scores + offsets
     rivals[:, label] = -np.inf
     rival = rivals.argmax(1)
     # Image i goes to `label` as soon as the offset passes this.
     needed = rivals.max(1) - sample.scores[:, label]
-    places = _places(needed, k)
-    # Image i has moved at the places from `since` on; summing moves (decided, true) up the places
-    # gives, at each, the confusion matrix there.
-    since = np.searchsorted(places, needed)
-    spots = len(places) + 1
-    moves = -_sums(sample.expected, since * k + rival, spots * k).reshape(spots, k, k)
-    moves[:, label] += _sums(sample.expected, since, spots)
-    start = sample.by_decided(rival)
-    # Rounding must not leave less than no image.
-    scores = judge(np.maximum(start + moves[:-1].cumsum(0).swapaxes(1, 2), 0.0))
+    places = _places(needed, len(offsets))
+    scores = judge(_along(sample, label, rival, np.searchsorted(places, needed), len(places)))
     top = scores.max()
     among = places[scores >= top - 1e-12]
     return float(among[np.abs(among).argmin()]), float(top)
+
+
+def _along(
+    sample: Sample, label: int, rival: NDArray[np.int_], since: NDArray[np.int_], places: int
+) -> Counts:
+    """The counts at each place, where image i has gone over from `since` on."""
+    k, rows = sample.expected.shape[1], np.arange(len(rival))
+    start, ones = sample.decided(rival), np.ones(len(rival))
+
+    def moved(amounts: Floats, classes: NDArray[np.int_], number: int = k) -> Floats:
+        """Amounts that have moved from each of some classes by each place, (places, number)."""
+        each = _sums(amounts, since * number + classes, (places + 1) * number)
+        return each.reshape(-1, number)[:-1].cumsum(0)
+
+    def gained(amounts: Floats) -> Floats:
+        return moved(amounts, 0 * rival, 1)[:, 0]
+
+    mine, theirs = sample.expected[:, label], sample.expected[rows, rival]
+    found, said = start.found - moved(theirs, rival), start.said - moved(ones, rival)
+    found[:, label] += gained(mine)
+    said[:, label] += gained(ones)
+    cost = np.asarray(start.cost) + gained(sample.costs[:, label] - sample.costs[rows, rival])
+    # Rounding must not leave less than no image.
+    return Counts(np.maximum(found, 0.0), start.true, np.maximum(said, 0.0), cost)
+
+
+def _sums(amounts: Floats, groups: NDArray[np.int_], number: int) -> Floats:
+    return np.asarray(np.bincount(groups, amounts, number), np.float64)
 
 
 def _places(needed: Floats, classes: int) -> Floats:
@@ -88,17 +115,7 @@ def _places(needed: Floats, classes: int) -> Floats:
     if not len(turning):
         return np.zeros(1)
     places = np.concatenate([[turning[0] - 1], (turning[1:] + turning[:-1]) / 2, [turning[-1] + 1]])
-    most = max(16, min(_PLACES, _ENTRIES // classes**2))
+    most = max(16, _COUNTS // classes)
     if classes > 2 and len(places) > most:
         places = places[np.linspace(0, len(places) - 1, most).astype(int)]
     return places
-
-
-def _sums(rows: Floats, groups: NDArray[np.int_], number: int) -> Floats:
-    """Sum the rows of each group; (number, K)."""
-    order = np.argsort(groups, kind="stable")
-    groups = groups[order]
-    starts = np.flatnonzero(np.diff(groups, prepend=-1))
-    sums = np.zeros((number, rows.shape[1]))
-    sums[groups[starts]] = np.add.reduceat(rows[order], starts, axis=0)
-    return sums

@@ -12,17 +12,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from equipoise.errors import require
+from equipoise.metrics.decided import Counts, Floats
 from equipoise.objectives import Objective, get_objective
 from equipoise.training.calibrating import Calibration, calibrate
 from equipoise.training.decisions import Decision
 from equipoise.training.offsets import Judge, Sample, ascend
 
 __all__ = ["adjust", "tune"]
-
-Floats = NDArray[np.float64]
 
 # Fewer validation images of a class than this are too few to tune on.
 _FEW = 10
@@ -69,10 +68,10 @@ def tune(
     found = calibrate(logits, labels)
     expected = found.probabilities(logits)
     decision = _decide(found, logits, expected, goal)
-    confusion = Sample(logits, expected).by_decided(decision.apply(logits))
-    counts = np.bincount(labels, minlength=len(goal.classes))
-    few = {goal.classes[k]: int(counts[k]) for k in np.flatnonzero(counts < _FEW)}
-    return replace(decision, objective=goal, few=few, unmet=_unmet(goal, confusion))
+    reached = _sample(logits, expected, goal).decided(decision.apply(logits))
+    images = np.bincount(labels, minlength=len(goal.classes))
+    few = {goal.classes[k]: int(images[k]) for k in np.flatnonzero(images < _FEW)}
+    return replace(decision, objective=goal, few=few, unmet=_unmet(goal, reached))
 
 
 def adjust(
@@ -105,17 +104,18 @@ def adjust(
     ICLR 2021.
     """
     logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
-    goal, counts = _of(objective, logits.shape[1]), np.asarray(counts, np.float64)
-    require(bool((counts >= 1).all()), "training images of every class", counts=counts.tolist())
-    log_prior = np.log(counts / counts.sum())
-    sample = Sample(logits, calibrate(logits, labels).probabilities(logits))
-    confusions = np.stack([sample.confusion(-tau * log_prior) for tau in _TAUS])
-    scores = _judge(goal, _PENALTIES[-1], _slack(goal, confusions))(confusions)
+    goal, training = _of(objective, logits.shape[1]), np.asarray(counts, np.float64)
+    require(bool((training >= 1).all()), "training images of every class", counts=training.tolist())
+    log_prior = np.log(training / training.sum())
+    sample = _sample(logits, calibrate(logits, labels).probabilities(logits), goal)
+    each = [sample.counts(-tau * log_prior) for tau in _TAUS]
+    stacked = Counts(*(np.stack(of) for of in zip(*each, strict=True)))
+    scores = _judge(goal, _PENALTIES[-1], _slack(goal, stacked))(stacked)
     among = np.flatnonzero(scores >= scores.max() - 1e-12)
     place = among[np.abs(_TAUS[among]).argmin()]
     tau = round(float(_TAUS[place]), 6)
     offsets = tuple(float(v) for v in 0.0 - tau * log_prior)
-    return Decision(offsets, goal, tau, unmet=_unmet(goal, confusions[place]))
+    return Decision(offsets, goal, tau, unmet=_unmet(goal, each[place]))
 
 
 def _of(objective: str | Objective, classes: int) -> Objective:
@@ -133,12 +133,17 @@ def _decide(found: Calibration, logits: Floats, expected: Floats, goal: Objectiv
             starts = [_offsets(found, np.diag(gains))]
         else:
             scores = np.log(np.maximum(expected @ gains, _TINY))
-            offsets = _best(Sample(scores, expected), [np.zeros(len(gains))], goal)
+            offsets = _best(_sample(scores, expected, goal), [np.zeros(len(gains))], goal)
             return _by_gains(found, gains, offsets)
     else:
         fair, likely = _offsets(found, 1 / expected.mean(0)), _offsets(found, np.ones(1))
         starts = [likely, fair] if goal.figure == "accuracy" else [fair, likely]
-    return Decision(tuple(_best(Sample(logits, expected), starts, goal).tolist()))
+    return Decision(tuple(_best(_sample(logits, expected, goal), starts, goal).tolist()))
+
+
+def _sample(scores: Floats, expected: Floats, goal: Objective) -> Sample:
+    costs = expected @ goal.cost_matrix if goal.costs else np.zeros_like(expected)
+    return Sample(scores, expected, costs)
 
 
 def _offsets(found: Calibration, weights: Floats) -> Floats:
@@ -157,8 +162,8 @@ def _one_class(expected: Floats, goal: Objective) -> tuple[Floats, Floats]:
     assert label is not None
     mine = expected[:, label]
     odds = np.log(np.maximum(mine, _TINY)) - np.log(np.maximum(1 - mine, _TINY))
-    sample = Sample(np.stack([0 * odds, odds], 1), np.stack([1 - mine, mine], 1))
     two = replace(goal, classes=("", goal.classes[label]), positive=1)
+    sample = _sample(np.stack([0 * odds, odds], 1), np.stack([1 - mine, mine], 1), two)
     offsets = np.zeros(len(goal.classes))
     offsets[label] = np.diff(_best(sample, [np.zeros(2)], two)).item()
     fair = 1 / np.maximum(expected.mean(0), _TINY)
@@ -186,7 +191,7 @@ def _best(sample: Sample, starts: list[Floats], goal: Objective) -> Floats:
         judge = _judge(goal, 0.0, 0.0)
         return _pick(sample, [ascend(sample, start, judge) for start in starts], judge)
     nearest = _pick(sample, [ascend(sample, s, _nearness(goal)) for s in starts], _nearness(goal))
-    slack = _slack(goal, sample.confusion(nearest)[None])
+    slack = _slack(goal, sample.counts(nearest))
     found = [nearest, *starts]
     for penalty in _PENALTIES:
         found = [ascend(sample, offsets, _judge(goal, penalty, slack)) for offsets in found]
@@ -194,18 +199,18 @@ def _best(sample: Sample, starts: list[Floats], goal: Objective) -> Floats:
 
 
 def _pick(sample: Sample, found: list[Floats], judge: Judge) -> Floats:
-    return max(found, key=lambda offsets: float(judge(sample.confusion(offsets))))
+    return max(found, key=lambda offsets: float(judge(sample.counts(offsets))))
 
 
-def _values(goal: Objective, confusion: Floats) -> dict[str, Any]:
-    return {name: goal.measure(name, confusion) for name in goal.figures}
+def _values(goal: Objective, counts: Counts) -> dict[str, Any]:
+    return {name: goal.measure(name, counts) for name in goal.figures}
 
 
 def _judge(goal: Objective, penalty: float, slack: float) -> Judge:
     """The objective, less what its floors are missed by."""
 
-    def judge(confusion: Floats) -> Floats:
-        values = _values(goal, confusion)
+    def judge(counts: Counts) -> Floats:
+        values = _values(goal, counts)
         missed = np.maximum(goal.shortfall(values) - slack, 0.0)
         return np.nan_to_num(goal.worth(values) - penalty * missed, nan=-np.inf)
 
@@ -215,21 +220,21 @@ def _judge(goal: Objective, penalty: float, slack: float) -> Judge:
 def _nearness(goal: Objective) -> Judge:
     """How nearly the floors are met, and of equal ways the better one."""
 
-    def judge(confusion: Floats) -> Floats:
-        values = _values(goal, confusion)
+    def judge(counts: Counts) -> Floats:
+        values = _values(goal, counts)
         return np.nan_to_num(1e-6 * goal.worth(values) - goal.shortfall(values), nan=-np.inf)
 
     return judge
 
 
-def _slack(goal: Objective, confusions: Floats) -> float:
+def _slack(goal: Objective, counts: Counts) -> float:
     """By how much the floors may be missed: by nothing where they can be met."""
-    least = float(np.min(goal.shortfall(_values(goal, confusions))))
+    least = float(np.min(goal.shortfall(_values(goal, counts))))
     return 0.0 if least <= 1e-9 else least + _NEAR
 
 
-def _unmet(goal: Objective, confusion: Floats) -> dict[str, float]:
-    values = _values(goal, confusion)
+def _unmet(goal: Objective, counts: Counts) -> dict[str, float]:
+    values = _values(goal, counts)
     return {
         name: float(values[name])
         for name, least in goal.at_least.items()

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from math import ceil, inf
 from pathlib import Path
@@ -292,7 +292,7 @@ def _digest(*parts: Any) -> str:
 
 def _check_judged(data: Splits, objective: Objective) -> None:
     """Raise `InputError` where validation has no image that the objective is of."""
-    counts = np.diag(data.validation.counts)
+    counts = np.diag(data.validation.counts).astype(np.float64)
     for name in objective.figures:
         require(
             not np.isnan(objective.measure(name, counts)),
@@ -311,6 +311,7 @@ def _facts(data: Splits, space: Space, command: str) -> dict[str, Any]:
         "source": data.source,
         "data_digest": data.digest,
         "classes": list(data.classes),
+        "left_out": [asdict(one) for one in data.left_out],
         "command": command,
         "dimensions": {d.name: {"of": d.of, "choices": list(d.choices)} for d in space},
     }
