@@ -26,6 +26,7 @@ from equipoise.cli.options import (
     Seed,
     TrainerSpec,
     names_of,
+    objective_again,
     shares_of,
 )
 from equipoise.cli.searching import finish_search
@@ -186,7 +187,8 @@ def _next(study: "Study") -> str:
     found = answer(study.summary)
     if found.kind in ("use", "decision alone"):
         recipe = study.directory / "recipes" / f"{found.recipe}.yaml"
-        return f"Next: equipoise train DATA --recipe {recipe} --out model"
+        goal = objective_again(study.summary)
+        return f"Next: equipoise train DATA --recipe {recipe}{goal} --out model"
     if found.kind == "one recipe":
         return "Next: the same command with more --recipes; finished runs are kept."
     return "Next: the same command with more --seeds; finished runs are kept."
