@@ -19,6 +19,7 @@ from equipoise.cli.options import (
     Quiet,
     Seed,
     names_of,
+    objective_again,
 )
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def _next(study: "Study", data: str) -> str:
         return ""
     if answer.kind in ("use", "tune", "keep") and study.directory is not None:
         recipe = study.directory / "recipes" / f"{answer.recipe}.yaml"
-        return f"equipoise train {data} --recipe {shlex.quote(str(recipe))} --out model"
+        goal = objective_again(summary.tuned_for)
+        return f"equipoise train {data} --recipe {shlex.quote(str(recipe))}{goal} --out model"
     if not summary.finished:
         return "the same command again; finished runs are kept."
     if len(summary.recipes) == 1:

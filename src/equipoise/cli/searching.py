@@ -25,6 +25,7 @@ from equipoise.cli.options import (
     Seed,
     TrainerSpec,
     names_of,
+    objective_again,
 )
 from equipoise.cli.selecting import as_given, note_few_steps, selected, selects
 from equipoise.selection import Selection
@@ -153,7 +154,9 @@ def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: 
     if summary["finished"]:
         best = found.directory / "best.yaml"
         show.say(f"Best recipe: {best}")
-        show.say(f"Next: equipoise train {data} --recipe {shlex.quote(str(best))} --out model")
+        goal = objective_again(summary.get("tuned_for"))
+        again = f"--recipe {shlex.quote(str(best))}{goal} --out model"
+        show.say(f"Next: equipoise train {data} {again}")
     else:
         show.say("Next: the same search command again; it goes on from what is finished.")
 

@@ -228,6 +228,19 @@ class Objective:
         """
         return self.worth(values) - 3.0 * self.shortfall(values)
 
+    @property
+    def options(self) -> list[str]:
+        """The options of the command line that ask for it; none for the default."""
+        words = [] if self.figure in (DEFAULT, COST) else ["--objective", self.figure]
+        pairs = [
+            f"{true}:{said}={cost:g}"
+            for true, row in self.costs.items()
+            for said, cost in row.items()
+        ]
+        words += ["--costs", ",".join(pairs)] if pairs else []
+        floors = [f"{name}={least:g}" for name, least in self.at_least.items()]
+        return words + (["--at-least", ",".join(floors)] if floors else [])
+
     def to_json(self) -> str | dict[str, Any]:
         """Return what `get_objective` reads again: the figure's name where that is all."""
         fields = {"figure": self.figure}
