@@ -153,18 +153,7 @@ def predict(
             decision=decision,
             progress=lambda done, total: move(done, total, "images"),
         )
-    kept = ("path", "class", "probability", *(("probabilities",) if probabilities else ()))
-    if as_json:
-        show.print_json([{name: row[name] for name in kept} for row in found.rows])
-    else:
-        classes = loaded.classes if probabilities else ()
-        show.print_rows(
-            (*kept[:3], *(f"probability_{name}" for name in classes)),
-            [
-                (*(row[name] for name in kept[:3]), *(row["probabilities"][c] for c in classes))
-                for row in found.rows
-            ],
-        )
+    _print_answers(found.rows, loaded.classes if probabilities else (), as_json=as_json)
     if not quiet:
         for item in found.left_out:
             show.note(f"left out: {item.name}: {item.reason}")
@@ -174,6 +163,19 @@ def predict(
             show.note(f"{len(found.rows)} images classified, {len(found.left_out)} left out")
     if not found.rows:
         raise WorkError("No image could be classified: none of those named can be read.")
+
+
+def _print_answers(rows: list[dict[str, Any]], classes: tuple[str, ...], *, as_json: bool) -> None:
+    """Print what `predict` says, with the probabilities of these classes."""
+    heads = ("path", "class", "probability")
+    if as_json:
+        kept = (*heads, "probabilities") if classes else heads
+        show.print_json([{name: row[name] for name in kept} for row in rows])
+        return
+    show.print_rows(
+        (*heads, *(f"probability_{name}" for name in classes)),
+        ((*map(row.get, heads), *map(row["probabilities"].get, classes)) for row in rows),
+    )
 
 
 def export(
