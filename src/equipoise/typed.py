@@ -7,7 +7,16 @@ from typing import TypeVar
 
 from equipoise.errors import InputError, printable
 
-__all__ = ["counts_of", "names_of", "number_of", "pairs_of", "shares_of", "shown", "whole_of"]
+__all__ = [
+    "columns_of",
+    "counts_of",
+    "names_of",
+    "number_of",
+    "pairs_of",
+    "shares_of",
+    "shown",
+    "whole_of",
+]
 
 T = TypeVar("T")
 
@@ -30,6 +39,15 @@ def counts_of(option: str, text: str) -> dict[str, int]:
             f"{option} is written cat=4800,dog=1200 (each class once), but got {shown(text)}."
         )
     return counts
+
+
+def columns_of(option: str, text: str) -> dict[str, str]:
+    """Return what an option such as `path=file,label=breed` says, or say how it is written."""
+    pairs = [part.partition("=") for part in names_of(text)]
+    columns = {role.strip(): column.strip() for role, _, column in pairs}
+    if not columns or not all(columns.values()) or len(columns) < len(pairs):
+        raise InputError(f"{option} is written path=file,label=breed, but got {shown(text)}.")
+    return columns
 
 
 def shares_of(option: str, text: str) -> dict[str, float]:

@@ -5,6 +5,7 @@ first look at them, and everything heavy with the command that needs it.
 """
 
 import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from equipoise.cli.signals import answering
@@ -21,6 +22,9 @@ _RESUMED = ("compare", "demo", "search", "train", "upsample")
 
 def main() -> None:
     """Run the command line and exit with its code; 130 and 143 where a signal ended it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # the path of DATA may hold any bytes
 
     def work() -> int:
         from equipoise.cli.commands import run

@@ -40,5 +40,6 @@ def listed(table: Table) -> Decoded:
         sizes={},
         modes={},
         broken=(),
-        notes=("images were counted and not opened: those that cannot be read count, too",),
+        range=None,
+        notes=(),
     )

@@ -1,6 +1,5 @@
 """The time a search may take: how it is written, how much is gone, how long a run will take."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,46 +7,18 @@ from math import inf
 from pathlib import Path
 from time import monotonic
 
-from equipoise.errors import InputError
-from equipoise.files import read_json, write_json
+from equipoise.files import forget_damaged, read_sealed, write_sealed
+from equipoise.studies.durations import in_words, seconds_of
 from equipoise.studies.watching import each_second
-from equipoise.typed import shown
 
 __all__ = ["CONFIRM", "Clock", "in_words", "resumed", "seconds_of", "ticking"]
 
 # The share of the budget that is kept to confirm.
 CONFIRM = 0.4
 
-_UNITS = {"h": 3600, "m": 60, "s": 1}
-_WRITTEN = re.compile("".join(rf"(?:(?P<{unit}>[0-9]+(?:\.[0-9]+)?){unit})?" for unit in _UNITS))
 _FILE = "clock.json"
 # The time between two notes of how much is gone: a search that is killed forgets no more.
 _BEAT = 2.0
-
-
-def seconds_of(budget: str) -> float:
-    """Return a budget such as "90s", "20m" or "1h30m" in seconds.
-
-    Raises
-    ------
-    InputError
-        If it is not written so, each unit once, or is zero.
-    """
-    parts = _WRITTEN.fullmatch(budget.strip())
-    total = 0.0 if parts is None else sum(float(parts[unit] or 0) * _UNITS[unit] for unit in _UNITS)
-    if not 0 < total < inf:
-        raise InputError(f"A budget is written 90s, 20m or 1h30m, but got {shown(budget)}.")
-    return total
-
-
-def in_words(seconds: float) -> str:
-    """Return a time as budgets are written, rounded up to what one would type."""
-    if seconds <= 90:
-        return f"{max(1, int(-(-seconds // 1)))}s"
-    minutes = int(-(-seconds // 60))
-    if minutes <= 90:
-        return f"{minutes}m"
-    return f"{minutes // 60}h{minutes % 60:02d}m" if minutes % 60 else f"{minutes // 60}h"
 
 
 @dataclass
@@ -86,13 +57,14 @@ class Clock:
 
     def note(self) -> None:
         """Keep how much is gone."""
-        write_json(self.folder / _FILE, {"seconds": self.spent})
+        write_sealed(self.folder / _FILE, {"seconds": self.spent})
 
 
 def resumed(folder: Path, budget: float, started: float) -> Clock:
     """Return the clock of a search that was begun, or a new one; `started` by `monotonic`."""
     path = folder / _FILE
-    before = float(read_json(path)["seconds"]) if path.is_file() else 0.0
+    forget_damaged(path, "The time that is gone is counted from now.")
+    before = float(read_sealed(path)["seconds"]) if path.is_file() else 0.0
     return Clock(folder, budget, before, started)
 
 
