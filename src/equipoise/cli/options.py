@@ -1,9 +1,7 @@
 """The options that several commands share, each declared once."""
 
-import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -28,7 +26,6 @@ __all__ = [
     "columns_of",
     "counts_of",
     "names_of",
-    "objective_again",
     "shares_of",
 ]
 
@@ -96,14 +93,6 @@ def names_of(text: str | None) -> list[str] | None:
     if text is None:
         return None
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def objective_again(summary: Mapping[str, Any]) -> str:
-    """Return the options, after a space, that ask for the objective of a study or search."""
-    from equipoise.objectives import get_objective
-
-    words = get_objective(summary.get("tuned_for")).options
-    return f" {shlex.join(words)}" if words else ""
 
 
 def counts_of(option: str, text: str | None) -> dict[str, int] | None:

@@ -25,7 +25,6 @@ from equipoise.cli.options import (
     Seed,
     TrainerSpec,
     names_of,
-    objective_again,
 )
 from equipoise.cli.selecting import note_few_steps, selected, selects
 from equipoise.selection import Selection
@@ -120,6 +119,8 @@ def search(
 
 def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: bool) -> None:
     """Print what a search found, or how far it is."""
+    from equipoise.objectives import get_objective
+
     if as_json:
         show.print_json(found.summary)
         return
@@ -148,8 +149,8 @@ def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: 
     if summary["finished"]:
         best = found.directory / "best.yaml"
         show.say(f"Best recipe: {best}")
-        goal = objective_again(summary)
-        show.say(f"Next: equipoise train {data} --recipe {best}{goal} --out model")
+        asked = get_objective(summary.get("tuned_for")).options
+        show.say(f"Next: equipoise train {data} --recipe {best}{asked} --out model")
     else:
         show.say("Next: the same search command again; it goes on from what is finished.")
 

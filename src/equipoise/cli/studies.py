@@ -26,7 +26,6 @@ from equipoise.cli.options import (
     Seed,
     TrainerSpec,
     names_of,
-    objective_again,
     shares_of,
 )
 from equipoise.cli.searching import finish_search
@@ -187,8 +186,7 @@ def _next(study: "Study") -> str:
     found = answer(study.summary)
     if found.kind in ("use", "decision alone"):
         recipe = study.directory / "recipes" / f"{found.recipe}.yaml"
-        goal = objective_again(study.summary)
-        return f"Next: equipoise train DATA --recipe {recipe}{goal} --out model"
+        return f"Next: equipoise train DATA --recipe {recipe} --out model"
     if found.kind == "one recipe":
         return "Next: the same command with more --recipes; finished runs are kept."
     return "Next: the same command with more --seeds; finished runs are kept."

@@ -1,5 +1,6 @@
 """The arrays behind the plots: learning, trade-off and reliability curves."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,6 @@ from scipy.special import softmax
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from equipoise import metrics
-from equipoise.metrics.decided import counts_of, precisions, recalls
 from equipoise.reports.folder import Predictions
 
 __all__ = [
@@ -107,11 +107,10 @@ def chosen_point(
     matrix = np.asarray(confusion if confusion is not None else [], dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not of_interest:
         return None
-    hits, true, called, _ = counts_of(matrix)
+    hits, true, called = np.diag(matrix), matrix.sum(1), matrix.sum(0)
     rows = list(of_interest)
-    precision = np.where(called > 0, precisions(matrix), np.nan)
-    recall = recalls(matrix)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        recall, precision = hits / true, hits / called
         false_positive = (called - hits) / (matrix.sum() - true)
     point = [float(np.mean(part[rows])) for part in (recall, precision, false_positive)]
     return (point[0], point[1], point[2]) if np.isfinite(point).all() else None
