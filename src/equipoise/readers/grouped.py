@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ class _Groups:
     def classes(self) -> int:
         return int(self.label.max()) + 1
 
-    def counts(self, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def counts(self, chosen: NDArray[np.bool_]) -> NDArray[Any]:
         """Images of each class in the groups chosen."""
         there = chosen[self.group]
         return np.bincount(self.label[there], self.images[there], minlength=self.classes)

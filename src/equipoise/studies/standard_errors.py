@@ -173,8 +173,8 @@ def _satterthwaite(*parts: tuple[Floats, float]) -> Floats:
     """
     there = [(np.maximum(variances, 0), freedom) for variances, freedom in parts]
     with np.errstate(divide="ignore", invalid="ignore"):
-        uncertain = sum(variances**2 / freedom for variances, freedom in there)
-        return sum(variances for variances, _ in there) ** 2 / uncertain
+        uncertain = np.sum([variances**2 / freedom for variances, freedom in there], axis=0)
+        return np.sum([variances for variances, _ in there], axis=0) ** 2 / uncertain
 
 
 def _explained(under: Floats, freedom: float) -> tuple[Floats, Floats]:

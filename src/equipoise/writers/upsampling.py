@@ -268,7 +268,13 @@ def _originals(splits: Splits) -> Splits:
             f"Class {printable(splits.classes[int(lost[0])])!r} has copies and no original in "
             "training. Name the data set that was upsampled."
         )
-    return replace(splits, **parts, left_out=(*splits.left_out, *left_out))
+    return replace(
+        splits,
+        train=parts["train"],
+        validation=parts["validation"],
+        test=parts["test"],
+        left_out=(*splits.left_out, *left_out),
+    )
 
 
 def _left(splits: Splits, recipe: Recipe | None, seed: int) -> Splits:
