@@ -22,6 +22,7 @@ _HOME = {
     "augment": "engine",
     "batches": "training",
     "compare": "studies",
+    "evaluate": "studies",
     "load": "readers",
     "load_model": "training",
     "report": "reports",
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from equipoise.recipes import Recipe as Recipe
     from equipoise.reports import report as report
     from equipoise.studies import compare as compare
+    from equipoise.studies import evaluate as evaluate
     from equipoise.studies.searching import search as search
     from equipoise.training import Augmented as Augmented
     from equipoise.training import Decision as Decision

@@ -1,5 +1,4 @@
 import pickle
-import shlex
 
 import numpy as np
 import pytest
@@ -116,7 +115,7 @@ def test_the_options_that_ask_for_it_are_those_that_give_it():
         {"costs": "dog:cat=5,cat:dog=0.5", "at_least": ["cat.recall=0.9"]},
     ):
         goal = get_objective(**words)
-        options = iter(shlex.split(goal.options))
+        options = iter(goal.options)
         again = dict(zip(options, options, strict=True))
         floors = again.get("--at-least")
         assert goal == get_objective(
@@ -124,8 +123,8 @@ def test_the_options_that_ask_for_it_are_those_that_give_it():
             at_least=[floors] if floors else [],
             costs=again.get("--costs"),
         )
-    assert Objective().options == ""
-    assert Objective("f2").options == " --objective f2"
+    assert Objective().options == []
+    assert Objective("f2").options == ["--objective", "f2"]
 
 
 @pytest.mark.parametrize(

@@ -202,9 +202,9 @@ def test_late_bloomers_are_run_at_full_length_alone(found):
 
 def test_the_best_of_three_is_confirmed_on_other_seeds(found):
     summary = found.study.summary
-    assert summary["seeds"] == [1, 2, 3]
-    assert next(iter(summary["recipes"])) == "none"
-    assert len(summary["recipes"]) == 3
+    assert summary.seeds == (1, 2, 3)
+    assert summary.reference == "none"
+    assert len(summary.recipes) == 3
     values = found.summary["validation"]
     assert values[found.best.name] == max(values.values())
     if values["none"] == max(values.values()):
@@ -310,8 +310,8 @@ def test_a_searched_trainer_is_the_baselines_too(digits, tmp_path):
         digits, trials=3, out=tmp_path / "out", recipes=["none"], trainer=QUICK, space=space, jobs=1
     )
     assert [row["recipe"] for row in done.leaderboard] == ["none", "none"]
-    assert list(done.study.summary["recipes"]) == ["none"]
-    assert done.study.summary["trainer"]["learning_rate"] == done.trainer.learning_rate
+    assert list(done.study.summary.recipes) == ["none"]
+    assert done.study.summary.trainer.learning_rate == done.trainer.learning_rate
     assert done.trainer.learning_rate in (0.001, 0.01)
 
 
@@ -413,4 +413,4 @@ def test_the_budget_is_kept(digits, tmp_path):
     report(done)
     assert time.monotonic() - started <= 1.1 * budget
     assert done.summary["trials"] > len(FIRST)
-    assert len(done.study.summary["seeds"]) >= 2
+    assert len(done.study.summary.seeds) >= 3

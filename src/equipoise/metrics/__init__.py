@@ -9,7 +9,13 @@ of no average, and what is theirs alone is NaN.
 from dataclasses import dataclass
 
 from equipoise.metrics.calibration import Reliability, believed, calibration_error, reliability
-from equipoise.metrics.figures import confusions, figures, weighted_figures
+from equipoise.metrics.figures import (
+    confusions,
+    decided_figures,
+    figures,
+    ranked_figures,
+    weighted_figures,
+)
 
 __all__ = [
     "FIGURES",
@@ -19,7 +25,9 @@ __all__ = [
     "believed",
     "calibration_error",
     "confusions",
+    "decided_figures",
     "figures",
+    "ranked_figures",
     "reliability",
     "weighted_figures",
 ]

@@ -12,7 +12,7 @@ from equipoise.metrics.calibration import believed
 from equipoise.metrics.decided import DECIDED, Floats, mean_over, precisions, recalls
 from equipoise.metrics.ranked import ranking
 
-__all__ = ["confusions", "figures", "weighted_figures"]
+__all__ = ["confusions", "decided_figures", "figures", "ranked_figures", "weighted_figures"]
 
 # Entries of confusion matrices that are looked at together.
 _TOGETHER = 2**20
@@ -66,7 +66,7 @@ def figures(
         **{name: float(of(confusion)) for name, of in wanted.items()},
         **{
             name: values.item()
-            for name, values in _of_probabilities(logits, labels, positive, counts[None]).items()
+            for name, values in ranked_figures(logits, labels, positive, counts[None]).items()
         },
         "per_class_recall": recalls(confusion).tolist(),
         "per_class_precision": precisions(confusion).tolist(),
@@ -96,15 +96,28 @@ def weighted_figures(
     also : mapping of str to callable, optional
         As in `figures`.
     """
-    wanted = _of_decisions(logits.shape[1], positive, also or {})
+    return {
+        **decided_figures(labels, decided, logits.shape[1], positive, weights, also=also),
+        **ranked_figures(logits, labels, positive, weights),
+    }
+
+
+def decided_figures(
+    labels: NDArray[np.int_],
+    decided: NDArray[np.int_],
+    classes: int,
+    positive: int,
+    weights: Floats,
+    *,
+    also: Mapping[str, OfConfusion] | None = None,
+) -> dict[str, Floats]:
+    """Return those of `weighted_figures` that depend on the decision."""
+    wanted = _of_decisions(classes, positive, also or {})
     parts = [
         {name: of(some) for name, of in wanted.items()}
-        for some in _in_parts(labels, decided, logits.shape[1], weights)
+        for some in _in_parts(labels, decided, classes, weights)
     ]
-    return {
-        **{name: np.concatenate([part[name] for part in parts]) for name in wanted},
-        **_of_probabilities(logits, labels, positive, weights),
-    }
+    return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
 
 
 def confusions(
@@ -137,10 +150,10 @@ def _of_decisions(
     return {**DECIDED, "recall": of(recalls), "precision": of(precisions), **also}
 
 
-def _of_probabilities(
+def ranked_figures(
     logits: Floats, labels: NDArray[np.int_], positive: int, weights: Floats
 ) -> dict[str, Floats]:
-    """The figures of ranking and of calibration, which no decision changes."""
+    """Return those of `weighted_figures` that no decision changes: of ranking and calibration."""
     probabilities, k = softmax(logits, axis=1), logits.shape[1]
     ranked = [positive] if k == 2 else range(k)
     areas = [ranking(probabilities[:, c], labels == c, weights) for c in ranked]

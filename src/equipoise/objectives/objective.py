@@ -1,7 +1,6 @@
 """The objective as one value."""
 
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -76,13 +75,9 @@ class Objective:
             raise InputError(f"Costs go with the objective cost, but got {self.figure!r}.")
         for true, row in self.costs.items():
             for said, cost in row.items():
-                right, rule = (
-                    isinstance(cost, Real) and 0 <= cost < math.inf,
-                    "0 <= cost, and finite,",
-                )
-                if true == said:
-                    right, rule = cost == 0, "0 for a right answer"
-                require(right, rule, f"Costs: {true}:{said}.", cost=cost)
+                where, number = f"Costs: {true}:{said}.", isinstance(cost, Real)
+                require(number and 0 <= cost < math.inf, "0 <= cost, and finite,", where, cost=cost)
+                require(true != said or cost == 0, "0 for a right answer", where, cost=cost)
 
     @property
     def name(self) -> str:
@@ -236,8 +231,8 @@ class Objective:
         return self.worth(values) - 3.0 * self.shortfall(values)
 
     @property
-    def options(self) -> str:
-        """The options of the command line that ask for it, after a space; empty for the default."""
+    def options(self) -> list[str]:
+        """The options of the command line that ask for it; none for the default."""
         words = [] if self.figure in (DEFAULT, COST) else ["--objective", self.figure]
         pairs = [
             f"{true}:{said}={cost:g}"
@@ -246,8 +241,7 @@ class Objective:
         ]
         words += ["--costs", ",".join(pairs)] if pairs else []
         floors = [f"{name}={least:g}" for name, least in self.at_least.items()]
-        words += ["--at-least", ",".join(floors)] if floors else []
-        return f" {shlex.join(words)}" if words else ""
+        return words + (["--at-least", ",".join(floors)] if floors else [])
 
     def to_json(self) -> str | dict[str, Any]:
         """Return what `get_objective` reads again: the figure's name where that is all."""

@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from equipoise import metrics
-from equipoise.reports.folder import Predictions
+from equipoise.training.predictions import Predictions
 
 __all__ = [
     "Band",
     "TradeOff",
     "chosen_point",
     "learning_band",
-    "reliability",
     "trade_off",
 ]
 
@@ -114,20 +112,3 @@ def chosen_point(
         false_positive = (called - hits) / (matrix.sum() - true)
     point = [float(np.mean(part[rows])) for part in (recall, precision, false_positive)]
     return (point[0], point[1], point[2]) if np.isfinite(point).all() else None
-
-
-def reliability(runs: Sequence[Predictions], bins: int = 10) -> tuple[Array, Array, Array] | None:
-    """Return mean confidence, accuracy and share of the answers for each bin of confidence.
-
-    The confidence is the highest probability; the runs are pooled. Guo, Pleiss, Sun and
-    Weinberger, "On calibration of modern neural networks", ICML 2017.
-    """
-    if not runs:
-        return None
-    probabilities = np.concatenate([softmax(run.logits, axis=1) for run in runs])
-    labels = np.concatenate([run.labels for run in runs])
-    usable = np.isfinite(probabilities).all(1)
-    if not usable.any():
-        return None
-    counted = np.ones(int(usable.sum()))
-    return metrics.reliability(probabilities[usable], labels[usable], counted, bins).diagram()
