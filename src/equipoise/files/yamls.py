@@ -23,6 +23,12 @@ _KNOWN = {f"{_TAG}{kind}" for kind in _KINDS}
 class _Loader(yaml.SafeLoader):
     """YAML's values as far as JSON has them; what looks like a date is text."""
 
+    def fetch_flow_collection_start(self, token: Any) -> None:
+        # The scanner looks at every bracket that is open for each token that follows.
+        if self.flow_level >= _DEEPEST:
+            raise RecursionError
+        super().fetch_flow_collection_start(token)
+
 
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in found if tag in _KNOWN]

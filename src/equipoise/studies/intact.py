@@ -11,7 +11,7 @@ from typing import Any
 
 from equipoise.errors import DamagedError, InputError, Remark
 from equipoise.files import damage, read_sealed
-from equipoise.studies.facts import read_facts, read_trials
+from equipoise.studies.facts import read_facts, read_plan
 from equipoise.studies.shortcut import PROBES
 from equipoise.studies.trials import FAILED, Trial, folder_of
 from equipoise.training.fingerprints import identity
@@ -80,7 +80,7 @@ def is_intact(folder: Path) -> bool:
     """Whether all that a study on disk rests on is what was written."""
     try:
         facts = read_facts(folder)
-        return not damaged(folder, read_trials(folder, facts), facts)
+        return not damaged(folder, read_plan(folder).trials, facts)
     except InputError:
         return False
 
@@ -98,7 +98,7 @@ def clear_damaged(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any
     """Take away what is damaged, so that it is made again, and say so."""
     for name, wrong in damaged(folder, trials, facts).items():
         path = folder / "trials" / name
-        what = "file" if path.is_file() else "run"
+        what = "file" if path.name in PROBES else "run"
         warnings.warn(Remark(f"{path}: {wrong}. The {what} is made again."), stacklevel=3)
         if path.is_dir() and not path.is_symlink():
             rmtree(path)
