@@ -157,20 +157,6 @@ class _Units:
         return float((self.average**2).sum(0).mean())
 
 
-<<<<<<< HEAD
-def _satterthwaite(*parts: tuple[Floats, float]) -> Floats:
-    """Return the degrees of freedom of sums of variances, each with its own.
-
-    A part below zero makes a sum smaller and no surer.
-    """
-    there = [(np.maximum(variances, 0), freedom) for variances, freedom in parts]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        uncertain = np.sum([variances**2 / freedom for variances, freedom in there], axis=0)
-        return np.sum([variances for variances, _ in there], axis=0) ** 2 / uncertain
-
-
-=======
->>>>>>> stats
 def _explained(under: Floats, freedom: float) -> tuple[Floats, Floats]:
     """Return the variance that test images explain of each difference's mean, and of its units.
 

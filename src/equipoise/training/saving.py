@@ -1,10 +1,7 @@
 """A model's file: tensors and plain values, each looked at before it is used."""
 
-<<<<<<< HEAD
-from collections.abc import Sequence
-=======
 import json
->>>>>>> state
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
