@@ -15,7 +15,7 @@ from equipoise.parallel import check_backend, scattered
 from equipoise.readers import load
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.calibration import check_prior
-from equipoise.studies.drawing import check_draws, check_folds, check_oracle, folded
+from equipoise.studies.drawing import check_draws, check_folds, check_oracle
 from equipoise.studies.examples import write_examples
 from equipoise.studies.facts import Plan, describe, extend, write_facts
 from equipoise.studies.formats import ORACLE
@@ -168,9 +168,8 @@ def compare(
     if oracle:
         check_oracle(splits)
     plan = Plan(named, tuple(range(seed, seed + seeds)), tuple(range(folds or draws)), folds)
-    first = splits if folds is None else folded(splits, 0, folds)
     for recipe in plan.recipes:
-        check(first, recipe, chosen, equal=equal, objective=objective)
+        check(splits, recipe, chosen, equal=equal, objective=objective)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
     settings = {"equal": equal, "objective": objective}
     fingerprint = {
