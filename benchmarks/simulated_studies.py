@@ -36,6 +36,9 @@ _SKILL = {2: 1.466, 10: 2.35}
 _TRUTH_RUNS, _TRUTH_IMAGES = 400, 100_000
 
 
+Kind = Literal["nothing", "thresholds", "population", "gain"]
+
+
 @dataclass(frozen=True)
 class World:
     """What holds for all studies of a cell.
@@ -55,7 +58,7 @@ class World:
         The most that a study has; smaller ones are part of it.
     """
 
-    kind: Literal["nothing", "thresholds", "population", "gain"]
+    kind: Kind
     classes: int
     images: int
     gain: float = 0.0

@@ -100,10 +100,13 @@ def simulated(world: World, number: int, studies: int) -> dict[str, NDArray[np.f
         means = [_first(table, n).values.mean(1) for n in range(1, world.seeds + 1)]
         said.setdefault("means", []).append(np.stack(means, axis=1))
         level = levels(_first(table, 3))[0]
-        said.setdefault("level", []).append(np.array([level.low, level.high] if level else []))
+        said.setdefault("level", []).append(
+            np.array([level.low, level.high] if level else [], np.float64)
+        )
         for design in designs_of(world):
             said.setdefault(design.name, []).append(judged(table, design))
-    return {"truth": truth, **{name: np.stack(rows) for name, rows in said.items()}}
+    stacked: dict[str, NDArray[np.float64]] = {n: np.stack(rows) for n, rows in said.items()}
+    return {"truth": np.asarray(truth, np.float64), **stacked}
 
 
 def _table(

@@ -120,23 +120,8 @@ def test_what_few_images_explain_is_moderated_over_the_recipes():
     )
 
 
-def test_few_images_have_few_degrees_of_freedom():
-    # Nets without randomness on 10 images: Student's with 9, or 9 + 15 over several recipes.
-    under = np.random.default_rng(8).normal(size=(1000, 3, 1)) + np.zeros((3, 4))
-    for recipes, expected in ((2, 9), (3, 24)):
-        figures = np.repeat([[0.8], [0.81], [0.82]], 4, axis=1)[:recipes]
-        found = of_differences(figures, under[:, :recipes], np.zeros(4, int), images=10)
-        assert found[0].freedom == pytest.approx(expected)
-    # With as much from the runs as from images there are more than of either.
-    figures = np.array([[0.0, 0, 0, 0], [-3.0, -1, 1, 3]])
-    both = of_differences(figures, under[:, :2], np.zeros(4, int), images=10)[0]
-    alone = of_differences(figures, 0 * under[:, :2], np.zeros(4, int), images=10)[0]
-    assert alone.freedom == pytest.approx(3)
-    assert 9 < both.freedom < 12
-
-
 def test_a_level_is_its_own_runs():
     values = np.array([0.7, 0.72, 0.75, 0.71, 0.74])
-    got = of_level(values, _still(5), ONE_DRAW)
+    got = of_level(values, _still(5), ONE_DRAW, 0.0)
     low, high = stats.t.interval(0.95, 4, loc=values.mean(), scale=stats.sem(values))
     assert got.interval(0.05) == pytest.approx((low, high))

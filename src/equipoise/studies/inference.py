@@ -241,13 +241,7 @@ def _level(table: FigureTable, row: int) -> Level | None:
     if not len(columns):
         return None
     values = table.values[row, columns]
-    found = of_level(
-        values,
-        table.resampled[:, row, columns],
-        table.draws[columns],
-        overlap=table.overlap,
-        images=table.images,
-    )
+    found = of_level(values, table.resampled[:, row, columns], table.draws[columns], table.overlap)
     low, high = _within(found, table)
     return Level(found.mean, low, high, tuple(map(float, values)))
 

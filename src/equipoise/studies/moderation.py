@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PRIOR_FREEDOM", "Spread", "drawn_together", "freedom_of_images", "moderated"]
+__all__ = ["PRIOR_FREEDOM", "Spread", "drawn_together", "moderated"]
 
 Floats = NDArray[np.float64]
 
@@ -68,8 +68,3 @@ def drawn_together(variances: Floats, own: float) -> Floats:
     if len(variances) < 2 or own == np.inf:
         return variances
     return (PRIOR_FREEDOM * variances.mean() + own * variances) / (PRIOR_FREEDOM + own)
-
-
-def freedom_of_images(own: float, recipes: int) -> float:
-    """Return the degrees of freedom of variances that have been drawn together."""
-    return own + PRIOR_FREEDOM * (recipes > 1)

@@ -261,10 +261,20 @@ def _could_decide(difference: Difference, margin: float, left: float, level: flo
     """Whether a look could decide at which only a share of the run part is left.
 
     By then the mean may have moved, in either direction, by one standard deviation of what the
-    further runs would bring, and the error may be as good as known.
+    further runs would bring.
     """
-    squared = difference.draw_part + difference.image_part + left * difference.run_part
+    fixed = difference.draw_part + difference.image_part
+    squared, uncertain = fixed + left * difference.run_part, difference.draw_part
+    uncertain += left * difference.run_part
     moved = ((1 - left) * difference.run_part) ** 0.5
-    half = float(stats.norm.isf(level / 2)) * squared**0.5
+    half = float(stats.t.isf(level / 2, _freedom(difference, squared, uncertain))) * squared**0.5
     far, near = abs(difference.mean) + moved, max(abs(difference.mean) - moved, 0.0)
     return far > half or near + half <= margin
+
+
+def _freedom(difference: Difference, squared: float, uncertain: float) -> float:
+    """Return Satterthwaite's degrees of freedom once less of a squared error is uncertain."""
+    now = (difference.run_part + difference.draw_part) / difference.standard_error**2
+    if uncertain <= 0:
+        return float("inf")
+    return difference.degrees_of_freedom * (now * squared / uncertain) ** 2

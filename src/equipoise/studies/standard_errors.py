@@ -10,8 +10,8 @@
 - *Folds* of one set have training images in common: the spread counts with 1/n + overlap in the
   place of 1/n (Nadeau and Bengio, "Inference for the generalization error", Machine Learning 52,
   2003).
-- *Degrees of freedom* are Satterthwaite's, those of the test images one less than their number ("An
-  approximate distribution of estimates of variance components", Biometrics Bulletin 2, 1946).
+- *Degrees of freedom* are Satterthwaite's, the test images having infinitely many ("An approximate
+  distribution of estimates of variance components", Biometrics Bulletin 2, 1946).
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from equipoise.studies.moderation import drawn_together, freedom_of_images, moderated
+from equipoise.studies.moderation import drawn_together, moderated
 
 __all__ = ["StandardError", "of_differences", "of_level"]
 
@@ -92,22 +92,20 @@ def of_differences(
         Test to training images where draws are folds.
     images : int, optional
         How many test images the figure stands on. By default so many that what they explain is
-        as good as known.
+        known and need not be moderated.
     """
     units = _Units.of(draws)
     n, means = units.number, figures @ units.average
     between = moderated(means - means.mean(1, keepdims=True), n - 1)
     within = moderated(figures - means @ units.member.T, units.spare).variances * units.share
-    own = np.inf if images is None else max(images - 1.0, 1.0)
-    of_mean, of_units = _explained(under @ units.average, own)
+    of_mean, of_units = _explained(under @ units.average, np.inf if images is None else images - 1)
 
     # What units spread; no less than the runs within them let them.
     spread = np.fmax(between.variances, within) * (1 / n + overlap)
     shared = of_mean - of_units / n
     squared = np.maximum(spread + shared, _LEAST * of_mean)
-    freedom = _satterthwaite(
-        (spread, between.freedom), (squared - spread, freedom_of_images(own, len(figures) - 1))
-    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        freedom = between.freedom * np.maximum(squared / spread, 1) ** 2
     by_images = np.clip(shared, 0, squared)
     by_runs = np.fmin(within / n, squared - by_images)  # one run a unit: all of it
     by_draws = squared - by_images - by_runs
@@ -116,26 +114,19 @@ def of_differences(
     return [StandardError(*map(float, row)) for row in zip(*columns, strict=True)]
 
 
-def of_level(
-    values: Floats,
-    under: Floats,
-    draws: Integers,
-    *,
-    overlap: float = 0.0,
-    images: int | None = None,
-) -> StandardError:
+def of_level(values: Floats, under: Floats, draws: Integers, overlap: float) -> StandardError:
     """Return the standard error of one recipe's mean figure, from its own runs alone.
 
     Parameters
     ----------
     values : (n,) floats
     under : (B, n) floats
-    draws, overlap, images
-        As in `of_differences`.
+    draws : (n,) integers
+    overlap : float
     """
     zero, none = np.zeros_like(values), np.zeros_like(under)
     both, resampled = np.stack([zero, values]), np.stack([none, under], axis=1)
-    return of_differences(both, resampled, draws, overlap=overlap, images=images)[0]
+    return of_differences(both, resampled, draws, overlap=overlap)[0]
 
 
 @dataclass(frozen=True)
@@ -164,17 +155,6 @@ class _Units:
     def share(self) -> float:
         """What share of a single run's variance is left in a unit, on average."""
         return float((self.average**2).sum(0).mean())
-
-
-def _satterthwaite(*parts: tuple[Floats, float]) -> Floats:
-    """Return the degrees of freedom of sums of variances, each with its own.
-
-    A part below zero makes a sum smaller and no surer.
-    """
-    there = [(np.maximum(variances, 0), freedom) for variances, freedom in parts]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        uncertain = sum(variances**2 / freedom for variances, freedom in there)
-        return sum(variances for variances, _ in there) ** 2 / uncertain
 
 
 def _explained(under: Floats, freedom: float) -> tuple[Floats, Floats]:

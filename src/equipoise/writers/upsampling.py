@@ -266,14 +266,20 @@ def _originals(splits: Splits) -> Splits:
     left_out = leave_out("copies that upsample made before", np.concatenate(copies).tolist())
     if not left_out:
         return splits
-    parts = {name: part.select(part.originals) for name, part in splits.parts.items()}
-    lost = np.flatnonzero(parts["train"].counts == 0)
+    train, validation, test = (part.select(part.originals) for part in splits.parts.values())
+    lost = np.flatnonzero(train.counts == 0)
     if len(lost):
         raise InputError(
             f"Class {printable(splits.classes[int(lost[0])])!r} has copies and no original in "
             "training. Name the data set that was upsampled."
         )
-    return replace(splits, **parts, left_out=(*splits.left_out, *left_out))
+    return replace(
+        splits,
+        train=train,
+        validation=validation,
+        test=test,
+        left_out=(*splits.left_out, *left_out),
+    )
 
 
 def _left(splits: Splits, recipe: Recipe | None, seed: int) -> Splits:
