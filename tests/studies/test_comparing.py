@@ -186,15 +186,15 @@ def test_a_study_is_tuned_for_and_judged_by_its_objective(digits, tmp_path, obje
         digits, ["none", "weights"], seeds=5, out=out, trainer=trainer, objective=objective, jobs=1
     )
     name = objective["figure"]
-    assert study.summary["objective"] == name
-    assert study.summary["tuned_for"] == objective
-    row = study.summary["table"][0]["tuned"][name]
+    assert study.summary.objective == name
+    assert study.summary.tuned_for.to_json() == objective
+    found = study.summary.table[0].tuned
     kept = read_json(out / "trials/none-seed0-draw0/metrics.json")
-    assert row["values"][0] == kept["test"]["tuned"][name]
+    for figure in study.summary.tuned_for.figures:
+        assert found[figure].values[0] == kept["test"]["tuned"][figure]
     assert kept["decision"]["objective"] == objective
-    assert row["low"] < row["mean"] < row["high"]
-    mine = {d["decision"]: d for d in study.differences if d["metric"] == name}
-    assert mine["tuned"]["comparisons"] == 1
+    assert found[name].low < found[name].mean < found[name].high
+    assert study.summary.question.metric == name
     with pytest.raises(InputError, match="another objective"):
         compare(digits, ["none"], seeds=5, out=out, trainer=trainer, objective="mcc")
 
