@@ -189,6 +189,8 @@ def compare(
     }
     with claim(folder, "comparison", fingerprint):
         forget_facts(folder)
+        if seeds != "auto":  # other seeds than those of the study come to them
+            planned = (len({*_known_seeds(folder), *range(seed, seed + seeds)}),)
         ledger = _ledger(folder, named, planned)
         most = max(n for family in ledger.families for n in family.planned)
         seeds_of = tuple(range(seed, seed + most))
@@ -221,6 +223,10 @@ def check_study(
     if budget is not None:
         seconds_of(budget)
     check_question(decision, margin)
+
+
+def _known_seeds(folder: Path) -> list[int]:
+    return read_facts(folder)["seeds"] if (folder / "study.json").is_file() else []
 
 
 def _ledger(folder: Path, recipes: Sequence[Recipe], planned: tuple[int, ...]) -> Ledger:
