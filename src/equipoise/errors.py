@@ -7,11 +7,29 @@ A message gives the rule, what was got, and what to do, on one line:
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "WorkError", "printable", "reason", "require", "unknown"]
+__all__ = [
+    "DamagedError",
+    "InputError",
+    "Remark",
+    "WorkError",
+    "escaped",
+    "printable",
+    "reason",
+    "require",
+    "unknown",
+]
 
 
 class InputError(ValueError):
     """A user's mistake, found before any work started (exit code 2)."""
+
+
+class DamagedError(InputError):
+    """A file of ours that is not what was written: cut off, edited, or in another's place."""
+
+
+class Remark(UserWarning):
+    """What a user should know and need not do anything about; the command line prints it."""
 
 
 class WorkError(RuntimeError):
@@ -32,12 +50,19 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     near = difflib.get_close_matches(name, known, n=1)
     guess = f" Did you mean {near[0]!r}?" if near else ""
     shown = ", ".join(known[:30]) + (f", … ({len(known)} in all)" if len(known) > 30 else "")
-    return InputError(f"There is no {kind} {name!r}.{guess} There is: {shown}.")
+    return InputError(f"There is no {kind} {printable(repr(name))}.{guess} There is: {shown}.")
+
+
+def escaped(text: str) -> str:
+    """Return a text whose unprintable characters, such as a terminal's codes, are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def printable(text: object, limit: int = 120) -> str:
     """Return a name from someone's data fit for one line: what does not print is escaped."""
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+    shown = escaped(str(text))
     return shown if len(shown) <= limit else f"{shown[: limit // 2]}…{shown[-limit // 2 :]}"
 
 

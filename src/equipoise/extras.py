@@ -26,9 +26,9 @@ from equipoise.readers.opening import open_table
 from equipoise.readers.sizing import to_channels
 from equipoise.readers.table import Table, path_ids
 from equipoise.recipes import Recipe
-from equipoise.selection import MOST_PIXELS, Selection
+from equipoise.selection import MOST_PIXELS, Range, Selection
 
-__all__ = ["Joined", "check_extra", "generated_counts", "with_extra"]
+__all__ = ["Joined", "check_extra", "extra_images", "generated_counts", "with_extra"]
 
 # Smaller pictures hold too little to tell one that is nearly the same from one that is alike.
 _SMALLEST = 16
@@ -61,6 +61,11 @@ class Joined(Sequence[NDArray[np.uint8]]):
         """Return the images at `rows`, in that order."""
         return replace(self, part=self.part[rows], row=self.row[rows])
 
+    def is_wide(self, index: int) -> bool:
+        """Return whether an image's file has sixteen bits a channel."""
+        images = self.parts[self.part[index]]
+        return hasattr(images, "is_wide") and images.is_wide(int(self.row[index]))
+
     def encoded(self, index: int) -> bytes:
         """Return an image's file: its own, where it came from one as it is, otherwise a PNG."""
         images, row = self.parts[self.part[index]], int(self.row[index])
@@ -87,7 +92,7 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
         return data
     table = _table(recipe.extra, data.classes)
     shape = _shape(data)
-    decoded = _decode(table, shape, recipe.extra)
+    decoded = _decode(table, shape, data.range, recipe.extra)
     kept = table.pick(decoded.rows)
     names = [f"generated/{PurePosixPath(name).with_suffix('.png')}" for name in kept.names.tolist()]
     place = np.array([data.classes.index(name) for name in table.classes])
@@ -101,7 +106,19 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
     )
     lost = (*unread((*table.broken, *decoded.broken)), *table.left_out)
     left_out = (replace(one, reason=f"{one.reason} in {recipe.extra}") for one in lost)
-    return replace(data, train=_joined(data.train, more), left_out=(*data.left_out, *left_out))
+    return replace(
+        data,
+        train=_joined(data.train, more),
+        left_out=(*data.left_out, *left_out),
+        notes=(*data.notes, *(f"{recipe.extra}: {note}" for note in decoded.notes)),
+        range=data.range or decoded.range,
+    )
+
+
+def extra_images(data: Splits, recipe: Recipe) -> ImageSet | None:
+    """Return the images of the recipe's `extra` folder alone, or None without one."""
+    train = with_extra(data, recipe).train
+    return None if train.generated is None else train.select(train.generated)
 
 
 def _table(folder: str, classes: tuple[str, ...]) -> Table:
@@ -134,10 +151,12 @@ def _shape(data: Splits) -> tuple[int, ...] | None:
     return images[0].shape if len(data.sizes) == len(data.modes) == 1 else None
 
 
-def _decode(table: Table, shape: tuple[int, ...] | None, folder: str) -> Decoded:
+def _decode(
+    table: Table, shape: tuple[int, ...] | None, bounds: Range | None, folder: str
+) -> Decoded:
     square = shape is not None and shape[0] == shape[1]
     size = shape[0] if shape is not None and square else None
-    found = decode_table(table, size=size, whole=True, most_pixels=MOST_PIXELS)
+    found = decode_table(table, size=size, whole=True, most_pixels=MOST_PIXELS, bounds=bounds)
     require(len(found.rows) > 0, "readable images in extra", extra=folder)
     if shape is not None and not square:
         fits = {image.shape[:2] for image in found.images} == {shape[:2]}

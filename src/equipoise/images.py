@@ -102,6 +102,13 @@ class ImageSet:
             generated=None if self.generated is None else self.generated[rows],
         )
 
+    @cached_property
+    def digest(self) -> str:
+        """A digest of what the set holds: ids, labels, pixels."""
+        state = hashlib.blake2b(digest_size=16)
+        _feed(state, "", self)
+        return state.hexdigest()
+
     @property
     def real_counts(self) -> NDArray[np.int64]:
         """Images of each class that are of the data set itself."""
@@ -120,6 +127,14 @@ def _pick(
     """Rows of a sequence; one that decodes on demand brings its own lazy `pick`."""
     pick = getattr(images, "pick", None)
     return pick(rows) if pick else [images[i] for i in rows]
+
+
+def _feed(state: "hashlib.blake2b", name: str, part: ImageSet) -> None:
+    state.update(f"{name}:{len(part)}".encode())
+    shape = part.images.shape if isinstance(part.images, np.ndarray) else ()
+    state.update(repr(shape).encode())
+    for column in (part.ids, part.labels, part.digests):
+        state.update(np.ascontiguousarray(column).tobytes())
 
 
 def at_once(size: tuple[int, int], *, pixels: int, most: int) -> int:
@@ -192,6 +207,8 @@ class Splits:
         What a reader changed on the way and a user should know ("brought to 64×64").
     given : tuple of str
         Which of 'validation' and 'test' the source brought along; the others were cut.
+    range : (low, high), optional
+        Which values of images of sixteen bits a channel are 0 and 255 here; None without any.
     withheld : ImageSet, optional
         The training images of a class that a selection left out, where there are any: of those
         classes there are other draws. None of them is in, or in one group with, validation or test.
@@ -207,6 +224,7 @@ class Splits:
     modes: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
+    range: tuple[int, int] | None = None
     withheld: ImageSet | None = None
 
     @property
@@ -221,15 +239,13 @@ class Splits:
 
     @cached_property
     def digest(self) -> str:
-        """A digest of what the splits hold (ids, labels, pixels): resuming compares it."""
+        """A digest of what the splits hold (ids, labels, pixels, range): resuming compares it."""
         state = hashlib.blake2b(digest_size=16)
         state.update("\0".join(self.classes).encode("utf-8", "surrogatepass"))
         for name, part in self.parts.items():
-            state.update(f"{name}:{len(part)}".encode())
-            shape = part.images.shape if isinstance(part.images, np.ndarray) else ()
-            state.update(repr(shape).encode())
-            for column in (part.ids, part.labels, part.digests):
-                state.update(np.ascontiguousarray(column).tobytes())
+            _feed(state, name, part)
+        if self.range is not None:
+            state.update(repr(self.range).encode())
         return state.hexdigest()
 
     @property

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from equipoise.errors import InputError, require, unknown
+from equipoise.errors import InputError, printable, reason, require, unknown
 from equipoise.files import read_yaml
 from equipoise.techniques import Technique, register, registered, resolve
 
@@ -73,7 +73,7 @@ class Recipe(BaseModel):
         or square-root draws begin; before it training is unweighted and natural.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     strategy: Strategy | None = None
@@ -208,7 +208,7 @@ def get_recipe(spec: str | Path | Recipe) -> Recipe:
     elif str(spec) in NAMED:
         recipe = NAMED[str(spec)]
     elif Path(spec).suffix in (".yaml", ".yml"):
-        recipe = _read(Path(spec))
+        return _read(Path(spec))
     else:
         raise unknown("recipe", str(spec), NAMED)
     recipe.resolved()
@@ -227,14 +227,18 @@ def load_recipes(specs: Iterable[str | Path | Recipe]) -> list[Recipe]:
 
 
 def _read(path: Path) -> Recipe:
-    fields = read_yaml(path, "a recipe's fields, such as 'strategy: auto'")
-    given = {"name": path.stem, **fields.get("recipe", fields)}
-    if isinstance(given.get("extra"), str):
-        given["extra"] = str((path.parent / Path(given["extra"]).expanduser()).absolute())
+    fields = read_yaml(path, "a recipe's fields, such as 'strategy: auto'", "recipe")
+    given = {"name": path.stem, **fields}
     try:
-        return Recipe(**given)
+        if isinstance(given.get("extra"), str):
+            given["extra"] = str((path.parent / Path(given["extra"]).expanduser()).absolute())
+        recipe = Recipe(**given)
+        recipe.resolved()
     except ValidationError as error:
         raise InputError(f"{path}: {validation_line(error, Recipe)}") from None
+    except (InputError, RuntimeError) as error:  # a home folder that there is not
+        raise InputError(f"{path}: {reason(error)}.") from None
+    return recipe
 
 
 def validation_line(error: ValidationError, model: type[BaseModel]) -> str:
@@ -245,7 +249,7 @@ def validation_line(error: ValidationError, model: type[BaseModel]) -> str:
         return str(unknown("field", key, model.model_fields))
     field = model.model_fields.get(key)
     allowed = f" Allowed: {_words(field.annotation)}." if field else ""
-    return f"{key}: {first['msg']}, but got {first['input']!r}.{allowed}"
+    return f"{key}: {first['msg']}, but got {printable(repr(first['input']))}.{allowed}"
 
 
 def _words(annotation: object) -> str:

@@ -1,5 +1,6 @@
 """`Selection`: what of a source is read, and how; for Python and the command line."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
@@ -8,12 +9,17 @@ from typing import Any
 
 from equipoise.errors import InputError, require, unknown
 
-__all__ = ["MOST_BYTES", "MOST_PIXELS", "Selection"]
+__all__ = ["FULL", "MOST_BYTES", "MOST_PIXELS", "Range", "Selection"]
+
+Range = tuple[int, int]  # the values of sixteen bits that become 0 and 255
+
+FULL: Range = (0, 2**16 - 1)
 
 MOST_PIXELS = 100_000_000  # a file of a few bytes can claim any size; this one is 300 MB decoded
 MOST_BYTES = 2**28  # of one encoded file
 _ROLES = ("path", "image", "label", "group", "split")
 _LARGEST = 4096  # pixels a side
+_BOUNDS = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
 
 
 def _option(default: Any, kind: type, help: str, *names: str) -> Any:
@@ -45,6 +51,12 @@ class Selection:
         "Thin out training, class by class in their order, to an imbalance ratio of so much: 100.",
     )
     size: int | None = _option(None, int, "Bring every image to SIZE×SIZE pixels.")
+    range: str = _option(
+        "auto",
+        str,
+        "Which values of 16-bit images become 0 … 255: [bold]auto[/bold] (those of as many bits "
+        "as training needs), full (0:65535) or LO:HI.",
+    )
     columns: Mapping[str, str] | None = _option(
         None, str, "Which columns of a table are which: path=file,label=breed."
     )
@@ -81,6 +93,21 @@ class Selection:
             require(0 < share < 1, f"0 < {name} < 1", **{name: share})
         require(self.most_pixels >= 4, "most_pixels >= 4", most_pixels=self.most_pixels)
         require(self.most_bytes >= 1, "most_bytes >= 1", most_bytes=self.most_bytes)
+        _ = self.bounds
+
+    @property
+    def bounds(self) -> Range | None:
+        """The values of 16-bit images that become 0 and 255; None where the images decide."""
+        if self.range in ("auto", "full"):
+            return FULL if self.range == "full" else None
+        found = _BOUNDS.fullmatch(self.range) if isinstance(self.range, str) else None
+        low, high = map(int, found.groups()) if found else (0, 0)
+        if not low < high <= FULL[1]:
+            raise InputError(
+                "range must be auto, full or LO:HI with 0 <= LO < HI <= 65535, such as 0:4095, but "
+                f"got range={self.range!r}."
+            )
+        return low, high
 
 
 def _is_whole(value: object) -> bool:

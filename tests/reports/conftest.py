@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from equipoise.files import write_json
+from equipoise.files import seal, write_json, write_sealed, write_text
+from equipoise.recipes import get_recipe
+from equipoise.studies.intact import of_trial
+from equipoise.studies.shortcut import PROBES
+from equipoise.studies.trials import Trial, folder_of
 from equipoise.training.predictions import Predictions, write_predictions
+from equipoise.training.runs import FILES
 from equipoise.training.tuning import tune
 
 # How well a recipe's simulated net tells the classes apart, and how far it leans to the majority.
@@ -55,28 +60,33 @@ def build(folder: Path, made: MadeUp | None = None) -> Path:
     rng = np.random.default_rng(0)
     labels = {split: np.sort(rng.integers(0, len(made.classes), made.test)) for split in SPLITS}
     runs = [(seed, draw) for draw in range(made.draws) for seed in range(made.seeds)]
+    _write_yaml(folder, nets)
+    facts = _facts(made, list(nets), training)
+    write_sealed(folder / "study.json", facts)
     for name, net in nets.items():
         for run in runs:
-            _trial(folder, made, name, net, run, labels, training)
+            recipe = get_recipe(folder / "recipes" / f"{name}.yaml")
+            place = _trial(folder, made, net, Trial(recipe, *run), labels, training)
+            seal(place, FILES, of_trial(Trial(recipe, *run), facts))
+            if made.probed:
+                seal(place, PROBES)
     rows = [row for name in nets for row in _epochs(name, nets[name], made, runs)]
     _write_csv(folder / "results.csv", rows)
     _write_pictures(folder / "examples", len(made.classes))
-    _write_yaml(folder, nets)
-    write_json(folder / "study.json", _facts(made, list(nets), training))
     return folder
 
 
 def _trial(
     folder: Path,
     made: MadeUp,
-    name: str,
     net: tuple[float, float],
-    run: tuple[int, int],
+    trial: Trial,
     labels: dict[str, np.ndarray],
     training: np.ndarray,
-) -> None:
-    """Write a run as training leaves it, its nets asked what the probes ask."""
+) -> Path:
+    """Write a run as training leaves it, its net asked what the probes ask."""
     apart, lean = net
+    name, run = trial.recipe.name, (trial.seed, trial.draw)
     rng = np.random.default_rng([run[0], run[1], *name.encode()])
     k = len(made.classes)
     apart = apart + rng.normal(0, 0.03)
@@ -88,13 +98,17 @@ def _trial(
         logits += np.random.default_rng(number).normal(0, 0.7, logits.shape)
         names = [f"{split}/{made.classes[c]}/{i:04d}.png" for i, c in enumerate(y)]
         parts[split] = Predictions(logits + prior, y, np.arange(len(y)), np.array(names))
-    directory = folder / "trials" / f"{name}-seed{run[0]}-draw{run[1]}"
-    directory.mkdir(parents=True)
+    directory = folder_of(folder, trial)
+    for file in FILES:
+        write_text(directory / file, "made up\n")
     write_predictions(directory, parts)
     validation = parts["validation"]
     seen = {c: int(n) for c, n in zip(made.classes, training, strict=True)}
     decision = tune(validation.logits, validation.labels, "balanced_accuracy")
     metrics = {
+        "recipe": name,
+        "classes": list(made.classes),
+        "positive_class": made.classes[-1] if k == 2 else None,
         "decision": decision.to_dict(),
         "temperature": 1.4,
         "seconds": 31.0 + run[0],
@@ -107,6 +121,9 @@ def _trial(
     write_json(directory / "metrics.json", metrics)
     if made.probed:
         write_json(directory / "shortcut.json", _probe(name, validation.labels, k, rng))
+        remembered = {"classes": [], "clean": None, "validation": None, "techniques": {}}
+        write_json(directory / "memory.json", remembered)
+    return directory
 
 
 def _probe(name: str, labels: np.ndarray, k: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -175,6 +192,8 @@ def _facts(made: MadeUp, names: list[str], training: np.ndarray) -> dict[str, An
         "decision": "tuned",
         "margin": 1.0,
         "trainer": {"name": "article", "net": "article"},
+        "fingerprint": "made up",
+        "contents": {},
     }
 
 
@@ -199,6 +218,7 @@ def _audit(classes: list[str], training: np.ndarray) -> dict[str, Any]:
         "leaks": [],
         "label_conflicts": [],
         "straddling_groups": [],
+        "left_out": [],
     }
 
 
@@ -221,7 +241,7 @@ def _write_pictures(folder: Path, classes: int) -> None:
 
 
 def _write_yaml(folder: Path, nets: dict[str, tuple[float, float]]) -> None:
-    (folder / "recipes").mkdir()
+    (folder / "recipes").mkdir(parents=True)
     for place, name in enumerate(nets):
         techniques = ", ".join(TECHNIQUES) if place else ""
         text = f"name: {name}\nstrategy: auto\ntechniques: [{techniques}]\n"

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import pytest
 
 from equipoise.errors import InputError, WorkError
-from equipoise.files import write_json
+from equipoise.files import SEALS, read_sealed, write_sealed
 from equipoise.reports import audit_page, report
 from equipoise.reports.page import audit_view
 from equipoise.studies import open_study
@@ -160,10 +160,11 @@ def test_the_page_says_what_is_missing(copy, gone, words):
 
 
 def test_an_unfinished_study_says_so(copy):
-    (copy / "trials" / "article-seed1-draw0" / "metrics.json").unlink()
+    shutil.rmtree(copy / "trials" / "article-seed1-draw0")
     failed = copy / "trials" / "article-seed0-draw0"
-    (failed / "metrics.json").unlink()
-    write_json(failed / "failed.json", {"reason": "the loss became nan"})
+    of = read_sealed(failed / SEALS)["of"]
+    shutil.rmtree(failed)
+    write_sealed(failed / "failed.json", {"reason": "the loss became nan", "of": of})
     _, page = read(report(copy))
     assert "This study is not finished." in page.text
     assert "1 run missing: article seed 1 draw 0" in page.text
@@ -191,7 +192,8 @@ def test_what_follows_from_the_runs_is_made_again(copy, html, name):
 def test_a_spoilt_run_is_left_out_and_named(copy, name):
     next((copy / "trials").glob(f"none-seed1-*/{name}")).write_bytes(b"PAR1")
     _, page = read(report(copy))
-    assert "none seed 1 draw 0 failed: its files cannot be read" in page.text
+    assert f"trials/none-seed1-draw0 is left out: {name} is not what was written" in page.text
+    assert "1 run missing: none seed 1 draw 0" in page.text
 
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(2)>']

@@ -1,9 +1,9 @@
 """The page of a search that is still running, and the mark of the recipe that is recommended."""
 
-import json
 
 import pytest
 
+from equipoise.files import write_sealed
 from equipoise.reports import report
 
 _ROW = {"trial": 0, "plain": 0.7, "roc_auc": 0.8, "seconds": 9.0, "state": "complete"}
@@ -31,7 +31,7 @@ def test_a_search_before_its_confirmation(tmp_path, tried):
         | {"trainer": {"learning_rate": 0.01}}
         for k in range(tried)
     ]
-    (tmp_path / "search.json").write_text(json.dumps(_search(rows)))
+    write_sealed(tmp_path / "search.json", _search(rows))
     (tmp_path / "trainer.yaml").write_text("name: fast\n")
     html = report(tmp_path).read_text()
     assert "The search is still running" in html

@@ -11,7 +11,7 @@ import sklearn.metrics as skm
 
 import equipoise as eq
 from equipoise.cli import run
-from equipoise.errors import InputError
+from equipoise.errors import DamagedError, InputError
 from equipoise.studies import evaluate, open_study
 from equipoise.studies.summary import read_summary
 
@@ -131,6 +131,16 @@ def test_a_study_reads_back_as_it_was_written(better, tmp_path):
     assert again.summary == found.summary
     with pytest.raises(InputError, match="another"):
         evaluate(better, out=tmp_path / "out", margin=2)
+
+
+def test_predictions_that_were_edited_afterwards_are_not_judged(better, tmp_path):
+    evaluate(better, out=tmp_path / "out")
+    path = tmp_path / "out" / "predictions.parquet"
+    frame = pq.read_table(path).to_pandas()
+    frame.loc[0, "logit_0"] += 1
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
+    with pytest.raises(DamagedError, match="is not what was written"):
+        open_study(tmp_path / "out")
 
 
 def test_a_summary_of_another_version_is_refused(study, tmp_path):

@@ -10,7 +10,7 @@ import equipoise as eq
 from equipoise.cli import run as run_command
 from equipoise.recipes import get_recipe
 from equipoise.training import Trainer, export_onnx, fit
-from equipoise.training.model import save_model
+from equipoise.training.saving import save_model
 
 
 @pytest.fixture(scope="module")

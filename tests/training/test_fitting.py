@@ -234,7 +234,7 @@ def test_the_files_of_a_run(digits, tmp_path):
     done = eq.train(digits, "article", trainer=SHORT, out=out)
     names = {p.name for p in out.iterdir() if not p.name.startswith(".")}
     assert names == {
-        "batches.csv", "equipoise.json", "history.json", "metrics.json", "model.pt",
+        "batches.csv", "digests.json", "equipoise.json", "history.json", "metrics.json", "model.pt",
         "predictions.parquet", "recipe.yaml", "trainer.yaml",
     }  # fmt: skip
     assert json.loads((out / "history.json").read_text()) == done.history

@@ -79,6 +79,10 @@ def audit(
     """
     from equipoise.auditing import audit as look
     from equipoise.files import write_json
+    from equipoise.readers import check_apart
+
+    if out is not None:
+        check_apart(out, data)
 
     splits = selected(data, selection, quiet=quiet)
     found = look(splits, near=near)

@@ -1,6 +1,5 @@
 """`train` and `predict`: one model."""
 
-import csv
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,7 +22,7 @@ from equipoise.cli.options import (
     Seed,
 )
 from equipoise.cli.selecting import note_few_steps, selected, selects
-from equipoise.errors import require
+from equipoise.errors import WorkError, require
 from equipoise.selection import Selection
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def train(
     chosen = get_recipe(recipe)
     how = get_trainer(trainer or trainer_beside(recipe), epochs=epochs, net=net)
     splits = selected(data, selection, quiet=quiet)
-    with show.bar("training", quiet or as_json) as move:
+    with show.remarked(quiet), show.bar("training", quiet or as_json) as move:
         result = run_training(
             splits,
             chosen,
@@ -122,6 +121,9 @@ def predict(
             "adjusted for the prior."
         ),
     ] = "tuned",
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Also the probability of each class, a column.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -133,24 +135,33 @@ def predict(
 
     loaded = load_model(model)
     with show.bar("classifying", quiet or as_json) as move:
-        rows, broken = predict_files(
+        found = predict_files(
             loaded,
             images,
             decision=decision,
             progress=lambda done, total: move(done, total, "images"),
         )
+    kept = ("path", "class", "probability", *(("probabilities",) if probabilities else ()))
     if as_json:
-        show.print_json(rows)
+        show.print_json([{name: row[name] for name in kept} for row in found.rows])
     else:
-        writer = csv.DictWriter(sys.stdout, ("path", "class", "probability"), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    if quiet:
-        return
-    for item in broken:
-        show.note(f"left out: {item.name}: {item.reason}")
-    if not as_json and sys.stderr.isatty():
-        show.note(f"{len(rows)} images classified, {len(broken)} left out")
+        classes = loaded.classes if probabilities else ()
+        show.print_rows(
+            (*kept[:3], *(f"probability_{name}" for name in classes)),
+            [
+                (*(row[name] for name in kept[:3]), *(row["probabilities"][c] for c in classes))
+                for row in found.rows
+            ],
+        )
+    if not quiet:
+        for item in found.left_out:
+            show.note(f"left out: {item.name}: {item.reason}")
+        for line in found.notes:
+            show.note(line)
+        if not as_json and sys.stderr.isatty():
+            show.note(f"{len(found.rows)} images classified, {len(found.left_out)} left out")
+    if not found.rows:
+        raise WorkError("No image could be classified: none of those named can be read.")
 
 
 def export(
@@ -163,9 +174,11 @@ def export(
 
     equipoise export model --out model.onnx
     """
-    from equipoise.training import export_onnx, load_model
+    from equipoise.readers import check_apart
+    from equipoise.training import export_onnx, load_model, source_of
 
     require(out.suffix == ".onnx", "a name ending in .onnx for --out", out=str(out))
+    check_apart(out, source_of(model))
     loaded = load_model(model)
     export_onnx(loaded, out)
     if as_json:

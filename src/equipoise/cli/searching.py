@@ -93,7 +93,7 @@ def search(
     check_words(equal=equal, device=device)
     how = get_trainer(trainer, epochs=epochs, net=net)
     splits = selected(data, selection, quiet=quiet)
-    with show.bar("searching", quiet or as_json) as move:
+    with show.remarked(quiet), show.bar("searching", quiet or as_json) as move:
         found = run_search(
             splits,
             budget=budget,

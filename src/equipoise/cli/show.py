@@ -1,8 +1,15 @@
-"""What commands print: tables on stdout, progress and remarks on stderr."""
+"""What commands print: tables on stdout, progress and remarks on stderr.
 
+Names come from anyone's files, and a terminal obeys control characters: here, where all goes
+through, they are escaped.
+"""
+
+import csv
 import json
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,16 +26,31 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from equipoise.errors import Remark, escaped
+
 if TYPE_CHECKING:
     from equipoise.studies import StudySummary
     from equipoise.studies.values import Estimate
 
-__all__ = ["bar", "comparison", "grid", "note", "print_json", "remarks", "say", "tell"]
+__all__ = [
+    "bar",
+    "comparison",
+    "grid",
+    "note",
+    "print_json",
+    "print_rows",
+    "remarked",
+    "remarks",
+    "say",
+    "tell",
+]
 
 Cells = Sequence[object]
 _GAP = 2  # between the columns of a table
 _PROSE = 100  # the longest line of prose that is easy to read
 _BAR = 24
+_UNCOMMON = re.compile(r"[^\n -~]")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _FIGURES = 46  # of a progress bar: counts, times and the gaps between them
 
 
@@ -36,7 +58,7 @@ def say(*lines: str) -> None:
     """Print lines of plain text on stdout; names in them are never taken for markup."""
     console = Console(highlight=False, soft_wrap=True)
     for line in lines:
-        console.print(line, markup=False)
+        console.print(escaped(line), markup=False)
 
 
 def tell(*lines: str, bold: bool = False) -> None:
@@ -50,17 +72,71 @@ def tell(*lines: str, bold: bool = False) -> None:
     console = Console(highlight=False)
     width = min(_PROSE, console.width)
     for line in lines:
-        console.print(line, markup=False, width=width, style="bold" if bold else None)
+        console.print(escaped(line), markup=False, width=width, style="bold" if bold else None)
 
 
 def note(line: str) -> None:
     """Print a remark on stderr."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escaped(line), markup=False)
+
+
+@contextmanager
+def remarked(quiet: bool) -> Iterator[None]:
+    """Print what is remarked on during the work, such as a file that is made again, on stderr."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, Remark):
+            usual(message, category, *place, **more)
+        elif not quiet and str(message) not in said:
+            said.add(str(message))
+            note(str(message))
+
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+        warnings.simplefilter("always", Remark)
+        warnings.showwarning = show
+        yield
 
 
 def print_json(value: Any) -> None:
     """Print JSON on stdout."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    sys.stdout.write(_UNCOMMON.sub(_in_json, text) + "\n")
+
+
+def _in_json(found: re.Match[str]) -> str:
+    """Escape a character of a text in JSON that does not print, or that stdout cannot encode."""
+    try:
+        found[0].encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(found[0])[1:-1]
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
+
+
+def print_rows(heads: Sequence[str], rows: Iterable[Cells]) -> None:
+    """Print a CSV on stdout in which each row is a line and no name a formula.
+
+    In heads and texts what does not print, a percent sign, and a first character that would make
+    a spreadsheet compute are written %XX: the bytes of UTF-8, or of a name that is none, in
+    hexadecimal. `urllib.parse.unquote(cell, errors="surrogateescape")` gives the name back.
+    """
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    for row in (heads, *rows):
+        writer.writerow([_cell(one) if isinstance(one, str) else one for one in row])
+
+
+def _cell(text: str) -> str:
+    cell = "".join(c if c.isprintable() and c != "%" else _in_hexadecimal(c) for c in text)
+    if cell[:1] in ("=", "+", "-", "@") and not _NUMBER.fullmatch(cell):
+        cell = _in_hexadecimal(cell[0]) + cell[1:]
+    return cell
+
+
+def _in_hexadecimal(character: str) -> str:
+    stray = "\udc80" <= character <= "\udcff"  # a byte of a name that is no UTF-8
+    code = character.encode("utf-8", "surrogateescape" if stray else "surrogatepass")
+    return "".join(f"%{byte:02X}" for byte in code)
 
 
 def grid(
@@ -81,7 +157,8 @@ def grid(
     spare : sequence of str
         Heads of columns that a narrow terminal does without, the first of them first.
     """
-    cells = [[str(cell) for cell in row] for row in rows]
+    heads = [escaped(head) for head in heads]
+    cells = [[escaped(str(cell)) for cell in row] for row in rows]
     columns = [[head, *(row[k] for row in cells)] for k, head in enumerate(heads)]
     least = [_least(column, column[0] in words) for column in columns]
     # Where stdout is a file or a pipe there is no width to keep to.
@@ -150,7 +227,7 @@ def bar(title: str, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(title, total=None, remark="", left="")
         yield lambda done, total, remark: progress.update(
-            task, completed=done, total=total, remark=escape(remark[:room]), left="left"
+            task, completed=done, total=total, remark=escape(escaped(remark)[:room]), left="left"
         )
 
 

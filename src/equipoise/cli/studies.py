@@ -181,7 +181,7 @@ def _compare(splits: "Splits", out: Path, as_json: bool, quiet: bool, **how: Any
     from equipoise.reports import report as write_report
     from equipoise.studies import compare as run_study
 
-    with show.bar("training", quiet or as_json) as move:
+    with show.remarked(quiet), show.bar("training", quiet or as_json) as move:
         study = run_study(
             splits,
             out=out,
@@ -218,14 +218,15 @@ def report(
     from equipoise.reports import report as write_report
     from equipoise.studies import open_study
 
-    if (study / "search.json").is_file():
-        from equipoise.studies.searching import open_search
+    with show.remarked(quiet):
+        if (study / "search.json").is_file():
+            from equipoise.studies.searching import open_search
 
-        page = write_report(study, out, plots=plots)
-        finish_search(open_search(study), page, "DATA", as_json, quiet)
-    else:
-        opened = open_study(study)
-        page = write_report(opened, out, plots=plots)
-        finish(opened, page, as_json, quiet)
+            page = write_report(study, out, plots=plots)
+            finish_search(open_search(study), page, "DATA", as_json, quiet)
+        else:
+            opened = open_study(study)
+            page = write_report(opened, out, plots=plots)
+            finish(opened, page, as_json, quiet)
     if open_it:
         typer.launch(str(page))

@@ -106,7 +106,7 @@ def _read(
     head = next(reader, [])
     roles = _roles(path, head, asked)
     places = [head.index(roles[role]) if role in roles else -1 for role in _COLUMNS]
-    rows = []
+    rows: list[_Row] = []
     for row in reader:
         if not row:
             continue
@@ -136,7 +136,7 @@ def _roles(path: Path, head: list[str], asked: Mapping[str, str] | None) -> dict
     Of two columns, the one beside the paths is of labels.
     """
     names = [name for name in head if name.strip()]
-    roles = {}
+    roles: dict[str, str] = {}
     for role in _COLUMNS:
         rest = [name for name in names if name not in roles.values()]
         column = asked_column(role, asked, names, str(path)) or usual(role, rest)

@@ -29,6 +29,7 @@ def load(
     take: Mapping[str, int] | None = None,
     long_tail: float | None = None,
     size: int | None = None,
+    range: str = "auto",
     seed: int = 0,
     test_fraction: float = 0.2,
     validation_fraction: float = 0.15,
@@ -58,6 +59,11 @@ def load(
     size : int, optional
         Side to bring the images to, in pixels, 2 to 4096. By default sets of one size up to 64×64
         keep it and others are brought to 64×64.
+    range : 'auto', 'full' or 'LO:HI'
+        Which values of images of sixteen bits a channel become 0 … 255; one range for the whole
+        set, and what lies outside is clipped. 'auto': from 0 to the smallest 2^k - 1, k from 8 to
+        16, that holds every value of the training images; where the test split is still to be cut
+        these are all that the source does not give to another split. 'full': 0:65535.
     seed : int
         Chooses the splits that are cut.
     test_fraction, validation_fraction : float
@@ -92,6 +98,7 @@ def load(
             take=take,
             long_tail=long_tail,
             size=size,
+            range=range,
             seed=seed,
             test_fraction=test_fraction,
             validation_fraction=validation_fraction,
@@ -115,7 +122,11 @@ def read(source: Source, selection: Selection) -> Splits:
     _check_long_tail(selection.long_tail, selection.take)
     cut = selection.cut
     decoded = decode_table(
-        table, size=selection.size, whole=not cut, most_pixels=selection.most_pixels
+        table,
+        size=selection.size,
+        whole=not cut,
+        most_pixels=selection.most_pixels,
+        bounds=selection.bounds,
     )
     asked = {*(selection.classes or ()), *(selection.take or ())}
     _check_classes(table, decoded, asked, printable(source_name(source)))
@@ -138,10 +149,17 @@ def read(source: Source, selection: Selection) -> Splits:
         left_out=left_out,
         sizes=decoded.sizes,
         modes=decoded.modes,
-        notes=(*table.notes, *decoded.notes),
+        notes=(*table.notes, *decoded.notes, *_range_note(selection, decoded)),
         given=given,
+        range=decoded.range,
         withheld=data.select(withheld) if withheld.any() else None,
     )
+
+
+def _range_note(selection: Selection, decoded: Decoded) -> tuple[str, ...]:
+    if selection.bounds is None or decoded.range is not None:
+        return ()
+    return (f"No image is 16-bit: --range {selection.range} changes nothing",)
 
 
 def _in_text(selection: Selection) -> Selection:

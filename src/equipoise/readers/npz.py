@@ -142,10 +142,12 @@ def _table(
     )
 
 
-def _joined(images: list[Any], path: Path) -> NDArray[np.uint8]:
-    if len({part.shape[1:] for part in images}) > 1:
-        shapes = ", ".join(str(part.shape) for part in images)
-        raise InputError(f"{path}: the images of all splits must have one shape, but got {shapes}.")
+def _joined(images: list[Any], path: Path) -> NDArray[Any]:
+    if len({(part.shape[1:], part.dtype) for part in images}) > 1:
+        there = ", ".join(f"{part.dtype} {part.shape}" for part in images)
+        raise InputError(
+            f"{path}: the images of all splits must have one shape and type, but got {there}."
+        )
     return concatenated(images)
 
 

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from os import PathLike, fspath
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,13 @@ from equipoise.readers.texts import alike, as_text, as_texts
 from equipoise.readers.webdataset import is_shards, read_shards
 from equipoise.selection import Selection
 
-__all__ = ["READERS", "Source", "open_table", "source_name"]
+__all__ = ["READERS", "Source", "check_apart", "open_table", "source_name"]
 
 Source = str | PathLike[str] | tuple[Any, Any]
+
+_ARRAYS = "(images, labels)"
+# Sources that are no paths, whatever stands there under their names.
+_NAMES = ("", "cifar10", "digits", _ARRAYS)
 
 # One line a format.
 READERS: dict[str, Reader] = {
@@ -103,9 +108,22 @@ def _opened(source: Source, selection: Selection) -> Table:
         raise InputError(f"{printable(path)}: does not fit this machine's memory.") from None
 
 
+def check_apart(out: Path, source: Source) -> None:
+    """Refuse an output inside a data set that is a folder: it would be read as a part of it."""
+    if not isinstance(source, (str, PathLike)) or source in _NAMES:
+        return
+    place = Path(source)
+    # `realpath` takes links that go round in a circle, too.
+    if place.is_dir() and Path(realpath(out)).is_relative_to(realpath(place)):
+        raise InputError(
+            f"{printable(out)} lies inside the data set {printable(place)}, which would be read "
+            "with it next time. Name a place outside it."
+        )
+
+
 def source_name(source: Source) -> str:
     """Return how messages and files call a source."""
-    return fspath(source) if isinstance(source, (str, PathLike)) else "arrays"
+    return fspath(source) if isinstance(source, (str, PathLike)) else _ARRAYS
 
 
 def _reader(path: Path) -> Reader:

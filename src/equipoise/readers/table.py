@@ -57,7 +57,8 @@ class Table:
     splits : (N,) str
         'train', 'validation' or 'test'; a source that knows no splits is all 'train'.
     ids : (N,) int64
-    pixels : Files, (N, H, W, C) uint8, or a list of (H, W, C) uint8
+    pixels : Files, an (N, H, W, C) array, or a list of (H, W, C) arrays
+        uint8, or uint16 where the source has sixteen bits.
     groups : (N,) str, optional
     broken, notes
         As in `equipoise.images.Splits`.
@@ -72,7 +73,7 @@ class Table:
     classes: tuple[str, ...]
     splits: NDArray[np.str_]
     ids: NDArray[np.int64]
-    pixels: Files | NDArray[np.uint8] | list[NDArray[np.uint8]]
+    pixels: Files | NDArray[Any] | list[NDArray[Any]]
     groups: NDArray[np.str_] | None = None
     broken: tuple[Broken, ...] = ()
     left_out: tuple[LeftOut, ...] = ()

@@ -14,6 +14,7 @@ from equipoise import __version__
 from equipoise.errors import InputError, WorkError
 from equipoise.files import atomic
 from equipoise.images import LeftOut
+from equipoise.readers import check_apart
 from equipoise.reports import diagnosis, search, shortcut, tables
 from equipoise.reports.figures import Gallery, draw, picture
 from equipoise.reports.folder import StudyFiles, read_files
@@ -57,6 +58,9 @@ def report(study: Any, path: str | Path | None = None, *, plots: str | Path | No
     found = None if directory is None else search.searched(directory)
     target = _target(_place(directory, path))
     opened = _opened(study, directory, found)
+    for given in (path, plots):
+        if given is not None and opened is not None and opened.summary.kind == "comparison":
+            check_apart(Path(given), opened.summary.data.source)
     if opened is None:
         gallery = Gallery()
         context: dict[str, Any] = {"answer": search.standing(found or {}), "names": ()}
@@ -117,6 +121,7 @@ def audit_page(
         What the reader changed on the way.
     """
     target = _target(Path(path))
+    check_apart(target, source)
     context = {"audit": audit_view(audit), "source": source, "notes": list(notes)}
     _write(target, _environment().get_template("audit.html.j2").render(context))
     return target
@@ -135,7 +140,7 @@ def _context(study: Study, files: StudyFiles, gallery: Gallery) -> dict[str, Any
         "classes": summary.data.classes,
         "margin": formats.points(summary.objective, summary.margin),
         "runs": {"done": sum(row.runs for row in summary.table), "missing": len(summary.missing)},
-        "gaps": [*files.gaps, *_silent(summary, gallery)] if summary.kind == "comparison" else [],
+        "gaps": _gaps(summary, files, gallery) if summary.kind == "comparison" else [],
         "verdicts": tables.verdicts(summary, answer.recipe),
         "headline": [tables.with_unit(metric, summary.positive_class) for metric in headline],
         "decisions": tables.decisions(summary),
@@ -164,12 +169,13 @@ def _context(study: Study, files: StudyFiles, gallery: Gallery) -> dict[str, Any
     }
 
 
-def _silent(summary: StudySummary, gallery: Gallery) -> list[str]:
-    """Recipes that should have predictions and have none."""
+def _gaps(summary: StudySummary, files: StudyFiles, gallery: Gallery) -> list[str]:
+    """What is not there that should be, in sentences."""
+    wrong = [f"trials/{name} is left out: {what}." for name, what in summary.damaged.items()]
     without = [name for name in summary.recipes if name not in gallery.trade_offs]
-    if not without:
-        return []
-    return [f"No predictions to read yet for {', '.join(without)}: their curves are left out."]
+    names = ", ".join(without)
+    silent = [f"No predictions to read yet for {names}: their curves are left out."]
+    return [*files.gaps, *wrong, *silent[: len(without)]]
 
 
 def audit_view(audit: Mapping[str, Any]) -> dict[str, Any]:

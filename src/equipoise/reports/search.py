@@ -1,10 +1,10 @@
 """What the page says of a search: what was looked for, the leaderboard, what mattered."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from equipoise.files import read_sealed
 from equipoise.studies.formats import duration, level, metric_name, percent, quoted
 from equipoise.studies.summary import Answer
 
@@ -22,11 +22,16 @@ def studied(directory: Path) -> Path:
 
 
 def searched(directory: Path) -> dict[str, Any] | None:
-    """Return what the page shows of the search in a folder; None where there is none."""
-    try:
-        found = json.loads((directory / _FILE).read_text("utf-8"))
-    except (OSError, ValueError):
+    """Return what the page shows of the search in a folder; None where there is none.
+
+    Raises
+    ------
+    DamagedError
+        If its file is not what was written.
+    """
+    if not (directory / _FILE).is_file():
         return None
+    found = read_sealed(directory / _FILE)
     board, metric = found["leaderboard"], found["objective"]
     return {
         "words": found.get("words") or [],

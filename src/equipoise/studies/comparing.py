@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
+import numpy as np
 from joblib import cpu_count
 
 from equipoise.errors import InputError, require
@@ -17,15 +18,26 @@ from equipoise.images import Splits
 from equipoise.objectives import DEFAULT as BALANCED
 from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.parallel import check_backend, scattered
-from equipoise.readers import load
+from equipoise.readers import check_apart, load
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.calibration import check_prior
 from equipoise.studies.drawing import check_draws, check_folds, check_oracle
 from equipoise.studies.durations import seconds_of
 from equipoise.studies.evaluating import check_question, evaluated, is_evaluation
 from equipoise.studies.examples import write_examples
-from equipoise.studies.facts import Plan, describe, extend, read_facts, read_plan, write_facts
+from equipoise.studies.facts import (
+    Plan,
+    describe,
+    extend,
+    first_seed,
+    forget_facts,
+    hold,
+    read_facts,
+    read_plan,
+    write_facts,
+)
 from equipoise.studies.formats import ORACLE
+from equipoise.studies.intact import clear_damaged, of_trial
 from equipoise.studies.mistakes import write_mistakes
 from equipoise.studies.outcomes import by_recipe
 from equipoise.studies.probing import ask
@@ -46,6 +58,7 @@ from equipoise.studies.trials import (
 from equipoise.studies.watching import each_second
 from equipoise.techniques import Technique
 from equipoise.training import Equal, Trainer, aim, check, get_device, get_trainer, side_by_side
+from equipoise.training.fingerprints import identity, of_trainer
 
 __all__ = ["DEFAULT_RECIPES", "check_study", "compare", "open_study"]
 
@@ -161,25 +174,35 @@ def compare(
     for recipe in named:
         check(splits, recipe, chosen, equal=equal, objective=objective)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
+    for source in (splits.source, *(recipe.extra or "" for recipe in named)):
+        check_apart(folder, source)
     asked = {"decision": decision, "margin": margin}
     fingerprint = {
         "data_digest": splits.digest,
-        # What is at its default is left out, so that a field added later changes nothing.
-        "trainer": chosen.model_dump(mode="json", exclude_defaults=True),
+        "pool of withheld images": None if splits.withheld is None else splits.withheld.digest,
+        "groups": None if folds is None else _groups(splits),
+        **of_trainer(chosen),
         "folds": folds,
         "equal": equal,
         "objective": goal.to_json(),
         **asked,
     }
     with claim(folder, "comparison", fingerprint):
+        forget_facts(folder)
+        if seeds != "auto":  # other seeds than those of the study come to them
+            planned = (len({*_known_seeds(folder), *range(seed, seed + seeds)}),)
         ledger = _ledger(folder, named, planned)
         most = max(n for family in ledger.families for n in family.planned)
         seeds_of = tuple(range(seed, seed + most))
         plan = extend(folder, Plan(named, seeds_of, tuple(range(folds or draws)), folds))
+        seed = first_seed(folder, seed)
         facts = describe(
             splits, chosen, command=command, seed=seed, folds=folds, prior=wanted, equal=equal,
             objective=goal.name, tuned_for=goal.to_json(), **asked,
         )  # fmt: skip
+        contents = hold(folder, splits, plan.recipes)
+        facts |= {"fingerprint": identity(fingerprint), "contents": contents}
+        clear_damaged(folder, plan.trials, facts)
         techniques = _techniques(plan.recipes)
         write_examples(folder / "examples", splits.train, techniques, seed)
         work = _Work(folder, splits, chosen, goal, facts, jobs, backend, device, progress)
@@ -200,6 +223,10 @@ def check_study(
     if budget is not None:
         seconds_of(budget)
     check_question(decision, margin)
+
+
+def _known_seeds(folder: Path) -> list[int]:
+    return read_facts(folder)["seeds"] if (folder / "study.json").is_file() else []
 
 
 def _ledger(folder: Path, recipes: Sequence[Recipe], planned: tuple[int, ...]) -> Ledger:
@@ -291,6 +318,12 @@ def open_study(folder: str | Path) -> Study:
     return evaluated(place) if is_evaluation(place) else summarise(place)
 
 
+def _groups(data: Splits) -> str | None:
+    """A digest of who belongs to whom: groups decide the folds, and nothing else that is run."""
+    parts = [part.groups for part in data.parts.values() if part.groups is not None]
+    return identity({"groups": np.concatenate(parts).tolist()}) if parts else None
+
+
 def _named(recipes: Sequence[str | Path | Recipe], oracle: bool) -> tuple[Recipe, ...]:
     """Return the recipes; the oracle is the first of them under another name, and the last."""
     given = load_recipes(recipes)
@@ -308,10 +341,11 @@ def _run(work: _Work, trials: Sequence[Trial]) -> None:
     place = work.folder.resolve()  # a process elsewhere may stand in another folder
     missing = [trial for trial in trials if not over(folder_of(work.folder, trial))]
     data, trainer, objective, device = work.data, work.trainer, work.objective, work.device
-    equal = work.facts["equal"]
+    facts, equal = work.facts, work.facts["equal"]
 
     def one(trial: Trial) -> None:
-        run_trial(trial, data, trainer, equal, objective, device, folder_of(place, trial))
+        of, at = of_trial(trial, facts), folder_of(place, trial)
+        run_trial(trial, data, trainer, equal, objective, device, at, of)
 
     for _ in scattered(one, missing, jobs=side_by_side(work.jobs, device), backend=work.backend):
         pass

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from equipoise import __version__
-from equipoise.errors import InputError, require, unknown
-from equipoise.files import atomic, claim, read_json, write_json, write_text
+from equipoise.errors import DamagedError, InputError, require, unknown
+from equipoise.files import atomic, claim, read_sealed, write_sealed, write_text
 from equipoise.objectives import Objective, ObjectiveLike, get_objective
 from equipoise.studies.analysis import PENDING, analysed
 from equipoise.studies.outcomes import Outcome, by_recipe
@@ -101,7 +101,7 @@ def evaluate(
         return _judged(facts, outcomes, None)
     folder = Path(out)
     with claim(folder, "evaluation", {k: v for k, v in facts.items() if k != "command"}):
-        write_json(folder / _FACTS, facts)
+        write_sealed(folder / _FACTS, facts)
         _write(folder / _PREDICTIONS, outcomes)
         study = _judged(facts, outcomes, folder)
         write_text(folder / "summary.json", study.summary.model_dump_json(indent=1) + "\n")
@@ -122,7 +122,11 @@ def is_evaluation(folder: Path) -> bool:
 
 def evaluated(folder: Path) -> Study:
     """Return the evaluation in a folder, judged again from its predictions."""
-    return _judged(read_json(folder / _FACTS), read_predicted(folder / _PREDICTIONS), folder)
+    facts, path = read_sealed(folder / _FACTS), folder / _PREDICTIONS
+    outcomes = read_predicted(path)
+    if _digest(outcomes) != facts["digest"]:
+        raise DamagedError(f"{path} is not what was written. Give the command that made it again.")
+    return _judged(facts, outcomes, folder)
 
 
 def _judged(facts: Mapping[str, Any], outcomes: Sequence[Outcome], folder: Path | None) -> Study:

@@ -1,7 +1,7 @@
 """What a study is about: everything its summary needs besides the runs, in `study.json`."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -11,16 +11,27 @@ from joblib import cpu_count
 
 from equipoise import __version__
 from equipoise.auditing import audit
-from equipoise.errors import InputError
-from equipoise.files import read_json, write_json, write_text
+from equipoise.errors import DamagedError, InputError
+from equipoise.files import forget_damaged, read_sealed, write_sealed, write_text
 from equipoise.images import Splits
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.studies.drawing import folded
 from equipoise.studies.formats import ORACLE
 from equipoise.studies.trials import Trial
 from equipoise.training import Trainer
+from equipoise.training.fingerprints import contents
 
-__all__ = ["Plan", "describe", "extend", "read_facts", "read_plan", "write_facts"]
+__all__ = [
+    "Plan",
+    "describe",
+    "extend",
+    "first_seed",
+    "forget_facts",
+    "hold",
+    "read_facts",
+    "read_plan",
+    "write_facts",
+]
 
 _FILE = "study.json"
 _PACKAGES = (
@@ -108,7 +119,8 @@ def extend(folder: Path, plan: Plan) -> Plan:
     if not (folder / _FILE).is_file():
         return plan
     facts = read_facts(folder)
-    earlier = {name: get_recipe(folder / "recipes" / f"{name}.yaml") for name in facts["recipes"]}
+    given = {recipe.name: recipe for recipe in plan.recipes}
+    earlier = {name: _earlier(folder, name, given) for name in facts["recipes"]}
     for recipe in plan.recipes:
         if earlier.setdefault(recipe.name, recipe) != recipe:
             raise InputError(
@@ -120,6 +132,50 @@ def extend(folder: Path, plan: Plan) -> Plan:
     recipes = sorted(earlier.values(), key=lambda recipe: recipe.name == ORACLE)
     draws = tuple(sorted({*plan.draws, *facts["draws"]}))
     return Plan(tuple(recipes), seeds, draws, plan.folds)
+
+
+def _earlier(folder: Path, name: str, given: Mapping[str, Recipe]) -> Recipe:
+    """The recipe that a study holds; where its file is no more, the one of that name now."""
+    try:
+        return get_recipe(folder / "recipes" / f"{name}.yaml")
+    except InputError:
+        if name not in given:
+            raise
+        return given[name]
+
+
+def hold(folder: Path, data: Splits, recipes: Sequence[Recipe]) -> dict[str, dict[str, Any]]:
+    """Return, by recipe, what it names and does not hold, see `training.fingerprints.contents`.
+
+    Raises
+    ------
+    InputError
+        If that is not any more what the earlier runs of the study were made with.
+    """
+    found = {recipe.name: contents(data, recipe) for recipe in recipes}
+    found = {name: of for name, of in found.items() if of}
+    before = read_facts(folder)["contents"] if (folder / _FILE).is_file() else {}
+    for name, of in before.items():
+        now = found.get(name, {})
+        for key in dict.fromkeys([*of, *now]):
+            if of.get(key) != now.get(key):
+                raise InputError(
+                    f"{folder} was made with another {key} of the recipe '{name}', which has "
+                    "changed since. Bring it back, or name another folder."
+                )
+    return found
+
+
+def first_seed(folder: Path, seed: int) -> int:
+    """Return the seed that a study was begun with: what is asked of its runs draws from it."""
+    return int(read_facts(folder)["seed"]) if (folder / _FILE).is_file() else seed
+
+
+def forget_facts(folder: Path) -> None:
+    """Remove a study.json that is not what was written, and say so."""
+    forget_damaged(
+        folder / _FILE, "It is written anew, with the recipes and seeds that are given now."
+    )
 
 
 def write_facts(folder: Path, plan: Plan, facts: dict[str, Any], trainer: Trainer) -> None:
@@ -134,14 +190,23 @@ def write_facts(folder: Path, plan: Plan, facts: dict[str, Any], trainer: Traine
         "draws": list(plan.draws),
         "due": dict(plan.due),
     }
-    write_json(folder / _FILE, {**facts, **runs})
+    write_sealed(folder / _FILE, {**facts, **runs})
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
-    """Read study.json."""
+    """Read study.json.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is not what was written.
+    """
     if not (folder / _FILE).is_file():
         raise InputError(f"{folder} is no study: it has no {_FILE}.")
-    return read_json(folder / _FILE)
+    try:
+        return read_sealed(folder / _FILE)
+    except DamagedError as error:
+        raise DamagedError(f"{error} Give the command that made it again.") from None
 
 
 def read_plan(folder: Path) -> Plan:

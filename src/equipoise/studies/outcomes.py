@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from equipoise.files import read_json
 from equipoise.studies.trials import Trial, folder_of
 from equipoise.training.decisions import Decision, plain
 from equipoise.training.predictions import Predictions, read_predictions
+from equipoise.training.runs import METRICS
 
 __all__ = ["Cost", "Outcome", "by_recipe", "read_outcome"]
 
@@ -86,16 +86,12 @@ class Outcome:
         return self.decisions[decision].apply(self.test.logits)
 
 
-def read_outcome(study: Path, trial: Trial) -> Outcome | None:
-    """Read a finished run of our own; None where its files are damaged."""
-    try:
-        return _read(folder_of(study, trial), trial)
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
-        return None
-
-
-def _read(folder: Path, trial: Trial) -> Outcome:
-    metrics = read_json(folder / "metrics.json")
+def read_outcome(study: Path, trial: Trial) -> Outcome:
+    """Read a finished run of our own."""
+    folder = folder_of(study, trial)
+    metrics = read_json(folder / METRICS)
+    classes, positive = metrics["classes"], metrics["positive_class"]
+    of = (classes, None if positive is None else classes.index(positive))
     adjusted = metrics.get("adjusted")
     return Outcome(
         recipe=trial.recipe.name,
@@ -103,8 +99,8 @@ def _read(folder: Path, trial: Trial) -> Outcome:
         draw=trial.draw,
         test=read_predictions(folder),
         validation=read_predictions(folder, "validation"),
-        tuned=Decision.from_dict(metrics["decision"]),
-        adjusted=Decision.from_dict(adjusted) if adjusted else None,
+        tuned=Decision.from_dict(metrics["decision"], *of),
+        adjusted=Decision.from_dict(adjusted, *of) if adjusted else None,
         temperature=metrics.get("temperature"),
         cost=Cost(
             seconds=metrics["seconds"],

@@ -10,13 +10,13 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
-from equipoise.errors import InputError, require
-from equipoise.files import read_json
+from equipoise.errors import DamagedError, InputError, printable, require
+from equipoise.files import damage, read_json
 from equipoise.images import ImageSet, Splits
 from equipoise.studies.after import decided_after
 from equipoise.studies.multiplicity import holm
@@ -24,6 +24,8 @@ from equipoise.studies.shortcut import FILE, RECOGNISED
 from equipoise.studies.values import Number, Value
 from equipoise.techniques import resolve
 from equipoise.training import Model
+from equipoise.training.predictions import PREDICTIONS, read_predictions
+from equipoise.training.runs import finished
 
 __all__ = ["Loss", "Safety", "label_safety", "safety_matrix", "safety_warnings", "safety_words"]
 
@@ -89,6 +91,13 @@ def label_safety(
         From technique to class to `Loss`.
     """
     images = data.validation if isinstance(data, Splits) else data
+    require(
+        images.classes == model.classes,
+        "the classes that the model was trained on",
+        "Choose them with --classes.",
+        classes=printable(", ".join(images.classes)),
+        of_the_model=printable(", ".join(model.classes)),
+    )
     every = np.arange(len(model.classes))
     clean = model.predict(images.array, "plain") == images.labels
     known = images.select(clean)
@@ -107,10 +116,15 @@ def held_out(data: Splits, run: str | Path) -> ImageSet:
     InputError
         Where the folder is no run's, or none of its images is in the data set.
     """
-    path = Path(run) / "predictions.parquet"
+    path = Path(run) / PREDICTIONS
     if not path.is_file():
         raise InputError(f"{run} is no folder of a run: it has no {path.name}.")
-    ids = pq.read_table(path, columns=["id"], filters=[("split", "=", "validation")])["id"]
+    if finished(Path(run)) and (wrong := damage(Path(run), [PREDICTIONS])):
+        raise DamagedError(f"{run}: {wrong}. Train it again.")
+    try:
+        ids = read_predictions(Path(run), "validation").ids
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        raise DamagedError(f"{path} holds no predictions.") from None
     there = {name: part.select(np.isin(part.ids, ids)) for name, part in data.parts.items()}
     found = max(there.values(), key=len)
     require(len(found) > 0, "images that the run was validated on in the data set", run=str(run))

@@ -15,19 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from equipoise.files import read_json, write_json
+from equipoise.files import is_sealed, read_json, write_json
 from equipoise.images import ImageSet
 from equipoise.studies.after import decided_after
 from equipoise.studies.estimates import Key, runs_alone
 from equipoise.studies.inference import differences
+from equipoise.studies.memory import MEMORY
 from equipoise.studies.multiplicity import holm
 from equipoise.studies.values import Number, Value
 from equipoise.techniques import Technique
 from equipoise.training import load_model
 
-__all__ = ["FILE", "RECOGNISED", "Rise", "Shortcut", "probe", "probed", "shortcut_matrix"]
+__all__ = ["FILE", "PROBES", "RECOGNISED", "Rise", "Shortcut", "probe", "probed", "shortcut_matrix"]
 
 FILE = "shortcut.json"
+# All that a run is asked once it is trained.
+PROBES = (FILE, MEMORY)
 # In the file beside the techniques: the same, of the images that are recognised when clean.
 RECOGNISED = "recognised"
 
@@ -93,8 +96,8 @@ def probe(folder: Path, validation: ImageSet, techniques: Sequence[Technique], s
 
 
 def probed(folder: Path) -> bool:
-    """Whether a run has been probed."""
-    return (folder / FILE).is_file()
+    """Whether a run has been probed, and what it answered is what was written."""
+    return all(is_sealed(folder, name) for name in PROBES)
 
 
 def shortcut_matrix(

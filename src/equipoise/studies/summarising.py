@@ -6,14 +6,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
+from equipoise.errors import InputError
 from equipoise.files import read_json, write_text
 from equipoise.objectives import Objective, get_objective
+from equipoise.recipes import Recipe
 from equipoise.studies.analysis import PENDING, analysed
 from equipoise.studies.diagnosing import diagnose
 from equipoise.studies.facts import read_facts, read_plan
 from equipoise.studies.formats import ORACLE
+from equipoise.studies.intact import left_out
 from equipoise.studies.outcomes import Outcome, by_recipe, read_outcome
 from equipoise.studies.scoring import Setting, score
 from equipoise.studies.sequential import Ledger, begin
@@ -29,42 +32,50 @@ _LEDGER = TypeAdapter(Ledger)
 def summarise(folder: Path) -> Study:
     """Write results.csv and summary.json of a finished or running study; return the study."""
     facts = read_facts(folder)
-    trials = read_plan(folder).trials
-    done = [trial for trial in trials if finished(folder_of(folder, trial))]
-    missing = [trial for trial in trials if not over(folder_of(folder, trial))]
-    read = [(trial, read_outcome(folder, trial)) for trial in done]
-    outcomes = [outcome for _, outcome in read if outcome is not None]
-    spoilt = [trial for trial, outcome in read if outcome is None]
+    plan = read_plan(folder)
+    trials, recipes = plan.trials, {recipe.name: recipe for recipe in plan.recipes}
+    wrong = left_out(folder, trials, facts)
+    whole = [trial for trial in trials if trial.name not in wrong]
+    done = [trial for trial in whole if finished(folder_of(folder, trial))]
+    missing = [t for t in trials if t.name in wrong or not over(folder_of(folder, t))]
+    outcomes = [read_outcome(folder, trial) for trial in done]
     runs = by_recipe(outcomes, facts["recipes"])
-    started = _started(folder, facts, trials, missing, spoilt)
+    reasons = {str(trial): failure(folder_of(folder, trial)) for trial in whole}
+    started = _begun(folder, facts, recipes).model_copy(
+        update={
+            "finished": not missing,
+            "missing": tuple(map(str, missing)),
+            "damaged": wrong,
+            "failed": {name: reason for name, reason in reasons.items() if reason is not None},
+        }
+    )
     waiting = {trial.recipe.name for trial in missing}
     if facts["recipes"][0] in waiting:
         waiting = set(facts["recipes"])
-    found = diagnose(folder, runs, facts, {t.recipe.name: t.recipe for t in trials})
+    found = diagnose(folder, runs, facts, recipes)
     setting = setting_of(facts)
     scored = score(runs, setting) if runs else None
     summary = analysed(started.model_copy(update=found), runs, scored, setting, waiting)
-    write_text(folder / "results.csv", _results(folder, [t for t, outcome in read if outcome]))
+    write_text(folder / "results.csv", _results(folder, done))
     write_text(folder / "summary.json", summary.model_dump_json(indent=1) + "\n")
     return Study(folder, summary, outcomes)
 
 
-def _started(
-    folder: Path,
-    facts: Mapping[str, Any],
-    trials: Sequence[Trial],
-    missing: Sequence[Trial],
-    spoilt: Sequence[Trial],
-) -> StudySummary:
-    """Return the summary with all that does not follow from the figures of the runs."""
-    reasons = {str(trial): failure(folder_of(folder, trial)) for trial in trials}
-    reasons |= {str(trial): "its files cannot be read" for trial in spoilt}
+def _begun(folder: Path, facts: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> StudySummary:
+    try:
+        return _started(facts, recipes)
+    except (KeyError, ValidationError):
+        raise InputError(
+            f"{folder} is a study of another version: give the command that made it again, with a "
+            "new folder."
+        ) from None
+
+
+def _started(facts: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> StudySummary:
+    """Return the summary with all that does not follow from the runs."""
     kept = ("equipoise", "command", "positive_class", "seed", "folds", "overlap", "equal")
     return StudySummary(
         **{key: facts[key] for key in kept if key in facts},
-        finished=not missing,
-        missing=tuple(str(trial) for trial in missing),
-        failed={name: reason for name, reason in reasons.items() if reason is not None},
         data=StudyData(**facts["data"]),
         objective=objective_of(facts).name,
         tuned_for=objective_of(facts),
@@ -76,7 +87,7 @@ def _started(
         versions=facts["versions"],
         machine=facts["machine"],
         trainer=facts["trainer"],
-        recipes={t.recipe.name: t.recipe for t in trials},
+        recipes=dict(recipes),
         looks=ledger_of(facts),
         answer=PENDING,
     )
@@ -111,8 +122,7 @@ def setting_of(facts: Mapping[str, Any]) -> Setting:
 
 def outcomes_of(folder: Path, trials: Sequence[Trial]) -> list[Outcome]:
     """Return the finished ones of some runs."""
-    read = (read_outcome(folder, t) for t in trials if finished(folder_of(folder, t)))
-    return [outcome for outcome in read if outcome is not None]
+    return [read_outcome(folder, t) for t in trials if finished(folder_of(folder, t))]
 
 
 def _results(folder: Path, done: Sequence[Trial]) -> str:

@@ -257,6 +257,8 @@ class StudySummary(Value):
     missing : tuple of str
         Runs that are still to be made.
     failed : dict of run to reason
+    damaged : dict of run to what is wrong
+        Runs and probes whose files are not what was written: they are left out.
     positive_class : str, optional
         With two classes, the one that recall and precision are of.
     objective : str
@@ -277,6 +279,7 @@ class StudySummary(Value):
     finished: bool = False
     missing: tuple[str, ...] = ()
     failed: dict[str, str] = Field(default_factory=dict)
+    damaged: dict[str, str] = Field(default_factory=dict)
     data: StudyData
     positive_class: str | None = None
     objective: str

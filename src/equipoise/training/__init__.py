@@ -33,10 +33,11 @@ _HOME = {
     "get_device": "devices",
     "get_loss": "losses",
     "get_trainer": "trainers",
-    "load_model": "model",
+    "load_model": "saving",
     "predict_files": "predicting",
     "read_run": "runs",
     "side_by_side": "devices",
+    "source_of": "runs",
     "temperature": "calibrating",
     "train": "fitting",
     "tune": "tuning",
@@ -68,7 +69,6 @@ if TYPE_CHECKING:
     from equipoise.training.losses import get_loss as get_loss
     from equipoise.training.mixing import MIXINGS as MIXINGS
     from equipoise.training.model import Model as Model
-    from equipoise.training.model import load_model as load_model
     from equipoise.training.nets import NETS as NETS
     from equipoise.training.nets import build_net as build_net
     from equipoise.training.optimisers import SCHEDULES as SCHEDULES
@@ -76,7 +76,9 @@ if TYPE_CHECKING:
     from equipoise.training.predictions import Predictions as Predictions
     from equipoise.training.runs import Run as Run
     from equipoise.training.runs import read_run as read_run
+    from equipoise.training.runs import source_of as source_of
     from equipoise.training.runs import write_run as write_run
+    from equipoise.training.saving import load_model as load_model
     from equipoise.training.trainers import Trainer as Trainer
     from equipoise.training.trainers import get_trainer as get_trainer
     from equipoise.training.tuning import adjust as adjust

@@ -48,7 +48,8 @@ def export_onnx(model: Model, path: str | Path) -> None:
     `probabilities`, N×K float32. Normalisation is part of the graph, and so is the mean over both
     mirror images where the model takes it. The metadata hold `classes` and the `decision`, tuned
     on validation: the decided class is the largest of logits plus `decision.offsets`, and where it
-    has `gains`, the largest of softmax(scale · (logits + offsets)) @ gains.
+    has `gains`, the largest of softmax(scale · (logits + offsets)) @ gains. Those of a model of
+    16-bit images hold the `range`, too: its values are what 0 and 255 stand for.
 
     Parameters
     ----------
@@ -110,6 +111,7 @@ def _metadata(model: Model) -> dict[str, str]:
         "decision": model.decision.to_dict(),
         "temperature": model.temperature,
         "net": model.net_name,
+        **({} if model.range is None else {"range": list(model.range)}),
     }
     return {name: json.dumps(value, ensure_ascii=False) for name, value in fields.items()}
 

@@ -1,29 +1,32 @@
 """`fit` and `train`: from data, a recipe and a trainer to a finished run."""
 
+import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from equipoise.errors import WorkError, require
+from equipoise.errors import Remark, WorkError, require
 from equipoise.extras import generated_counts, with_extra
 from equipoise.files import claim
 from equipoise.images import ImageSet, Splits
 from equipoise.metrics import figures
 from equipoise.objectives import DEFAULT as BALANCED
 from equipoise.objectives import Objective, ObjectiveLike
+from equipoise.readers import check_apart
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training.calibrating import temperature
 from equipoise.training.checkpoints import CHECKPOINT, fingerprint, restore, save
 from equipoise.training.devices import get_device
+from equipoise.training.fingerprints import identity, of_net, of_recipe, of_trainer
 from equipoise.training.jobs import Job, Logs, aim, check, prepare
 from equipoise.training.loop import Report, goes_on, one_thread, run_epoch
 from equipoise.training.model import Model, evaluate
 from equipoise.training.nets import Net
 from equipoise.training.predictions import Predictions
 from equipoise.training.randomness import seeded
-from equipoise.training.runs import Run, read_run, write_run
+from equipoise.training.runs import Run, finished, read_run, write_run, wrong_with
 from equipoise.training.tracking import board_in, tracked
 from equipoise.training.trainers import DEFAULT, Trainer, get_trainer
 from equipoise.training.tuning import adjust, tune
@@ -75,7 +78,9 @@ def fit(
     InputError
         If data or options do not fit, before any work.
     WorkError
-        If training diverges, or the state cannot be written.
+        If training diverges.
+    OSError
+        If the state cannot be written.
     """
     data = with_extra(data, recipe)
     check(data, recipe, trainer, equal=equal, objective=objective)
@@ -137,6 +142,7 @@ def _finish(job: Job, data: Splits) -> Run:
             **_metrics(job, model, predictions),
             "generated": generated_counts(data),
             "left_out": [asdict(one) for one in data.left_out],
+            "source": data.source,
         },
         predictions=predictions,
         model=model,
@@ -233,8 +239,9 @@ def train(
     seed : int
     out : path, optional
         Folder for the run's files: `batches.csv`, `history.json`, `predictions.parquet`,
-        `model.pt`, `recipe.yaml`, `trainer.yaml`, `metrics.json`. Given again, a run that was
-        killed goes on and a finished one is read.
+        `model.pt`, `recipe.yaml`, `trainer.yaml`, `metrics.json`, `digests.json`. Given again, a
+        run that was killed goes on and a finished one is read; one whose files are not what was
+        written is made again, which a `Remark` says.
     equal, objective, progress, device
         See `equipoise.training.fit`.
     tensorboard : bool
@@ -249,7 +256,7 @@ def train(
         If training diverges or a file cannot be written.
     """
     chosen = get_recipe(recipe)
-    data = with_extra(data, chosen)
+    given, data = data, with_extra(data, chosen)
     named = net if isinstance(net, str) else None
     how = get_trainer(trainer, epochs=epochs, net=named)
     own = None if isinstance(net, str) else net
@@ -267,29 +274,26 @@ def train(
 
     if out is None:
         return run()
+    folder = Path(out)
+    for source in (data.source, chosen.extra or ""):
+        check_apart(folder, source)
     check(data, chosen, how, equal=equal, objective=objective)
-    mark = _fingerprint(data, chosen, how, seed, equal) | _tuned_for(aim(data, objective))
-    with claim(Path(out), "training run", mark) as resumed:
-        if resumed and (Path(out) / "metrics.json").exists():
-            return read_run(Path(out), net=own)
-        result = run()
-        write_run(Path(out), result)
-        return result
-
-
-def _fingerprint(
-    data: Splits, recipe: Recipe, trainer: Trainer, seed: int, equal: str
-) -> dict[str, Any]:
-    return {
-        "data": data.digest,
-        # What is at its default is left out, so that a field added later changes nothing.
-        "recipe": recipe.model_dump(mode="json", exclude_defaults=True),
-        "trainer": trainer.model_dump(mode="json", exclude_defaults=True),
+    fingerprint = {
+        "data": given.digest,
+        **of_recipe(data, chosen),
+        **of_trainer(how),
+        **({} if own is None else {"net of your own": of_net(own, data, seed)}),
         "seed": seed,
         "equal": equal,
+        "objective": aim(data, objective).to_json(),
     }
-
-
-def _tuned_for(objective: Objective) -> dict[str, Any]:
-    # As with recipes: what is at its default changes nothing.
-    return {} if objective.to_json() == BALANCED else {"objective": objective.to_json()}
+    with claim(folder, "training run", fingerprint):
+        of = identity(fingerprint)
+        if wrong := wrong_with(folder, of):
+            line = f"{folder}: {wrong}. The run is made again."
+            warnings.warn(Remark(line), stacklevel=2)
+        elif finished(folder):
+            return read_run(folder, net=own, of=of)
+        result = run()
+        write_run(folder, result, of)
+        return result

@@ -205,6 +205,7 @@ def prepare(
         decision=plain(len(classes)),
         positive=data.rarest if len(classes) == 2 else None,
         flip=trainer.test_time_flip,
+        range=data.range,
     )
     whiten(module, _some(model, real.array, device))
     average = _average(module, trainer)

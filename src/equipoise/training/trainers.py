@@ -69,7 +69,7 @@ class Trainer(BaseModel):
         the first step, and is not always faster.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     net: str = "article"
@@ -189,7 +189,7 @@ def trainer_beside(recipe: str | Path) -> str | Path:
     """
     path = Path(recipe)
     is_file = path.suffix in (".yaml", ".yml") and path.is_file()
-    both = is_file and "trainer" in (yaml.safe_load(path.read_text("utf-8")) or {})
+    both = is_file and "trainer" in read_yaml(path, "a recipe's fields")
     return path if both else DEFAULT
 
 
@@ -200,9 +200,8 @@ def _check_net(trainer: Trainer) -> None:
 
 
 def _read(path: Path) -> Trainer:
-    fields = read_yaml(path, "a trainer's fields, such as 'epochs: 10'")
     # A file with both, such as a search's best.yaml, holds each under its own key.
-    fields = fields.get("trainer", fields)
+    fields = read_yaml(path, "a trainer's fields, such as 'epochs: 10'", "trainer")
     try:
         return Trainer(**{"name": path.stem, **fields})
     except ValidationError as error:

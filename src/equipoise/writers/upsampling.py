@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from equipoise.engine import own_techniques
 from equipoise.errors import InputError, WorkError, printable, require, unknown
 from equipoise.extras import check_extra, generated_counts, with_extra
 from equipoise.files import claim, write_json
 from equipoise.images import LeftOut, Splits
 from equipoise.parallel import check_backend
 from equipoise.planning import Strategy, share_out, targets, undersample
-from equipoise.readers import load
+from equipoise.readers import check_apart, load
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.strengths import class_strengths
 from equipoise.techniques import Technique, resolve
@@ -29,7 +30,6 @@ from equipoise.writers.working import Hands
 __all__ = ["FORMATS", "Summary", "upsample"]
 
 SUMMARY = "summary.json"
-_GO_ON = "What is finished is whole; give the same command again to go on."
 
 
 @dataclass(frozen=True)
@@ -198,6 +198,8 @@ def upsample(
     before, splits = splits, with_extra(splits, measure)
     if measure is not None:
         check_extra(splits, measure)
+    if coding.name != "png":
+        _check_depth(splits, coding)
     if from_manifest is None:
         outputs = _planned(splits, strategy, chosen, scope, measure, seed)
         outputs = replace(outputs, coding=coding)
@@ -214,7 +216,8 @@ def upsample(
     summary = _summary(before, outputs, "" if dry_run else str(out), format)
     if out is None or dry_run:
         return summary
-    _check_apart(splits, Path(out))
+    for source in (splits.source, "" if measure is None else measure.extra or ""):
+        check_apart(Path(out), source)
     _try_out(outputs)
     with claim(Path(out), "upsampled data set", _fingerprint(outputs, namer, format)):
         _write(outputs, namer, summary, Hands(jobs, backend), progress)
@@ -230,6 +233,15 @@ def _coding(copies: str, quality: int, link: bool, format: str) -> Coding:
     if link and format != "folder":
         raise InputError(f"Only a folder can hold links, but got format={format!r}.")
     return Coding(copies, quality, link)
+
+
+def _check_depth(data: Splits, coding: Coding) -> None:
+    """Refuse copies that could not be as deep as their sources."""
+    is_wide = getattr(data.train.images, "is_wide", None)
+    if is_wide is not None and any(map(is_wide, range(len(data.train)))):
+        raise InputError(
+            f"16-bit images have 16-bit copies, which {coding.name} cannot hold: take png copies."
+        )
 
 
 def _left(splits: Splits, recipe: Recipe | None, seed: int) -> Splits:
@@ -278,13 +290,6 @@ def _measure(recipe: Recipe) -> tuple[Strategy, tuple, str]:
     return strategy, recipe.techniques, recipe.scope
 
 
-def _check_apart(data: Splits, out: Path) -> None:
-    """Refuse an output folder inside the source: it would be read as a part of it next time."""
-    source = Path(data.source)
-    if data.source and source.is_dir() and out.resolve().is_relative_to(source.resolve()):
-        raise InputError(f"{out} lies inside the data set {source}. Name a folder outside it.")
-
-
 def _try_out(outputs: Outputs) -> None:
     """Make one copy by each technique: one that does not fit the images is told before work."""
     first: dict[int, int] = {}
@@ -304,9 +309,15 @@ def _fingerprint(outputs: Outputs, namer: Namer, format: str) -> dict[str, Any]:
     for some in blocks(outputs):
         rows.update("\n".join(namer(some)).encode())
     kind, quality = outputs.coding.name, outputs.coding.quality
+    own = own_techniques(outputs.techniques, outputs.data.train.images)
+    train = outputs.data.train
+    extra = None if train.generated is None else train.select(train.generated).digest
     return {
+        # First: the data hold it too, and what has changed is to be named.
+        **({} if extra is None else {"content of the extra folder": extra}),
         "data": outputs.data.digest,
         "techniques": [technique.spec for technique in outputs.techniques],
+        **({"technique of your own": own} if own else {}),
         "seed": outputs.seed,
         "format": format,
         "version": VERSION,
@@ -331,23 +342,13 @@ def _write(
             progress(done, len(outputs))
 
     try:
-        _sweep(out)
+        if (out / folder.PARTS).is_dir():  # what a killed run had begun and not finished
+            rmtree(out / folder.PARTS)
         FORMATS[summary.format].write(outputs, namer, out, hands, step)
         write_manifest(outputs, namer, out / MANIFEST)
         write_json(out / SUMMARY, summary.to_dict())
-    except OSError as error:
-        raise WorkError(f"{error.filename or out}: {error.strerror or error}. {_GO_ON}") from None
     except InputError as error:  # an image further on that a technique does not fit
         raise WorkError(f"{error} What is finished is whole.") from None
-
-
-def _sweep(out: Path) -> None:
-    """Remove what a killed run had begun and not finished."""
-    for path in (*out.glob(".*.part"), *out.glob("data/.*.part"), out / folder.PARTS):
-        if path.is_dir():
-            rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def _summary(data: Splits, outputs: Outputs, out: str, format: str) -> Summary:

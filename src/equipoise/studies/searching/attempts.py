@@ -6,15 +6,17 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from equipoise.errors import WorkError
-from equipoise.files import read_json, write_json
+from equipoise.errors import DamagedError, WorkError
+from equipoise.files import read_sealed, write_sealed
 from equipoise.images import Splits
 from equipoise.objectives import Objective
 from equipoise.recipes import Recipe
+from equipoise.studies.searching.arms import key_of
 from equipoise.training import Equal, Progress, Trainer, fit
 from equipoise.training.checkpoints import CHECKPOINT
+from equipoise.training.fingerprints import identity
 
-__all__ = ["Attempt", "Result", "blind", "carry_out", "expected_seconds", "read_results"]
+__all__ = ["Attempt", "Result", "blind", "carry_out", "expected_seconds", "result_of"]
 
 _FILE = "attempt.json"
 # What is timed before the search begins: so long, and so many steps at least.
@@ -84,10 +86,12 @@ def carry_out(
     objective: Objective,
     device: str,
     folder: Path,
+    of: str,
 ) -> Result:
     """Do a run and leave its result in `folder`; a killed one goes on from its last epoch.
 
-    The schedule is laid over the rung's epochs, so that a short run is a whole one.
+    The schedule is laid over the rung's epochs, so that a short run is a whole one. `of` is the
+    search that the run is a part of.
     """
     started, place = perf_counter(), folder / attempt.name
     place.mkdir(parents=True, exist_ok=True)
@@ -111,14 +115,24 @@ def carry_out(
         spent = max(run.metrics["seconds"], perf_counter() - started)
     fields |= {"score": tuned[objective.name], "utility": float(objective.utility(tuned))}
     result = Result(attempt.arm, attempt.epochs, seconds=spent, **fields)
-    write_json(place / _FILE, vars(result))
+    write_sealed(place / _FILE, {**vars(result), "of": _of(attempt, of)})
     (place / CHECKPOINT).unlink(missing_ok=True)
     return result
 
 
-def read_results(folder: Path) -> list[Result]:
-    """Return the results of all runs that have ended, in the order of their folders' names."""
-    return [Result(**read_json(file)) for file in sorted(folder.glob(f"*/{_FILE}"))]
+def _of(attempt: Attempt, search: str) -> str:
+    """What a result is of: nothing else may stand in its place."""
+    measure, trainer = key_of(attempt.recipe, attempt.trainer)
+    return identity({"search": search, "of": [attempt.name, measure, trainer]})
+
+
+def result_of(folder: Path, attempt: Attempt, of: str) -> Result | None:
+    """Return the result of a run of the search `of` that has ended; another's is none."""
+    try:
+        found = read_sealed(folder / attempt.name / _FILE)
+    except DamagedError:
+        return None
+    return Result(**found) if found.pop("of") == _of(attempt, of) else None
 
 
 class _EnoughError(Exception):

@@ -7,7 +7,7 @@ from math import inf
 from pathlib import Path
 from time import monotonic
 
-from equipoise.files import read_json, write_json
+from equipoise.files import forget_damaged, read_sealed, write_sealed
 from equipoise.studies.durations import in_words, seconds_of
 from equipoise.studies.watching import each_second
 
@@ -57,13 +57,14 @@ class Clock:
 
     def note(self) -> None:
         """Keep how much is gone."""
-        write_json(self.folder / _FILE, {"seconds": self.spent})
+        write_sealed(self.folder / _FILE, {"seconds": self.spent})
 
 
 def resumed(folder: Path, budget: float, started: float) -> Clock:
     """Return the clock of a search that was begun, or a new one; `started` by `monotonic`."""
     path = folder / _FILE
-    before = float(read_json(path)["seconds"]) if path.is_file() else 0.0
+    forget_damaged(path, "The time that is gone is counted from now.")
+    before = float(read_sealed(path)["seconds"]) if path.is_file() else 0.0
     return Clock(folder, budget, before, started)
 
 

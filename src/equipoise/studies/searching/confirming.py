@@ -5,7 +5,7 @@ says how good it is.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf
 from typing import Any
 
@@ -16,12 +16,14 @@ from equipoise.images import Splits
 from equipoise.objectives import Objective
 from equipoise.recipes import NAMED, Recipe
 from equipoise.studies.comparing import compare
-from equipoise.studies.facts import read_facts
+from equipoise.studies.facts import forget_facts, read_facts, read_plan
 from equipoise.studies.searching.arms import Arm
 from equipoise.studies.searching.attempts import Result
 from equipoise.studies.searching.waves import Hunt, pace
 from equipoise.studies.study import Study
+from equipoise.studies.trials import folder_of
 from equipoise.training import Trainer
+from equipoise.training.runs import METRICS, finished
 
 __all__ = ["BASELINE", "SEEDS", "TAIL", "Finalists", "confirm", "finalists", "ranked", "validated"]
 
@@ -79,13 +81,16 @@ def confirm(hunt: Hunt, data: Splits, who: Finalists, *, command: str) -> Study:
     """Compare the finalists with new seeds, as many as are needed and the time allows."""
     folder = hunt.folder / "confirm"
     timed, recipes = hunt.clock.budget < inf, who.recipes
+    forget_facts(folder)
     if (folder / "study.json").is_file():
         known = read_facts(folder)["recipes"]
         recipes = tuple(recipe for recipe in recipes if recipe.name in known)
     elif _wall(hunt, len(recipes) * SEEDS, pace(hunt) * hunt.trainer.epochs) > hunt.clock.left:
         recipes = recipes[:2]
     return compare(
-        data, recipes, seeds="auto" if timed else SEEDS, out=folder, trainer=who.trainer,
+        # What was left out of training decides nothing here, whatever becomes of it.
+        replace(data, withheld=None), recipes, seeds="auto" if timed else SEEDS, out=folder,
+        trainer=who.trainer,
         # What comes after the runs takes time as well, and twice: at each look and in the end.
         budget=f"{max(hunt.clock.left - 2 * TAIL, 1.0):.0f}s" if timed else None,
         # The search's own seed is none of them: its luck must not count twice.
@@ -105,9 +110,11 @@ def validated(study: Study, objective: Objective) -> dict[str, dict[str, float]]
     Of the objective's figure and those with floors.
     """
     runs: dict[str, list[dict[str, Any]]] = {}
-    assert study.directory is not None
-    for path in sorted((study.directory / "trials").glob("*/metrics.json")):
-        metrics = read_json(path)
+    folder = study.directory
+    assert folder is not None
+    places = [folder_of(folder, trial) for trial in read_plan(folder).trials]
+    for place in filter(finished, places):
+        metrics = read_json(place / METRICS)
         runs.setdefault(metrics["recipe"], []).append(metrics["validation"]["tuned"])
     order = [name for name in study.summary.recipes if name in runs]
     return {

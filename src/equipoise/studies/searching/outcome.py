@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from equipoise.errors import InputError
-from equipoise.files import read_json, write_json, write_text
+from equipoise.errors import DamagedError, InputError
+from equipoise.files import read_sealed, write_sealed, write_text
 from equipoise.studies.formats import change, in_sentence, interval, level
 from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import Arm
@@ -24,9 +24,9 @@ from equipoise.studies.summary import StudySummary
 from equipoise.studies.values import Estimate
 from equipoise.training import Trainer
 
-__all__ = ["FILE", "conclude", "leaderboard", "read_search", "write_best", "write_search"]
+__all__ = ["BEST", "FILE", "conclude", "leaderboard", "read_search", "write_best", "write_search"]
 
-FILE = "search.json"
+FILE, BEST = "search.json", "best.yaml"
 
 
 def write_search(hunt: Hunt, **more: Any) -> dict[str, Any]:
@@ -45,8 +45,8 @@ def write_search(hunt: Hunt, **more: Any) -> dict[str, Any]:
         **more,
     }
     write_text(hunt.folder / "leaderboard.csv", _as_csv(board))
-    write_json(hunt.folder / FILE, found)
-    return read_json(hunt.folder / FILE)
+    write_sealed(hunt.folder / FILE, found)
+    return read_sealed(hunt.folder / FILE)
 
 
 def _budget(hunt: Hunt) -> dict[str, Any]:
@@ -56,10 +56,19 @@ def _budget(hunt: Hunt) -> dict[str, Any]:
 
 
 def read_search(folder: Path) -> dict[str, Any]:
-    """Read search.json."""
+    """Read search.json.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is not what was written.
+    """
     if not (folder / FILE).is_file():
         raise InputError(f"{folder} is no search: it has no {FILE}.")
-    return read_json(folder / FILE)
+    try:
+        return read_sealed(folder / FILE)
+    except DamagedError as error:
+        raise DamagedError(f"{error} Give the command that made it again.") from None
 
 
 def leaderboard(
@@ -134,7 +143,7 @@ def write_best(hunt: Hunt, found: Mapping[str, Any]) -> None:
     """Write best.yaml, which `get_recipe` and `get_trainer` read."""
     head = "".join(f"# {line}\n" for line in found["words"])
     both = {key: found[key] for key in ("recipe", "trainer")}
-    write_text(hunt.folder / "best.yaml", head + yaml.safe_dump(both, sort_keys=False))
+    write_text(hunt.folder / BEST, head + yaml.safe_dump(both, sort_keys=False))
 
 
 def _in_words(

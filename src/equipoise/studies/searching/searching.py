@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from hashlib import blake2b
 from math import ceil, inf
 from pathlib import Path
 from time import monotonic
@@ -12,15 +11,16 @@ from typing import Any
 import numpy as np
 from joblib import cpu_count
 
-from equipoise.errors import InputError, require
-from equipoise.files import claim, write_text
+from equipoise.errors import DamagedError, InputError, require
+from equipoise.files import claim, forget_damaged, write_text
 from equipoise.images import Splits
 from equipoise.objectives import DEFAULT as BALANCED
 from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.parallel import check_backend
-from equipoise.readers import load
+from equipoise.readers import check_apart, load
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.comparing import open_study
+from equipoise.studies.intact import is_intact
 from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import ENTRANTS
 from equipoise.studies.searching.attempts import blind, expected_seconds
@@ -39,6 +39,7 @@ from equipoise.studies.searching.confirming import (
     finalists,
 )
 from equipoise.studies.searching.outcome import (
+    BEST,
     FILE,
     conclude,
     read_search,
@@ -46,9 +47,10 @@ from equipoise.studies.searching.outcome import (
     write_search,
 )
 from equipoise.studies.searching.space import RECIPES, Space, read_space, trainer_dimensions
-from equipoise.studies.searching.waves import Hunt, run_waves
+from equipoise.studies.searching.waves import Hunt, run_waves, take_up
 from equipoise.studies.study import Study
 from equipoise.training import Trainer, aim, check, get_device, get_trainer, side_by_side
+from equipoise.training.fingerprints import identity, of_recipe, of_trainer
 
 __all__ = ["Search", "check_limits", "open_search", "search"]
 
@@ -169,6 +171,8 @@ def search(
     for recipe in entrants:
         check(splits, recipe, chosen, equal=equal, objective=objective)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
+    for source in (splits.source, *(recipe.extra or "" for recipe in entrants)):
+        check_apart(folder, source)
     goal = aim(splits, objective)
     _check_judged(splits, goal)
     settings: dict[str, Any] = {"equal": equal, "objective": goal, "seed": seed}
@@ -176,9 +180,9 @@ def search(
     if not expected and wanted.seconds < inf:
         expected = expected_seconds(blind(splits), BASELINE, chosen, device=device, **settings)
         wanted.check(expected)
-    with claim(folder, "search", _fingerprint(splits, chosen, entrants, where, wanted, settings)):
-        if (folder / FILE).is_file() and read_search(folder)["finished"]:
-            return Search(folder, read_search(folder))
+    fingerprint = _fingerprint(splits, chosen, entrants, where, wanted, settings)
+    with claim(folder, "search", fingerprint):
+        forget_damaged(folder / FILE, "It is written anew.")
         write_text(folder / "trainer.yaml", chosen.to_yaml())
         hunt = Hunt(
             folder=folder, data=blind(splits), space=where, entrants=entrants, trainer=chosen,
@@ -186,8 +190,10 @@ def search(
             jobs=wanted.jobs, backend=backend, device=device, limit=wanted.trials,
             expected=expected,
             facts={**_facts(splits, where, command), **_told(settings), "expected": expected},
-            **settings,
+            of=identity(fingerprint), **settings,
         )  # fmt: skip
+        if done := _finished(hunt):
+            return Search(folder, done)
         with ticking(hunt.clock, None if progress is None else _telling(hunt, progress)):
             return Search(folder, _search(hunt, splits, command))
 
@@ -200,6 +206,18 @@ def check_limits(budget: str | None, trials: int | None, jobs: int | None) -> No
 def open_search(folder: str | Path) -> Search:
     """Return a search on disk, finished or running."""
     return Search(Path(folder), read_search(Path(folder)))
+
+
+def _finished(hunt: Hunt) -> dict[str, Any] | None:
+    """What a search that has ended found, where all that it rests on is still what was written."""
+    if not (hunt.folder / FILE).is_file():
+        return None
+    found = read_search(hunt.folder)
+    if not found["finished"] or take_up(hunt) or not is_intact(hunt.folder / "confirm"):
+        return None
+    if not (hunt.folder / BEST).is_file():
+        write_best(hunt, found)
+    return found
 
 
 def _search(hunt: Hunt, data: Splits, command: str) -> dict[str, Any]:
@@ -246,7 +264,10 @@ class _Limits:
 
 def _expected(folder: Path) -> float:
     """Seconds that a search which is gone on with had expected a whole run to take; or 0."""
-    return float(read_search(folder)["expected"]) if (folder / FILE).is_file() else 0.0
+    try:
+        return float(read_search(folder)["expected"]) if (folder / FILE).is_file() else 0.0
+    except DamagedError:
+        return 0.0
 
 
 def _entrants(recipes: Sequence[str | Path | Recipe]) -> list[Recipe]:
@@ -273,21 +294,21 @@ def _fingerprint(
     limits: _Limits,
     settings: dict[str, Any],
 ) -> dict[str, Any]:
-    seconds = limits.seconds if limits.seconds < inf else None
+    fields: dict[str, dict[str, Any]] = {}
+    for recipe in entrants:
+        for key, value in of_recipe(data, recipe).items():
+            fields.setdefault(key, {})[recipe.name] = value
     return {
         "data_digest": data.digest,
-        "trainer": trainer.model_dump(mode="json", exclude_defaults=True),
+        **of_trainer(trainer),
         **settings,
         "objective": settings["objective"].to_json(),
-        "budget": seconds,
+        "budget": limits.seconds if limits.seconds < inf else None,
         "trials": limits.trials,
         "recipes": [recipe.name for recipe in entrants],
-        "space": _digest([recipe.model_dump(mode="json") for recipe in entrants], space),
+        **fields,
+        "space": identity({"space": repr(space)}),
     }
-
-
-def _digest(*parts: Any) -> str:
-    return blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 
 def _check_judged(data: Splits, objective: Objective) -> None:
