@@ -18,10 +18,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Study", "Validation", "World", "centred"]
+__all__ = ["Kind", "Study", "Validation", "World", "centred"]
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.int_]
+Kind = Literal["nothing", "thresholds", "population", "gain"]
 # (…, N, K) validation logits and N labels to (…, K) offsets.
 Tune = Callable[[Floats, Integers], Floats]
 
@@ -55,7 +56,7 @@ class World:
         The most that a study has; smaller ones are part of it.
     """
 
-    kind: Literal["nothing", "thresholds", "population", "gain"]
+    kind: Kind
     classes: int
     images: int
     gain: float = 0.0

@@ -29,14 +29,13 @@ from equipoise.studies.sequential import (
 )
 from simulated_studies import Study, Validation, World, centred
 from verdict_page import page
-from verdicts_evaluated import EVALUATED, evaluated
+from verdicts_evaluated import EVALUATED, VERDICTS, evaluated
 
 __all__ = ["DESIGNS", "WORLDS", "simulated"]
 
 MARGIN = 0.01
 SETS = 20  # validation splits a world: their truths are worked out once each
 RESAMPLES = 1000
-VERDICTS = ("better", "worse", "no difference that matters", "undecided", "no verdict")
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ def simulated(world: World, number: int, studies: int) -> dict[str, NDArray[np.f
         said.setdefault("level", []).append(np.array([level.low, level.high] if level else []))
         for design in designs_of(world):
             said.setdefault(design.name, []).append(judged(table, design))
-    return {"truth": truth, **{name: np.stack(rows) for name, rows in said.items()}}
+    return {"truth": truth.astype(np.float64), **{n: np.stack(rows) for n, rows in said.items()}}
 
 
 def _table(

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 import equipoise as eq
 from equipoise.studies.summary import Comparison
 from equipoise.training.tuning import tune
-from simulated_studies import Study, Validation, World
+from simulated_studies import Kind, Study, Validation, World
 
 __all__ = ["EVALUATED", "evaluated"]
 
@@ -14,7 +14,7 @@ VERDICTS = ("better", "worse", "no difference that matters", "undecided", "no ve
 # `tune` is no quick formula: the truth is worked out from fewer runs.
 TRUTH_RUNS = 60
 
-_KINDS = ("nothing", "thresholds", "population", "gain")
+_KINDS: tuple[Kind, ...] = ("nothing", "thresholds", "population", "gain")
 _GAINS = {2000: 0.04, 200: 0.08}
 
 
@@ -40,8 +40,9 @@ def evaluated(world: World, number: int, studies: int) -> dict[str, NDArray[np.f
     for _ in range(studies):
         study = validation.study()
         asked = eq.evaluate(_predictions(study, validation.labels, world.labels)).summary.question
+        assert asked is not None
         rows.append([_row(comparison) for comparison in asked.comparisons])
-        gains = [0.0, *(comparison.mean for comparison in asked.comparisons)]
+        gains = [0.0, *(comparison.mean or 0.0 for comparison in asked.comparisons)]
         means.append(np.repeat(np.array(gains)[:, None], world.seeds, axis=1))
     return {
         "truth": truth,
@@ -56,7 +57,9 @@ def _offsets(logits: NDArray[np.floating], labels: NDArray[np.int_]) -> NDArray[
 
 def _row(found: Comparison) -> list[float]:
     answer = VERDICTS.index(found.verdict)
-    return [found.alone_low, found.alone_high, found.low, found.high, answer, found.seeds, found.p]
+    ends = (found.alone_low, found.alone_high, found.low, found.high)
+    numbers = (*ends, answer, found.seeds, found.p)
+    return [float("nan") if number is None else float(number) for number in numbers]
 
 
 def _predictions(

@@ -15,12 +15,11 @@ from equipoise.errors import DamagedError, InputError, require, unknown
 from equipoise.files import atomic, claim, read_sealed, write_sealed, write_text
 from equipoise.objectives import Objective, ObjectiveLike, get_objective
 from equipoise.studies.analysis import PENDING, analysed
-from equipoise.studies.inference import LEVEL
 from equipoise.studies.outcomes import Outcome, by_recipe
 from equipoise.studies.predicted import read_predicted
 from equipoise.studies.questions import looked
 from equipoise.studies.scoring import Setting, score
-from equipoise.studies.sequential import Family, Ledger
+from equipoise.studies.sequential import begin
 from equipoise.studies.study import Study
 from equipoise.studies.summary import DecisionName, StudyData, StudySummary
 from equipoise.training.calibrating import temperature
@@ -142,8 +141,8 @@ def _judged(facts: Mapping[str, Any], outcomes: Sequence[Outcome], folder: Path 
     runs = by_recipe(tuned, facts["recipes"])
     seeds = sorted({outcome.seed for outcome in tuned})
     margin = facts["margin"] / 100
-    # One look, at all there is: it may spend the whole 5 %.
-    once = Ledger((Family(tuple(facts["recipes"][1:]), (len(seeds),), LEVEL),))
+    # One look, at all there is, as a comparison with so many seeds has it.
+    once = begin(facts["recipes"][1:], (len(seeds),))
     scored = score(runs, setting)
     table = scored.tables[decision, objective.name]
     upwards = objective.higher_is_better
