@@ -16,6 +16,7 @@ FLOORS = {
     "files": 1,
     "keys": 0,
     "mapped": 0,
+    "near": 1,
     "images": 1,
     "techniques": 1,
     "metrics": 0,

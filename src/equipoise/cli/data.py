@@ -1,5 +1,6 @@
 """`audit` and `upsample`: commands about the data set itself."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ from equipoise.cli.options import (
     Seed,
     names_of,
 )
-from equipoise.cli.selecting import selected, selects
+from equipoise.cli.selecting import as_given, selected, selects
 from equipoise.errors import InputError, WorkError, printable
 from equipoise.selection import Selection
 
@@ -41,6 +42,11 @@ _ACROSS = {
     "straddling_groups": "groups stand in more than one split",
     "near_leaks": "sets of near duplicates stand in more than one split",
 }
+_NOTHING_HELD_OUT = (
+    "No test split is held out: images stand beside their copies. A test split that equipoise cuts "
+    "from them leaves the copies of its images out, as manifest.parquet names them; other programs "
+    "do not. --test-fraction 0.2 holds a test split out first."
+)
 
 
 @selects(without=("size", "test_fraction", "validation_fraction"), cut=False)
@@ -105,9 +111,20 @@ def audit(
             _print_safety(safety)
         if out is not None:
             show.say(f"Written: {out / 'audit.html'}, {out / 'audit.json'}")
-        show.say(f"Next: equipoise compare {data} --out study")
+        show.say(_next(splits, as_given(data, selection)))
     if strict:
         _refuse_leaks(data, found)
+
+
+def _next(splits: "Splits", data: str) -> str:
+    """Return what to do after an audit."""
+    counts = splits.validation.counts
+    if counts.any() and not counts.all():
+        return "Next: give validation images of every class, or take that split away"
+    # A set that was brought up already is for training: what measure helps, the originals tell.
+    if any(part.copies is not None for part in splits.parts.values()):
+        return f"Next: equipoise train {data} --recipe none --out model"
+    return f"Next: equipoise compare {data} --out study"
 
 
 def _safety(splits: "Splits", run: Path, techniques: list[str]) -> "Safety":
@@ -197,7 +214,7 @@ def _such_as(item: Any) -> str:
     return sign.join(names[:4]) + more
 
 
-@selects(without=("test_fraction", "validation_fraction"), cut=False)
+@selects(cut=False)
 def upsample(
     data: Data,
     out: Annotated[Path | None, typer.Option(help="Folder: new, empty, or to go on with.")] = None,
@@ -242,8 +259,9 @@ def upsample(
 ) -> None:
     """The balanced data set on disk: originals first, augmented copies of the rare classes.
 
-    The splits are those that the data set has; only training is upsampled. Killed or interrupted,
-    the same command goes on where it was and ends with the same bytes.
+    The splits are those that the data set has; --test-fraction and --validation-fraction cut others
+    first. Only training is upsampled. Killed or interrupted, the same command goes on where it was
+    and ends with the same bytes.
 
     equipoise upsample photos/ --techniques crop,flip --out balanced
     """
@@ -278,10 +296,12 @@ def upsample(
     if as_json:
         show.print_json(summary.to_dict())
     elif not quiet:
-        _print_upsampled(summary, out, dry_run)
+        for one in summary.left_out[len(splits.left_out) :]:
+            show.note(one.line)
+        _print_upsampled(summary, dry_run)
 
 
-def _print_upsampled(summary: "Summary", out: Path | None, dry_run: bool) -> None:
+def _print_upsampled(summary: "Summary", dry_run: bool) -> None:
     rows = [
         (split, name, before, summary.after[split][name])
         for split, counts in summary.before.items()
@@ -289,8 +309,10 @@ def _print_upsampled(summary: "Summary", out: Path | None, dry_run: bool) -> Non
         for name, before in counts.items()
     ]
     show.grid(("split", "class", "before", "after"), rows, words=("class",))
+    show.tell("", *([] if "test" in summary.held_out else [_NOTHING_HELD_OUT]))
     if dry_run:
-        show.say("", "Nothing is written.", "Next: the same command with --out and no --dry-run")
+        show.say("Nothing is written.", "Next: the same command with --out and no --dry-run")
     else:
-        show.say("", f"Written: {summary.images} images, {summary.copies} of them copies, in {out}")
-        show.say(f"Next: equipoise audit {out}")
+        copies = f"{summary.copies} of them copies"
+        show.say(f"Written: {summary.images} images, {copies}, in {summary.out}")
+        show.say(f"Next: equipoise audit {shlex.quote(summary.data)}")

@@ -1,7 +1,8 @@
 """The options that several commands share, each declared once."""
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,6 +29,7 @@ __all__ = [
     "columns_of",
     "counts_of",
     "names_of",
+    "objective_again",
     "shares_of",
 ]
 
@@ -107,6 +109,14 @@ def names_of(text: str | None) -> list[str] | None:
     if text is None:
         return None
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def objective_again(tuned_for: Any) -> str:
+    """Return the options, after a space, that ask for the objective of a study or search."""
+    from equipoise.objectives import get_objective
+
+    words = get_objective(tuned_for).options
+    return f" {shlex.join(words)}" if words else ""
 
 
 def counts_of(option: str, text: str | None) -> dict[str, int] | None:

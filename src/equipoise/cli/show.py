@@ -309,6 +309,7 @@ def remarks(summary: "StudySummary") -> None:
     failed = [f"Failed: {name}: {reason}" for name, reason in summary.failed.items()]
     missing = [f"Unfinished: {', '.join(summary.missing)}"] if summary.missing else []
     warnings = [
+        *summary.untested_words,
         *(mark.sentence for mark in summary.marks),
         *summary.label_safety_warnings,
         *summary.memory_words,

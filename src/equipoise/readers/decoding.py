@@ -277,7 +277,7 @@ def _shown(image: Image.Image, profile: bytes) -> Picture:
     """Return an image of any mode as (H, W, C) in sRGB, or in sixteen bits as it is stored."""
     mode = image.mode
     if mode.startswith(("I", "F")):
-        return Picture(_sixteen(image)[..., None], mode)
+        return Picture(_sixteen(image)[..., None], mode, profile)
     if mode in ("LA", "La", "PA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
     elif mode == "1":

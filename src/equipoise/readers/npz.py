@@ -6,7 +6,9 @@ Numbers are the class names, unless a key `classes` names them. Nothing is ever 
 """
 
 import struct
+from bisect import bisect_right
 from collections.abc import Collection
+from functools import partial
 from os import SEEK_CUR
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -122,7 +124,7 @@ def _table(
     arrays: dict[str, NDArray[Any]],
     named: NDArray[Any] | None,
 ) -> Table:
-    images, labels, names, splits = [], [], [], []
+    images, labels, names, splits, starts = [], [], [], [], [0]
     for part in parts:
         pixels = as_images(arrays.pop(part.images), f"{path}: {part.images}")
         images.append(pixels)
@@ -130,6 +132,7 @@ def _table(
         labels.append(as_labels(arrays.pop(key), len(pixels), f"{path}: {key}"))
         names += [f"{part.images}/{row:05d}" for row in range(len(pixels))]
         splits += [part.split] * len(pixels)
+        starts.append(len(names))
     label = np.concatenate(labels)
     classes = sorted_classes(label.tolist())
     return Table(
@@ -139,7 +142,13 @@ def _table(
         splits=np.array(splits),
         ids=np.arange(len(names), dtype=np.int64),
         pixels=_joined(images, path),
+        place=partial(_place, path.name, [part.images for part in parts], starts),
     )
+
+
+def _place(file: str, keys: list[str], starts: list[int], _: str, row: int) -> str:
+    number = bisect_right(starts, row) - 1
+    return f"{file}#{keys[number]}/{row - starts[number]}"
 
 
 def _joined(images: list[Any], path: Path) -> NDArray[Any]:

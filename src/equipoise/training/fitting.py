@@ -141,6 +141,7 @@ def _finish(job: Job, data: Splits) -> Run:
         metrics={
             **_metrics(job, model, predictions),
             "generated": generated_counts(data),
+            "untested": list(data.untested),
             "left_out": [asdict(one) for one in data.left_out],
             "source": data.source,
         },

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from equipoise.engine import ENGINE_VERSION
 from equipoise.errors import InputError, printable
 from equipoise.images import ImageSet, Splits
+from equipoise.readers.lineage import hexadecimal
 from equipoise.techniques import Technique, resolve
-from equipoise.writers.manifest import RANGE, SCHEMA, Namer, clean, hexadecimal, range_text
+from equipoise.writers.manifest import RANGE, SCHEMA, Namer, clean, range_text
 from equipoise.writers.outputs import DUPLICATE, ORIGINAL, Outputs
 
 __all__ = ["listed", "restore"]
 
+_OF_SOURCES = ("generated", "group")
 _PLAIN = {"original": ORIGINAL, "duplicate": DUPLICATE}
 
 
@@ -63,8 +65,8 @@ def restore(data: Splits, path: Path) -> tuple[Outputs, list[str]]:
 def _read(path: Path) -> pa.Table:
     """Read a manifest, whole or filtered, and check that this version makes the same bytes."""
     try:
-        # What is generated is told by its source, and manifests of earlier versions do not say it.
-        needed = SCHEMA.remove(SCHEMA.get_field_index("generated"))
+        # These are told by the sources, and manifests of earlier versions do not say them.
+        needed = pa.schema([field for field in SCHEMA if field.name not in _OF_SOURCES])
         if RANGE.name in pq.read_schema(path).names:
             needed = needed.append(RANGE)
         table = pq.read_table(path, columns=needed.names).cast(needed)

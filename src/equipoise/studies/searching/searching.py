@@ -49,7 +49,15 @@ from equipoise.studies.searching.outcome import (
 from equipoise.studies.searching.space import RECIPES, Space, read_space, trainer_dimensions
 from equipoise.studies.searching.waves import Hunt, run_waves, take_up
 from equipoise.studies.study import Study
-from equipoise.training import Trainer, aim, check, get_device, get_trainer, side_by_side
+from equipoise.training import (
+    Trainer,
+    aim,
+    check,
+    get_device,
+    get_trainer,
+    side_by_side,
+    untested_words,
+)
 from equipoise.training.fingerprints import identity, of_recipe, of_trainer
 
 __all__ = ["Search", "check_limits", "open_search", "search"]
@@ -333,6 +341,7 @@ def _facts(data: Splits, space: Space, command: str) -> dict[str, Any]:
         "data_digest": data.digest,
         "classes": list(data.classes),
         "left_out": [asdict(one) for one in data.left_out],
+        "untested_words": untested_words(data.untested, data.classes),
         "command": command,
         "dimensions": {d.name: {"of": d.of, "choices": list(d.choices)} for d in space},
     }
