@@ -6,6 +6,7 @@ A message gives the rule, what was got, and what to do, on one line:
 
 import difflib
 from collections.abc import Iterable
+from unicodedata import category
 
 __all__ = [
     "DamagedError",
@@ -16,6 +17,7 @@ __all__ = [
     "printable",
     "reason",
     "require",
+    "shows",
     "unknown",
 ]
 
@@ -57,7 +59,12 @@ def escaped(text: str) -> str:
     """Return a text whose unprintable characters, such as a terminal's codes, are escaped."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return "".join(c if shows(c) else ascii(c)[1:-1] for c in text)
+
+
+def shows(character: str) -> bool:
+    """Return whether a terminal shows a character, or leaves a space, and obeys nothing."""
+    return character.isprintable() or category(character) == "Zs"
 
 
 def printable(text: object, limit: int = 120) -> str:

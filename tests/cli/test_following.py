@@ -88,6 +88,26 @@ def test_the_next_command_reads_the_same_images(photos, tmp_path, capsys):
     ]
 
 
+def test_an_audit_sends_on_what_it_found(photos, tmp_path, capsys):
+    """Near duplicates stay together in what is next; leaks are to be mended first."""
+    from sklearn.datasets import load_sample_images
+
+    whole = load_sample_images().images[0]
+    for k in range(12):
+        piece = whole[30 * k : 30 * k + 64, 40 * k : 40 * k + 64]
+        for name, change in (("sharp", piece), ("soft", cv2.GaussianBlur(piece, (3, 3), 0))):
+            path = tmp_path / "near" / "ab"[k % 2] / f"{k}-{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), change)
+    text = out_of(capsys, "audit", tmp_path / "near", "--near")
+    words, _ = follow(capsys, text)
+    assert words[1:4] == [str(tmp_path / "near"), "--groups", "near"]
+    for split in ("train", "test"):
+        shutil.copytree(photos, tmp_path / "leak" / split)
+    text = out_of(capsys, "audit", tmp_path / "leak")
+    assert "Next: keep what stands in more than one split in one alone, and audit again" in text
+
+
 def test_an_audit_does_not_send_on_what_cannot_be_trained(tmp_path, capsys):
     rng = np.random.default_rng(0)
     for name, count in {"train/cat": 9, "train/dog": 9, "val/cat": 3, "test/dog": 3}.items():

@@ -69,9 +69,16 @@ def test_no_copy_is_validated_or_tested_on(made, form):
     assert sum(map(len, data.parts.values())) + left == 80
 
 
+@pytest.mark.parametrize("size", [None, 6])
 @pytest.mark.parametrize("form", FORMATS)
-def test_moved_and_renamed(made, tmp_path, form):
-    new = Path(shutil.copytree(made / form, tmp_path / "elsewhere" / "mine"))
+def test_moved_and_renamed(made, tmp_path, form, size):
+    """Where the originals were brought to another size, too, as their files were written."""
+    written = made / form
+    if size is not None:
+        written = tmp_path / "small"
+        data = load(made / "photos", cut=False, size=size)
+        upsample(data, written, format=form, techniques=("flip",))
+    new = Path(shutil.copytree(written, tmp_path / "elsewhere" / "mine"))
     for file in (*new.glob("*.npz"), *new.glob("*.tar"), *new.glob("data/*.parquet")):
         file.rename(file.with_name(f"mine-0{file.suffix}"))
     sound(load(next(new.glob("*.npz"), new)))
@@ -326,4 +333,4 @@ def test_another_file_under_the_name_of_ours(made, tmp_path):
     assert data.train.copies is None
     np.savez(new / "data.npz", images=images, labels=np.arange(60) % 2)
     data = load(new / "data.npz")
-    assert any("have changed" in note for note in data.notes)
+    assert any("lists other images" in note for note in data.notes)

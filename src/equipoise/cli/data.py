@@ -111,13 +111,17 @@ def audit(
             _print_safety(safety)
         if out is not None:
             show.say(f"Written: {out / 'audit.html'}, {out / 'audit.json'}")
-        show.say(_next(splits, as_given(data, selection)))
+        show.say(_next(found, splits, as_given(data, selection)))
     if strict:
         _refuse_leaks(data, found)
 
 
-def _next(splits: "Splits", data: str) -> str:
-    """Return what to do after an audit."""
+def _next(found: "Audit", splits: "Splits", data: str) -> str:
+    """Return what to do after an audit: nothing that would train on what is tested."""
+    if found.leaks or found.straddling_groups or found.near_leaks:
+        return "Next: keep what stands in more than one split in one alone, and audit again"
+    if found.near_duplicates and not len(splits.test) and "--groups" not in data:
+        data += " --groups near"
     counts = splits.validation.counts
     if counts.any() and not counts.all():
         return "Next: give validation images of every class, or take that split away"

@@ -63,8 +63,13 @@ def belonging(
     if lineage is not None:
         columns += [lineage.groups, lineage.sources]
         data, lost = replace(data, copies=lineage.copies), lineage.lost
-        notes += lineage.notes
+        notes += (*_made(lineage), *lineage.notes)
     return replace(data, groups=_joined(columns, data.names)), lost, notes
+
+
+def _made(lineage: Lineage) -> list[str]:
+    count = int(lineage.copies.sum())
+    return [f"Copies that upsample made, for training alone: {count:,}"] if count else []
 
 
 def lineage_of(data: ImageSet, table: Table) -> Lineage | None:

@@ -6,6 +6,7 @@ colour profiles are brought to sRGB, EXIF rotations carried out. An alpha channe
 anything is transparent.
 """
 
+import logging
 import warnings
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -47,6 +48,7 @@ _MOST_PARTS = 2**17
 # Sizes are checked here, by our own limit, and what is wrong with a file is told by its error.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # or Python prints its errors on stderr
 
 Pixels = NDArray[Any]  # uint8 or uint16
 

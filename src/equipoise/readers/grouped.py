@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +40,11 @@ class _Groups:
     def classes(self) -> int:
         return int(self.label.max()) + 1
 
-    def counts(self, chosen: NDArray[np.bool_]) -> NDArray[Any]:
+    def counts(self, chosen: NDArray[np.bool_]) -> Ints:
         """Images of each class in the groups chosen."""
         there = chosen[self.group]
-        return np.bincount(self.label[there], self.images[there], minlength=self.classes)
+        sums = np.bincount(self.label[there], self.images[there], minlength=self.classes)
+        return sums.astype(np.intp)
 
     def numbers(self, chosen: NDArray[np.bool_]) -> Ints:
         """How many of the groups chosen have images of each class."""
@@ -95,7 +95,7 @@ def by_groups(
     return min(whole, key=lambda one: _gap(groups.counts(one), targets))[group]
 
 
-def _gap(counts: NDArray[np.float64], targets: NDArray[np.float64]) -> float:
+def _gap(counts: Ints, targets: NDArray[np.float64]) -> float:
     return float(((counts - targets) ** 2 / targets).sum())
 
 

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +53,8 @@ def trace(data: ImageSet, places: Sequence[str], manifests: Sequence[Manifest]) 
     """Find each image in the manifests that lie with it.
 
     An image is found by its place; one in a larger file (FILE#KEY) that was renamed by the key,
-    where the pictures are the same. A file that is in no manifest and is named as copies are is one
-    of the original of that name; otherwise it counts as an original.
+    where the classes or the pictures are the same. A file that is in no manifest and is named as
+    copies are is one of the original of that name; otherwise it counts as an original.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def trace(data: ImageSet, places: Sequence[str], manifests: Sequence[Manifest]) 
     Lineage, or None
         None where no manifest lists any of the images.
     """
-    digests = hexadecimal(data.digests)
+    digests, classes = hexadecimal(data.digests), np.array(data.classes)[data.labels]
     pictures = digests.copy()
     groups = np.full(len(data), "", object)
     copies, known = np.zeros(len(data), bool), np.zeros(len(data), bool)
@@ -78,13 +79,14 @@ def trace(data: ImageSet, places: Sequence[str], manifests: Sequence[Manifest]) 
         left = np.flatnonzero(~known)
         local = [one.local(places[row]) for row in left.tolist()]
         found = np.array([one.rows.get(name or "", -1) for name in local], np.intp)
-        found = _renamed(one, local, found, digests[left])
+        found = _renamed(one, local, found, _Seen(digests[left], classes[left]))
         mine, rows = left[found >= 0], found[found >= 0]
         known[mine], copies[mine], pictures[mine] = True, one.copies[rows], one.sources[rows]
         if one.groups is not None:
             groups[mine] = one.groups[rows]
         if len(rows):
-            notes += _changed(one, mine, rows, digests, "#" in places[mine[0]])
+            seen = _Seen(digests[mine], classes[mine])
+            notes += _changed(one, rows, seen) if "#" in places[mine[0]] else []
         if len(rows) or not one.after:
             used.append(one)
     lost = _by_names(data, pictures, copies, known, used)
@@ -114,9 +116,14 @@ def _names(
     return named
 
 
-def _renamed(
-    one: Manifest, local: Sequence[str | None], found: Rows, digests: NDArray[np.str_]
-) -> Rows:
+class _Seen(NamedTuple):
+    """The digests and classes of some images, for a manifest to be held against."""
+
+    digests: NDArray[np.str_]
+    classes: NDArray[np.str_]
+
+
+def _renamed(one: Manifest, local: Sequence[str | None], found: Rows, seen: _Seen) -> Rows:
     """Return the rows with those of larger files that now bear another name."""
     strange: dict[str, list[int]] = defaultdict(list)
     for i, name in enumerate(local):
@@ -131,29 +138,29 @@ def _renamed(
         keys = [(local[i] or "").partition("#")[2] for i in places]
         for file in sorted(set(files) - present):
             rows = np.array([files[file].get(key, -1) for key in keys], np.intp)
-            if _agree(one, rows, digests[places]):
+            if _agree(one, rows, _Seen(seen.digests[places], seen.classes[places])):
                 found[places] = rows
                 present.add(file)
                 break
     return found
 
 
-def _agree(one: Manifest, rows: Rows, digests: NDArray[np.str_]) -> bool:
-    """Whether the images are those of the rows: the originals among them tell."""
+def _agree(one: Manifest, rows: Rows, seen: _Seen) -> bool:
+    """Whether the images are those of the rows: their classes tell, or most of the originals."""
     if (rows < 0).any():
         return False
+    if (one.classes[rows] == seen.classes).all():
+        return True
     originals = ~one.copies[rows]
-    same = one.sources[rows[originals]] == digests[originals]
+    same = one.sources[rows[originals]] == seen.digests[originals]
     return bool(len(same)) and float(same.mean()) >= _AGREE
 
 
-def _changed(
-    one: Manifest, mine: Rows, rows: Rows, digests: NDArray[np.str_], inside: bool
-) -> list[str]:
+def _changed(one: Manifest, rows: Rows, seen: _Seen) -> list[str]:
     """Tell where images in a larger file are not those that were written there."""
-    if not inside or not (~one.copies[rows]).any() or _agree(one, rows, digests[mine]):
+    if _agree(one, rows, seen):
         return []
-    return [f"{printable(one.name)}: most of the originals have changed since it was written"]
+    return [f"{printable(one.name)} lists other images than there are: have they been changed?"]
 
 
 def _by_names(

@@ -22,6 +22,7 @@ SUMMARY = "summary.json"
 
 _NEEDED = {
     "path": pa.string(),
+    "class": pa.string(),
     "source_id": pa.int64(),
     "technique": pa.string(),
     "copy": pa.int32(),
@@ -50,6 +51,8 @@ class Manifest:
         them: "train/" where the data set is that folder of what was written.
     rows : dict
         From an image's path, or FILE#KEY in a larger file, to its row.
+    classes : (M,) str
+        The name of each one's class.
     sources : (M,) str
         A digest of the picture that each image is, or is made from.
     copies : (M,) bool
@@ -63,6 +66,7 @@ class Manifest:
     below: str
     after: str
     rows: dict[str, int]
+    classes: NDArray[np.str_]
     sources: NDArray[np.str_]
     copies: NDArray[np.bool_]
     groups: NDArray[np.str_] | None
@@ -194,6 +198,7 @@ def _manifest(table: pa.Table, name: str, below: str, after: str) -> Manifest:
         below=below,
         after=after,
         rows={path: row for row, path in enumerate(table["path"].to_pylist())},
+        classes=np.array(table["class"].to_pylist(), np.str_),
         sources=np.array(table["source_digest"].to_pylist(), np.str_),
         copies=copies,
         groups=groups,

@@ -21,7 +21,7 @@ from equipoise.parallel import check_backend, scattered
 from equipoise.readers import check_apart, load
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.calibration import check_prior
-from equipoise.studies.drawing import check_draws, check_folds, check_oracle, folded
+from equipoise.studies.drawing import check_draws, check_folds, check_oracle
 from equipoise.studies.durations import seconds_of
 from equipoise.studies.evaluating import check_question, evaluated, is_evaluation
 from equipoise.studies.examples import write_examples
@@ -171,9 +171,8 @@ def compare(
     if oracle:
         check_oracle(splits)
     goal = aim(splits, objective)
-    first = splits if folds is None else folded(splits, 0, folds)
     for recipe in named:
-        check(first, recipe, chosen, equal=equal, objective=objective)
+        check(splits, recipe, chosen, equal=equal, objective=objective)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
     for source in (splits.source, *(recipe.extra or "" for recipe in named)):
         check_apart(folder, source)

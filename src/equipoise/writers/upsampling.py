@@ -261,8 +261,8 @@ def _originals(splits: Splits) -> Splits:
     left_out = leave_out("copies that upsample made before", np.concatenate(copies).tolist())
     if not left_out:
         return splits
-    parts = {name: part.select(part.originals) for name, part in splits.parts.items()}
-    lost = np.flatnonzero(parts["train"].counts == 0)
+    train, validation, test = (part.select(part.originals) for part in splits.parts.values())
+    lost = np.flatnonzero(train.counts == 0)
     if len(lost):
         raise InputError(
             f"Class {printable(splits.classes[int(lost[0])])!r} has copies and no original in "
@@ -270,9 +270,9 @@ def _originals(splits: Splits) -> Splits:
         )
     return replace(
         splits,
-        train=parts["train"],
-        validation=parts["validation"],
-        test=parts["test"],
+        train=train,
+        validation=validation,
+        test=test,
         left_out=(*splits.left_out, *left_out),
     )
 
