@@ -6,15 +6,18 @@ A message gives the rule, what was got, and what to do, on one line:
 
 import difflib
 from collections.abc import Iterable
+from unicodedata import category
 
 __all__ = [
     "DamagedError",
     "InputError",
     "Remark",
     "WorkError",
+    "escaped",
     "printable",
     "reason",
     "require",
+    "shows",
     "unknown",
 ]
 
@@ -52,9 +55,21 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     return InputError(f"There is no {kind} {printable(repr(name))}.{guess} There is: {shown}.")
 
 
+def escaped(text: str) -> str:
+    """Return a text whose unprintable characters, such as a terminal's codes, are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if shows(c) else ascii(c)[1:-1] for c in text)
+
+
+def shows(character: str) -> bool:
+    """Return whether a terminal shows a character, or leaves a space, and obeys nothing."""
+    return character.isprintable() or category(character) == "Zs"
+
+
 def printable(text: object, limit: int = 120) -> str:
     """Return a name from someone's data fit for one line: what does not print is escaped."""
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
+    shown = escaped(str(text))
     return shown if len(shown) <= limit else f"{shown[: limit // 2]}…{shown[-limit // 2 :]}"
 
 

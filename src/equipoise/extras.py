@@ -20,12 +20,15 @@ from equipoise.auditing.near import find_near
 from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import ImageSet, Splits
 from equipoise.mapped import concatenated
+from equipoise.readers.belonging import lineage_of
 from equipoise.readers.decoded import Decoded, decode_table
+from equipoise.readers.lineage import hexadecimal
+from equipoise.readers.loading import image_set, unread
 from equipoise.readers.opening import open_table
 from equipoise.readers.sizing import to_channels
 from equipoise.readers.table import Table, path_ids
 from equipoise.recipes import Recipe
-from equipoise.selection import MOST_PIXELS, Selection
+from equipoise.selection import MOST_PIXELS, Range, Selection
 
 __all__ = ["Joined", "check_extra", "extra_images", "generated_counts", "with_extra"]
 
@@ -60,6 +63,11 @@ class Joined(Sequence[NDArray[np.uint8]]):
         """Return the images at `rows`, in that order."""
         return replace(self, part=self.part[rows], row=self.row[rows])
 
+    def is_wide(self, index: int) -> bool:
+        """Return whether an image's file has sixteen bits a channel."""
+        images = self.parts[self.part[index]]
+        return hasattr(images, "is_wide") and images.is_wide(int(self.row[index]))
+
     def encoded(self, index: int) -> bytes:
         """Return an image's file: its own, where it came from one as it is, otherwise a PNG."""
         images, row = self.parts[self.part[index]], int(self.row[index])
@@ -86,10 +94,11 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
         return data
     table = _table(recipe.extra, data.classes)
     shape = _shape(data)
-    decoded = _decode(table, shape, recipe.extra)
+    decoded = _decode(table, shape, data.range, recipe.extra)
     kept = table.pick(decoded.rows)
     names = [f"generated/{PurePosixPath(name).with_suffix('.png')}" for name in kept.names.tolist()]
     place = np.array([data.classes.index(name) for name in table.classes])
+    _check_copies(data, table, decoded, recipe.extra)
     more = ImageSet(
         images=_in_channels(decoded.images, shape, recipe.extra),
         labels=place[kept.labels].astype(np.int64),
@@ -98,11 +107,15 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
         names=np.array(names),
         digests=decoded.digests,
     )
-    notes = tuple(
-        f"{recipe.extra}: {printable(one.name)} left out: {one.reason}"
-        for one in (*table.broken, *decoded.broken)
+    lost = (*unread((*table.broken, *decoded.broken)), *table.left_out)
+    left_out = (replace(one, reason=f"{one.reason} in {recipe.extra}") for one in lost)
+    return replace(
+        data,
+        train=_joined(data.train, more),
+        left_out=(*data.left_out, *left_out),
+        notes=(*data.notes, *(f"{recipe.extra}: {note}" for note in decoded.notes)),
+        range=data.range or decoded.range,
     )
-    return replace(data, train=_joined(data.train, more), notes=(*data.notes, *notes))
 
 
 def extra_images(data: Splits, recipe: Recipe) -> ImageSet | None:
@@ -116,6 +129,12 @@ def _table(folder: str, classes: tuple[str, ...]) -> Table:
         table = open_table(folder, Selection())
     except InputError as error:
         raise InputError(f"extra: {error}") from None
+    there = np.unique(table.labels)  # an empty folder is no class
+    table = replace(
+        table,
+        classes=tuple(table.classes[label] for label in there),
+        labels=np.searchsorted(there, table.labels),
+    )
     for name in table.classes:
         if name not in classes:
             raise InputError(f"extra: {folder}: {unknown('class', printable(name), classes)}")
@@ -135,10 +154,12 @@ def _shape(data: Splits) -> tuple[int, ...] | None:
     return images[0].shape if len(data.sizes) == len(data.modes) == 1 else None
 
 
-def _decode(table: Table, shape: tuple[int, ...] | None, folder: str) -> Decoded:
+def _decode(
+    table: Table, shape: tuple[int, ...] | None, bounds: Range | None, folder: str
+) -> Decoded:
     square = shape is not None and shape[0] == shape[1]
     size = shape[0] if shape is not None and square else None
-    found = decode_table(table, size=size, whole=True, most_pixels=MOST_PIXELS)
+    found = decode_table(table, size=size, whole=True, most_pixels=MOST_PIXELS, bounds=bounds)
     require(len(found.rows) > 0, "readable images in extra", extra=folder)
     if shape is not None and not square:
         fits = {image.shape[:2] for image in found.images} == {shape[:2]}
@@ -149,6 +170,21 @@ def _decode(table: Table, shape: tuple[int, ...] | None, folder: str) -> Decoded
             extra=folder,
         )
     return found
+
+
+def _check_copies(data: Splits, table: Table, decoded: Decoded, folder: str) -> None:
+    """Refuse copies of validation and test images, as a manifest in the folder names them."""
+    found = lineage_of(extra := image_set(table, decoded), table)
+    if found is None:
+        return
+    for split in ("validation", "test"):
+        part = data.parts[split]
+        names = dict(zip(hexadecimal(part.digests).tolist(), part.names.tolist(), strict=True))
+        rows = np.flatnonzero(np.isin(found.pictures, list(names)))
+        if len(rows):
+            first = int(rows[0])
+            one, theirs = extra.names[first], names[str(found.pictures[first])]
+            raise _leak(folder, one, theirs, split, len(rows), "is a copy of")
 
 
 def _in_channels(images: Any, shape: tuple[int, ...] | None, folder: str) -> Any:
@@ -183,6 +219,7 @@ def _joined(train: ImageSet, more: ImageSet) -> ImageSet:
         digests=np.concatenate([train.digests, more.digests]),
         groups=None if groups is None else np.concatenate([groups, more.names]),
         generated=np.repeat([False, True], sizes),
+        copies=None if train.copies is None else np.append(train.copies, np.zeros(len(more), bool)),
     )
 
 
@@ -199,7 +236,9 @@ def check_extra(data: Splits, recipe: Recipe) -> None:
         there = dict(zip(part.digests.tolist(), part.names.tolist(), strict=True))
         same = [(i, there[d]) for i, d in enumerate(extra.digests.tolist()) if d in there]
         if same:
-            raise _leak(recipe, extra.names[same[0][0]], same[0][1], split, len(same), "is")
+            raise _leak(
+                recipe.extra or "", extra.names[same[0][0]], same[0][1], split, len(same), "is"
+            )
     if not others or min(extra.images[0].shape[:2]) < _SMALLEST:
         return
     near = find_near(replace(data, train=extra)).near
@@ -209,14 +248,16 @@ def check_extra(data: Splits, recipe: Recipe) -> None:
         mine = one.images[one.splits.index("train")]
         theirs = next(i for i, split in enumerate(one.splits) if split != "train")
         count = sum(one.splits.count("train") for one in across)
-        raise _leak(recipe, mine, one.images[theirs], one.splits[theirs], count, "is nearly")
+        raise _leak(
+            recipe.extra or "", mine, one.images[theirs], one.splits[theirs], count, "is nearly"
+        )
 
 
-def _leak(recipe: Recipe, mine: str, theirs: str, split: str, count: int, verb: str) -> InputError:
+def _leak(folder: str, mine: str, theirs: str, split: str, count: int, verb: str) -> InputError:
     more = f" (and so with {count - 1} more)" if count > 1 else ""
     return InputError(
         f"extra: {printable(mine)} {verb} {printable(theirs)} of the {split} split{more}, and what "
-        f"is tested must not be trained on. Take such images out of {recipe.extra}."
+        f"is tested must not be trained on. Take such images out of {folder}."
     )
 
 

@@ -28,7 +28,7 @@ _SMALL = 2**20  # bytes that a column may take in memory
 _PREFIX, _SUFFIX = "equipoise-", ".mapped"
 _YOUNG = 60  # seconds in which a file may not yet be locked
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[Any]
 
 
 def is_mapped(array: object) -> bool:
@@ -46,14 +46,15 @@ def take(images: Pixels, rows: NDArray[np.intp]) -> Pixels:
         return images[rows]
     if len(rows) and (np.diff(rows) == 1).all():
         return images[rows[0] : rows[-1] + 1]
-    return filled((len(rows), *images.shape[1:]), lambda start, stop: images[rows[start:stop]])
+    shape = (len(rows), *images.shape[1:])
+    return filled(shape, lambda start, stop: images[rows[start:stop]], images.dtype)
 
 
 def concatenated(parts: Sequence[Pixels]) -> Pixels:
     """Return arrays of images as one, a map where one of them is."""
     if len(parts) == 1 or not any(map(is_mapped, parts)):
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
-    joined = _scratch((sum(map(len, parts)), *parts[0].shape[1:]))
+    joined = _scratch((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
     start = 0
     for part in parts:
         for block in blocks(part.shape):
@@ -62,9 +63,11 @@ def concatenated(parts: Sequence[Pixels]) -> Pixels:
     return joined
 
 
-def filled(shape: tuple[int, ...], make: Callable[[int, int], Pixels]) -> Pixels:
+def filled(
+    shape: tuple[int, ...], make: Callable[[int, int], Pixels], dtype: DTypeLike = np.uint8
+) -> Pixels:
     """Return a map of a temporary file with `make(start, stop)` in its rows, block by block."""
-    array = _scratch(shape)
+    array = _scratch(shape, dtype)
     for block in blocks(shape):
         array[block] = make(block.start, block.stop)
     return array

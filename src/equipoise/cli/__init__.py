@@ -4,13 +4,14 @@ Everything heavy is imported inside the commands, so that `equipoise --help` ans
 """
 
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
 from equipoise import __version__
-from equipoise.cli import catalogues, data, models, searching, show, studies
+from equipoise.cli import catalogues, data, evaluating, models, searching, show, studies
 from equipoise.errors import InputError, WorkError
 
 __all__ = ["app", "main", "run"]
@@ -23,6 +24,8 @@ _WAY = """Which measure against class imbalance works on your images?
       what is in a data set, and what is wrong with it
   [bold]equipoise compare photos/ --out study[/bold]
       which measure helps, and how sure that is
+  [bold]equipoise evaluate predictions.csv --out verdict[/bold]
+      the same verdict on predictions of your own nets
   [bold]equipoise search photos/ --budget 20m --out search[/bold]
       the best recipe within a time budget
   [bold]equipoise upsample photos/ --out balanced[/bold]
@@ -45,6 +48,7 @@ for command in (
     data.audit,
     data.upsample,
     studies.compare,
+    evaluating.evaluate,
     searching.search,
     models.train,
     models.predict,
@@ -78,6 +82,9 @@ def way(
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # the path of DATA may hold any bytes
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,5 +1,6 @@
 """`audit` and `upsample`: commands about the data set itself."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,20 +17,20 @@ from equipoise.cli.options import (
     Seed,
     names_of,
 )
-from equipoise.cli.selecting import selected, selects
+from equipoise.cli.selecting import as_given, selected, selects
 from equipoise.errors import InputError, WorkError, printable
 from equipoise.selection import Selection
 
 if TYPE_CHECKING:
     from equipoise.auditing import Audit
     from equipoise.images import Splits
+    from equipoise.studies.safety import Safety
     from equipoise.writers import Summary
 
 __all__ = ["audit", "print_audit", "upsample"]
 
 _LISTED = 10  # of what stands in more than one split
 _FINDINGS = {
-    "broken": "files cannot be read and are left out",
     "duplicates": "pictures stand there more than once",
     "label_conflicts": "pictures stand under more than one class",
     "near_duplicates": "sets of pictures are near duplicates",
@@ -41,6 +42,11 @@ _ACROSS = {
     "straddling_groups": "groups stand in more than one split",
     "near_leaks": "sets of near duplicates stand in more than one split",
 }
+_NOTHING_HELD_OUT = (
+    "No test split is held out: images stand beside their copies. A test split that equipoise cuts "
+    "from them leaves the copies of its images out, as manifest.parquet names them; other programs "
+    "do not. --test-fraction 0.2 holds a test split out first."
+)
 
 
 @selects(without=("size", "test_fraction", "validation_fraction"), cut=False)
@@ -84,7 +90,7 @@ def audit(
     if out is not None:
         check_apart(out, data)
 
-    splits = selected(data, selection, quiet=quiet or as_json)
+    splits = selected(data, selection, quiet=quiet)
     found = look(splits, near=near)
     safety = None
     if model is not None:
@@ -96,19 +102,36 @@ def audit(
         write_json(out / "audit.json", found.to_dict())
         audit_page(found.to_dict(), out / "audit.html", source=splits.source, notes=splits.notes)
     if as_json:
-        show.print_json({**found.to_dict(), **({} if safety is None else {"safety": safety})})
+        show.print_json(
+            {**found.to_dict(), **({} if safety is None else {"safety": _as_json(safety)})}
+        )
     elif not quiet:
         print_audit(found)
         if safety is not None:
             _print_safety(safety)
         if out is not None:
             show.say(f"Written: {out / 'audit.html'}, {out / 'audit.json'}")
-        show.say(f"Next: equipoise compare {data} --out study")
+        show.say(_next(found, splits, as_given(data, selection)))
     if strict:
         _refuse_leaks(data, found)
 
 
-def _safety(splits: "Splits", run: Path, techniques: list[str]) -> dict[str, Any]:
+def _next(found: "Audit", splits: "Splits", data: str) -> str:
+    """Return what to do after an audit: nothing that would train on what is tested."""
+    if found.leaks or found.straddling_groups or found.near_leaks:
+        return "Next: keep what stands in more than one split in one alone, and audit again"
+    if found.near_duplicates and not len(splits.test) and "--groups" not in data:
+        data += " --groups near"
+    counts = splits.validation.counts
+    if counts.any() and not counts.all():
+        return "Next: give validation images of every class, or take that split away"
+    # A set that was brought up already is for training: what measure helps, the originals tell.
+    if any(part.copies is not None for part in splits.parts.values()):
+        return f"Next: equipoise train {data} --recipe none --out model"
+    return f"Next: equipoise compare {data} --out study"
+
+
+def _safety(splits: "Splits", run: Path, techniques: list[str]) -> "Safety":
     """What techniques do to the images of each class, by a net that was trained without them."""
     from equipoise.studies import held_out, label_safety
     from equipoise.training import load_model
@@ -116,14 +139,21 @@ def _safety(splits: "Splits", run: Path, techniques: list[str]) -> dict[str, Any
     return label_safety(load_model(run), held_out(splits, run), techniques)
 
 
-def _print_safety(safety: dict[str, Any]) -> None:
+def _as_json(safety: "Safety") -> dict[str, Any]:
+    return {
+        technique: {name: loss.model_dump() for name, loss in classes.items()}
+        for technique, classes in safety.items()
+    }
+
+
+def _print_safety(safety: "Safety") -> None:
     from equipoise.studies import safety_words
 
     rows = [
-        (technique, name, entry["images"], f"{entry['lost']:.0%}", entry["toward"] or "")
+        (technique, name, loss.images, f"{loss.lost:.0%}", loss.toward or "")
         for technique, classes in safety.items()
-        for name, entry in classes.items()
-        if entry["lost"] is not None
+        for name, loss in classes.items()
+        if loss.lost is not None
     ]
     heads = ("after", "class", "images known", "no longer known", "mostly taken for")
     show.grid(heads, rows, words=("class", "mostly taken for"))
@@ -188,7 +218,7 @@ def _such_as(item: Any) -> str:
     return sign.join(names[:4]) + more
 
 
-@selects(without=("test_fraction", "validation_fraction"), cut=False)
+@selects(cut=False)
 def upsample(
     data: Data,
     out: Annotated[Path | None, typer.Option(help="Folder: new, empty, or to go on with.")] = None,
@@ -233,8 +263,9 @@ def upsample(
 ) -> None:
     """The balanced data set on disk: originals first, augmented copies of the rare classes.
 
-    The splits are those that the data set has; only training is upsampled. Killed or interrupted,
-    the same command goes on where it was and ends with the same bytes.
+    The splits are those that the data set has; --test-fraction and --validation-fraction cut others
+    first. Only training is upsampled. Killed or interrupted, the same command goes on where it was
+    and ends with the same bytes.
 
     equipoise upsample photos/ --techniques crop,flip --out balanced
     """
@@ -246,7 +277,7 @@ def upsample(
         raise InputError("Where to is missing: give --out DIR, or --dry-run for the counts alone.")
     chosen = get_recipe(recipe) if recipe else None
     parsed = parse_strategy(strategy)
-    splits = selected(data, selection, quiet=quiet or as_json)
+    splits = selected(data, selection, quiet=quiet)
     with show.bar("writing", quiet or as_json) as move:
         summary = write(
             splits,
@@ -269,10 +300,12 @@ def upsample(
     if as_json:
         show.print_json(summary.to_dict())
     elif not quiet:
-        _print_upsampled(summary, out, dry_run)
+        for one in summary.left_out[len(splits.left_out) :]:
+            show.note(one.line)
+        _print_upsampled(summary, dry_run)
 
 
-def _print_upsampled(summary: "Summary", out: Path | None, dry_run: bool) -> None:
+def _print_upsampled(summary: "Summary", dry_run: bool) -> None:
     rows = [
         (split, name, before, summary.after[split][name])
         for split, counts in summary.before.items()
@@ -280,8 +313,10 @@ def _print_upsampled(summary: "Summary", out: Path | None, dry_run: bool) -> Non
         for name, before in counts.items()
     ]
     show.grid(("split", "class", "before", "after"), rows, words=("class",))
+    show.tell("", *([] if "test" in summary.held_out else [_NOTHING_HELD_OUT]))
     if dry_run:
-        show.say("", "Nothing is written.", "Next: the same command with --out and no --dry-run")
+        show.say("Nothing is written.", "Next: the same command with --out and no --dry-run")
     else:
-        show.say("", f"Written: {summary.images} images, {summary.copies} of them copies, in {out}")
-        show.say(f"Next: equipoise audit {out}")
+        copies = f"{summary.copies} of them copies"
+        show.say(f"Written: {summary.images} images, {copies}, in {summary.out}")
+        show.say(f"Next: equipoise audit {shlex.quote(summary.data)}")

@@ -1,28 +1,35 @@
 """The options that several commands share, each declared once."""
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from equipoise.errors import InputError
 
 __all__ = [
+    "AtLeast",
     "Backend",
+    "Costs",
     "Data",
+    "DecisionName",
     "Device",
     "Epochs",
     "Equal",
     "Jobs",
     "Json",
+    "Margin",
     "NetName",
     "Objective",
     "Out",
     "Quiet",
     "Seed",
     "TrainerSpec",
+    "columns_of",
     "counts_of",
     "names_of",
+    "objective_again",
     "shares_of",
 ]
 
@@ -48,11 +55,38 @@ Equal = Annotated[
     str, typer.Option(help="What is equal for every recipe: [bold]steps[/bold] or epochs.")
 ]
 Objective = Annotated[
+    str | None,
+    typer.Option(
+        help="What decisions are tuned for on validation and recipes are judged by: "
+        "[bold]balanced_accuracy[/bold], macro_f1, g_mean, accuracy, mcc, f2 (or another F-beta), "
+        "dog.recall or dog.precision (with --at-least), or cost (with --costs)."
+    ),
+]
+Costs = Annotated[
+    str | None,
+    typer.Option(
+        help="What mistakes cost, true:predicted, where the mean cost is the objective: "
+        "dog:cat=5,cat:dog=1, or a .yaml or .csv file. Others cost 1."
+    ),
+]
+AtLeast = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What the tuned decision must reach first, as far as validation tells: "
+        "cat.recall=0.9. Several are parted by commas, or the option is given again."
+    ),
+]
+DecisionName = Annotated[
     str,
     typer.Option(
-        help="What the tuned decision maximises on validation: balanced_accuracy, g_mean, "
-        "macro_f1 or accuracy."
+        "--decision",
+        help="With which decision recipes are compared: [bold]tuned[/bold], or plain, for those "
+        "who cannot tune theirs.",
     ),
+]
+Margin = Annotated[
+    float,
+    typer.Option(help="The smallest difference that matters, in points of the objective."),
 ]
 Jobs = Annotated[
     int | None,
@@ -77,6 +111,14 @@ def names_of(text: str | None) -> list[str] | None:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def objective_again(tuned_for: Any) -> str:
+    """Return the options, after a space, that ask for the objective of a study or search."""
+    from equipoise.objectives import get_objective
+
+    words = get_objective(tuned_for).options
+    return f" {shlex.join(words)}" if words else ""
+
+
 def counts_of(option: str, text: str | None) -> dict[str, int] | None:
     """Return `name=count` pairs of an option, or say how they are written."""
     if text is None:
@@ -90,6 +132,15 @@ def counts_of(option: str, text: str | None) -> dict[str, int] | None:
             )
         counts[name.strip()] = int(number)
     return counts
+
+
+def columns_of(option: str, text: str) -> dict[str, str]:
+    """Return `role=column` pairs of an option, or say how they are written."""
+    pairs = [part.partition("=") for part in names_of(text) or []]
+    columns = {role.strip(): column.strip() for role, _, column in pairs}
+    if not all(columns.values()) or len(columns) < len(pairs):
+        raise InputError(f"{option} is written path=file,label=breed, but got {text!r}.")
+    return columns
 
 
 def shares_of(option: str, text: str | None) -> dict[str, float] | None:

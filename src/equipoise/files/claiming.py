@@ -68,6 +68,10 @@ def claim(folder: Path, kind: str, fingerprint: Mapping[str, Any]) -> Iterator[b
 
 
 def _check(folder: Path, mark: Path) -> None:
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:  # which not every library can write to
+        raise InputError(f"{printable(folder)} is no name in UTF-8; name another folder.") from None
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; an output folder is needed.")
     if folder.is_dir() and not mark.exists() and _foreign(folder):

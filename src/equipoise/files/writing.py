@@ -34,9 +34,9 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file that is whole or absent."""
+    """Write a UTF-8 text file that is whole or absent; what is no UTF-8 in a name is escaped."""
     with atomic(path) as part:
-        part.write_text(text, "utf-8")
+        part.write_text(text, "utf-8", "backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -11,17 +11,19 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from equipoise.errors import InputError, reason
+from equipoise.files import MARK
 from equipoise.images import Broken
 from equipoise.readers import cifar
 from equipoise.readers.decoding import too_large
 from equipoise.readers.layout import hidden, is_image_name, lay_out
+from equipoise.readers.manifests import MANIFEST
 from equipoise.readers.samples import (
     MOST_LABEL,
     are_samples,
@@ -29,14 +31,19 @@ from equipoise.readers.samples import (
     is_label_name,
     lay_out_samples,
 )
+from equipoise.readers.split_names import split_named
 from equipoise.readers.table import Stamp, Table, stamp
+from equipoise.readers.texts import as_text
 from equipoise.selection import Selection
 
-__all__ = ["list_tar", "read_tar", "read_tar_gz", "read_zip", "tar_fetch"]
+__all__ = ["Listing", "list_tar", "read_tar", "read_tar_gz", "read_zip", "tar_fetch"]
 
 _MOST_HELD = 2**32  # bytes of encoded images of a .tar.gz
 _LONGEST_NAME = 1024
 _MOST_HEADER = 2**20  # bytes of a tar's header for a long name
+_LARGEST = 2**62  # bytes of a member, which may be skipped
+_SMALL = 1024  # bytes
+_MOST_PACKED = 1032  # to one: more, deflate cannot
 _LONG_HEADERS = (
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
     *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
@@ -46,22 +53,34 @@ ZipPlace = tuple[int, int, int, int, int]  # of the header; packed and full size
 TarPlace = tuple[int, int]  # of the data; its size
 
 
+class Listing(NamedTuple):
+    """What is in an archive: files by path, what is refused, and folders."""
+
+    found: Mapping[str, Any]
+    refused: list[Broken]
+    folders: list[str]
+
+
 def read_zip(path: Path, selection: Selection = Selection()) -> Table:
     """List a .zip of class folders."""
     found: dict[str, ZipPlace] = {}
     refused: dict[str, Broken] = {}
+    folders: list[str] = []
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
-        raise _damaged(path, error) from None
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error) as e:
+        raise _damaged(path, e) from None
+    whole = path.stat().st_size
     for member in members:
         name = _tidy(member.filename.replace("\\", "/"))
-        if member.is_dir() or _hidden(name):
+        if not name or _hidden(name):
             continue
-        refusal = _unsafe(member.filename.replace("\\", "/")) or _zip_refusal(
-            member, selection.most_bytes
-        )
+        refusal = _unsafe(member.filename.replace("\\", "/"))
+        if member.is_dir():
+            folders += [] if refusal else [name]
+            continue
+        refusal = refusal or _zip_refusal(member, selection.most_bytes, whole)
         if refusal:
             refused[name] = Broken(name, refusal)
         else:
@@ -72,26 +91,29 @@ def read_zip(path: Path, selection: Selection = Selection()) -> Table:
                 member.compress_type,
                 member.CRC,
             )
-    return _laid_out(found, partial(_zip_fetch, str(path)), path, refused.values())
+    listing = Listing(found, list(refused.values()), folders)
+    return _laid_out(listing, partial(_zip_fetch, str(path)), path)
 
 
 def read_tar(path: Path, selection: Selection = Selection()) -> Table:
     """List a .tar of class folders, or of samples."""
-    found, refused = list_tar(path, selection.most_bytes)
-    return _laid_out(found, partial(tar_fetch, str(path)), path, refused)
+    listing = list_tar(path, selection.most_bytes)
+    return _laid_out(listing, partial(tar_fetch, str(path)), path)
 
 
-def list_tar(path: Path, most_bytes: int) -> tuple[dict[str, TarPlace], list[Broken]]:
-    """Return the files of a .tar by path, and what is refused."""
+def list_tar(path: Path, most_bytes: int) -> Listing:
+    """Return what is in a .tar."""
     found: dict[str, TarPlace] = {}
     refused: dict[str, Broken] = {}
+    folders: list[str] = []
+    limits = _Limits(most_bytes, path.stat().st_size)
     try:
         with tarfile.open(path, "r:", tarinfo=_StrictInfo) as archive:
-            for name, member in _members(archive, refused, most_bytes):
+            for name, member in _members(archive, refused, folders, limits):
                 found[name] = (member.offset_data, member.size)
     except (tarfile.TarError, ValueError) as error:
         raise _damaged(path, error) from None
-    return found, list(refused.values())
+    return Listing(found, list(refused.values()), folders)
 
 
 def read_tar_gz(path: Path, selection: Selection = Selection()) -> Table:
@@ -101,13 +123,15 @@ def read_tar_gz(path: Path, selection: Selection = Selection()) -> Table:
     """
     found: dict[str, bytes] = {}
     refused: dict[str, Broken] = {}
+    folders: list[str] = []
     held = 0
+    limits = _Limits(selection.most_bytes, _MOST_PACKED * path.stat().st_size)
     try:
         with (
             gzip.open(path) as stream,
             tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictInfo) as archive,
         ):
-            for name, member in _members(archive, refused, selection.most_bytes):
+            for name, member in _members(archive, refused, folders, limits):
                 if not found and cifar.is_batch_name(name):
                     return cifar.read_stream(path)
                 # Folders are no classes then.
@@ -125,27 +149,37 @@ def read_tar_gz(path: Path, selection: Selection = Selection()) -> Table:
         if isinstance(error, InputError):
             raise
         raise _damaged(path, error) from None
-    return _laid_out(found, bytes, path, refused.values())
+    return _laid_out(Listing(found, list(refused.values()), folders), bytes, path)
 
 
-def _laid_out(
-    found: Mapping[str, Any], fetch: Callable[[Any], bytes], path: Path, refused: Iterable[Broken]
-) -> Table:
-    lay = lay_out_samples if are_samples(found) else lay_out
-    return lay(found, fetch, str(path), refused)
+def _laid_out(listing: Listing, fetch: Callable[[Any], bytes], path: Path) -> Table:
+    if are_samples(listing.found):
+        return lay_out_samples(listing.found, fetch, str(path), listing.refused, _split_above)
+    return lay_out(listing.found, fetch, str(path), listing.refused, listing.folders)
+
+
+def _split_above(name: str) -> str:
+    """Return the split that a folder of a path names."""
+    named = (split_named(folder) for folder in name.split("/")[:-1])
+    return next((split for split in named if split), "train")
 
 
 class _StrictInfo(tarfile.TarInfo):
     """Headers of a tar, distrusted.
 
-    A damaged or missing one is an error, where tarfile alone takes it for the end; a long name is
-    read into memory, so its length is bounded.
+    A damaged or missing one is an error, where tarfile alone takes it for the end. A long name is
+    read into memory, so its length is bounded, and so is that of a member: behind a negative one
+    the same header would be found for ever.
     """
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> "_StrictInfo":
         try:
-            return super().fromtarfile(tarfile_)
+            return _of_some_size(super().fromtarfile(tarfile_))
+        except RecursionError:  # long names and other headers of headers, each by a call
+            raise tarfile.ReadError(
+                f"headers nested too deep at byte {tarfile_.offset:,}"
+            ) from None
         except tarfile.HeaderError as error:
             if type(error).__name__ == "EOFHeaderError":  # the mark that ends every archive
                 raise
@@ -153,22 +187,41 @@ class _StrictInfo(tarfile.TarInfo):
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_StrictInfo":
-        found = super().frombuf(buf, encoding, errors)
+        found = _of_some_size(super().frombuf(buf, encoding, errors))
         if found.type in _LONG_HEADERS and found.size > _MOST_HEADER:
             raise tarfile.ReadError(f"a header of {found.size:,} bytes")
         return found
 
 
+def _of_some_size(member: _StrictInfo) -> _StrictInfo:
+    if not 0 <= member.size <= _LARGEST:
+        raise tarfile.ReadError(f"a member of {member.size:,} bytes")
+    return member
+
+
+class _Limits(NamedTuple):
+    """Bytes of a member that is read, and of one that can be there at all."""
+
+    read: int
+    there: int
+
+
 def _members(
-    archive: tarfile.TarFile, refused: dict[str, Broken], most_bytes: int
+    archive: tarfile.TarFile, refused: dict[str, Broken], folders: list[str], limits: _Limits
 ) -> Iterator[tuple[str, tarfile.TarInfo]]:
-    """Yield the regular files of a tar, putting down what is refused."""
+    """Yield the regular files of a tar, putting down what is refused, and the folders."""
     while (member := archive.next()) is not None:
+        if member.size > limits.there:  # tarfile would go through as many blocks of nothing
+            raise tarfile.ReadError(f"a member of {member.size:,} bytes")
         archive.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
         name = _tidy(member.name)
-        if member.isdir() or _hidden(name):
+        if not name or _hidden(name):
             continue
-        refusal = _unsafe(member.name) or _tar_refusal(member, most_bytes)
+        refusal = _unsafe(member.name)
+        if member.isdir():
+            folders += [] if refusal else [name]
+            continue
+        refusal = refusal or _tar_refusal(member, limits.read)
         if refusal:
             refused[name] = Broken(name, refusal)
         else:
@@ -184,7 +237,7 @@ def _tar_refusal(member: tarfile.TarInfo, most_bytes: int) -> str:
     return too_large(member.size, most_bytes)
 
 
-def _zip_refusal(member: zipfile.ZipInfo, most_bytes: int) -> str:
+def _zip_refusal(member: zipfile.ZipInfo, most_bytes: int, whole: int) -> str:
     kind = member.external_attr >> 16 & 0o170000
     if kind == 0o120000:
         return "link in an archive"
@@ -194,6 +247,10 @@ def _zip_refusal(member: zipfile.ZipInfo, most_bytes: int) -> str:
         return "encrypted"
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return "compressed in an uncommon way; pack it with deflate"
+    if not 0 <= member.header_offset <= whole - member.compress_size:
+        return "damaged: its header promises more than the archive holds"
+    if member.compress_size > 2 * member.file_size + _SMALL:
+        return "damaged: packed it is larger than unpacked"
     return too_large(member.file_size, most_bytes)
 
 
@@ -214,10 +271,12 @@ def _hidden(name: str) -> bool:
 
 
 def _is_kept(name: str, size: int, wanted: Collection[str] | None) -> bool:
-    """Whether a file's bytes may be needed: of an image in a class wanted or none, or a label."""
+    """Whether a file's bytes may be needed: an image of a class wanted or none, a label or ours."""
     folders = name.split("/")[:-1]
     if is_image_name(name):
-        return wanted is None or not folders or any(part in wanted for part in folders)
+        return wanted is None or not folders or any(as_text(part) in wanted for part in folders)
+    if name.endswith((MANIFEST, MARK)):
+        return True
     return is_label_name(name) and size <= MOST_LABEL
 
 

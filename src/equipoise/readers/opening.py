@@ -1,7 +1,8 @@
 """The registry of formats: which reader takes a source."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from os import PathLike, fspath
 from os.path import realpath
 from pathlib import Path
@@ -14,9 +15,12 @@ from equipoise.readers.cifar import find_cifar10, is_batches, read_batches
 from equipoise.readers.csv import read_csv
 from equipoise.readers.digits import read_digits
 from equipoise.readers.folder import read_folder
+from equipoise.readers.manifests import above
 from equipoise.readers.npz import read_npz
 from equipoise.readers.parquet import is_parquet, read_parquet
+from equipoise.readers.split_names import settled
 from equipoise.readers.table import Reader, Table
+from equipoise.readers.texts import alike, as_text, as_texts
 from equipoise.readers.webdataset import is_shards, read_shards
 from equipoise.selection import Selection
 
@@ -36,8 +40,10 @@ READERS: dict[str, Reader] = {
     ".tgz": read_tar_gz,
     ".npz": read_npz,
     ".csv": read_csv,
+    ".tsv": read_csv,
     ".parquet": read_parquet,
 }
+_TABLES = (read_csv, read_parquet)
 # Folders that are no image folders: how each is known, and its reader.
 FOLDERS: tuple[tuple[Callable[[Path], bool], Reader], ...] = (
     (is_batches, read_batches),
@@ -47,7 +53,37 @@ FOLDERS: tuple[tuple[Callable[[Path], bool], Reader], ...] = (
 
 
 def open_table(source: Source, selection: Selection) -> Table:
-    """Return the table of any source: a path, a name, or a pair of arrays."""
+    """Return the table of any source: a path, a name, or a pair of arrays.
+
+    Its names and classes can be written as UTF-8, and its splits are those of `Table`.
+    """
+    table = _opened(source, selection)
+    return replace(
+        table,
+        names=as_texts(table.names),
+        classes=_apart(map(as_text, table.classes)),
+        splits=settled(table.splits),
+        groups=None if table.groups is None else as_texts(table.groups),
+        broken=tuple(replace(one, name=as_text(one.name)) for one in table.broken),
+        left_out=tuple(
+            replace(one, names=tuple(map(as_text, one.names))) for one in table.left_out
+        ),
+        others={as_text(name): count for name, count in table.others.items()},
+        notes=(*table.notes, *alike(table.classes)),
+    )
+
+
+def _apart(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of classes, no two equal: escaped bytes may be how another one is called."""
+    found: dict[str, None] = {}
+    for name in names:
+        while name in found:
+            name += "'"
+        found[name] = None
+    return tuple(found)
+
+
+def _opened(source: Source, selection: Selection) -> Table:
     if isinstance(source, (tuple, list)):
         if len(source) != 2:
             raise InputError(f"Arrays must be a pair (images, labels), but got {len(source)}.")
@@ -59,14 +95,31 @@ def open_table(source: Source, selection: Selection) -> Table:
         return read_digits()
     path = find_cifar10(selection.data_dir) if source == "cifar10" else Path(fspath(source))
     reader = _reader(path)
+    if selection.columns and reader not in _TABLES:
+        raise InputError(
+            f"{printable(path)}: --columns is for tables (.csv, .tsv, .parquet), and this is none."
+        )
     try:
-        return reader(path, selection)
+        table = reader(path, selection)
+        return table if table.place is None else _with_manifests(table, path)
     except InputError as error:  # paths and names in it may hold anything
         raise InputError(printable(error, limit=2000)) from None
     except OSError as error:
         raise InputError(f"{printable(path)}: {reason(error)}.") from None
     except MemoryError:
         raise InputError(f"{printable(path)}: does not fit this machine's memory.") from None
+
+
+def _with_manifests(table: Table, path: Path) -> Table:
+    """Return the table with the manifests beside and above the source, too."""
+    manifests, notes = above(path)
+    own = {(one.below, one.after) for one in table.manifests}
+    more = [one for one in manifests if (one.below, one.after) not in own]
+    return replace(
+        table,
+        manifests=(*table.manifests, *more),
+        notes=(*table.notes, *(note for note in notes if note not in table.notes)),
+    )
 
 
 def check_apart(out: Path, source: Source) -> None:

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from equipoise.recipes import Recipe, get_recipe
 from equipoise.studies.drawing import folded
 from equipoise.studies.formats import ORACLE
 from equipoise.studies.trials import Trial
-from equipoise.training import Trainer
+from equipoise.training import Trainer, untested_words
 from equipoise.training.fingerprints import contents
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
     "forget_facts",
     "hold",
     "read_facts",
-    "read_trials",
+    "read_plan",
     "write_facts",
 ]
 
@@ -48,22 +48,25 @@ _PACKAGES = (
 class Plan:
     """Which runs a study has: recipes in order (the first is the reference) × seeds × draws.
 
-    With `folds`, the draws are the folds. The oracle is the last of the recipes.
+    With `folds`, the draws are the folds. The oracle is the last of the recipes. A recipe that
+    `due` names has only so many of the seeds.
     """
 
     recipes: tuple[Recipe, ...]
     seeds: tuple[int, ...]
     draws: tuple[int, ...] = (0,)
     folds: int | None = None
+    due: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def trials(self) -> list[Trial]:
         """All runs, seed by seed, so that a whole table stands as early as possible."""
         return [
             Trial(recipe, seed, draw, self.folds)
-            for seed in self.seeds
+            for place, seed in enumerate(self.seeds)
             for draw in self.draws
             for recipe in self.recipes
+            if place < self.due.get(recipe.name, len(self.seeds))
         ]
 
 
@@ -91,6 +94,7 @@ def describe(
             "audit": audit(data).to_dict(),
             "notes": list(data.notes),
         },
+        "untested_words": [] if folds else untested_words(data.untested, data.classes),
         "overlap": overlap,
         "positive_class": data.classes[data.rarest] if len(data.classes) == 2 else None,
         "trainer": trainer.model_dump(mode="json"),
@@ -124,7 +128,8 @@ def extend(folder: Path, plan: Plan) -> Plan:
                 f"{folder} holds another recipe '{recipe.name}'. "
                 "Give the new one another name, or name another folder."
             )
-    seeds = tuple(sorted({*plan.seeds, *facts["seeds"]}))
+    # Those that a study has come first: what is said of its first seeds stays so.
+    seeds = tuple(dict.fromkeys([*facts["seeds"], *plan.seeds]))
     recipes = sorted(earlier.values(), key=lambda recipe: recipe.name == ORACLE)
     draws = tuple(sorted({*plan.draws, *facts["draws"]}))
     return Plan(tuple(recipes), seeds, draws, plan.folds)
@@ -180,7 +185,12 @@ def write_facts(folder: Path, plan: Plan, facts: dict[str, Any], trainer: Traine
         write_text(folder / "recipes" / f"{recipe.name}.yaml", recipe.to_yaml())
     write_text(folder / "trainer.yaml", trainer.to_yaml())
     names = [recipe.name for recipe in plan.recipes]
-    runs = {"recipes": names, "seeds": list(plan.seeds), "draws": list(plan.draws)}
+    runs = {
+        "recipes": names,
+        "seeds": list(plan.seeds),
+        "draws": list(plan.draws),
+        "due": dict(plan.due),
+    }
     write_sealed(folder / _FILE, {**facts, **runs})
 
 
@@ -200,8 +210,9 @@ def read_facts(folder: Path) -> dict[str, Any]:
         raise DamagedError(f"{error} Give the command that made it again.") from None
 
 
-def read_trials(folder: Path, facts: dict[str, Any]) -> Sequence[Trial]:
-    """Return the runs that a study on disk has or will have."""
-    recipes = [get_recipe(folder / "recipes" / f"{name}.yaml") for name in facts["recipes"]]
-    draws, folds = tuple(facts["draws"]), facts.get("folds")
-    return Plan(tuple(recipes), tuple(facts["seeds"]), draws, folds).trials
+def read_plan(folder: Path) -> Plan:
+    """Return which runs a study on disk has or will have."""
+    facts = read_facts(folder)
+    recipes = tuple(get_recipe(folder / "recipes" / f"{name}.yaml") for name in facts["recipes"])
+    draws, folds, due = tuple(facts["draws"]), facts.get("folds"), facts.get("due") or {}
+    return Plan(recipes, tuple(facts["seeds"]), draws, folds, due)

@@ -11,7 +11,7 @@ from typing import Any
 
 from equipoise.errors import DamagedError, InputError, Remark
 from equipoise.files import damage, read_sealed
-from equipoise.studies.facts import read_facts, read_trials
+from equipoise.studies.facts import read_facts, read_plan
 from equipoise.studies.shortcut import PROBES
 from equipoise.studies.trials import FAILED, Trial, folder_of
 from equipoise.training.fingerprints import identity
@@ -80,7 +80,7 @@ def is_intact(folder: Path) -> bool:
     """Whether all that a study on disk rests on is what was written."""
     try:
         facts = read_facts(folder)
-        return not damaged(folder, read_trials(folder, facts), facts)
+        return not damaged(folder, read_plan(folder).trials, facts)
     except InputError:
         return False
 

@@ -2,31 +2,25 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from equipoise.errors import DamagedError, WorkError
-from equipoise.files import read_json, read_sealed, write_sealed, write_text
+from equipoise.files import read_sealed, write_sealed, write_text
 from equipoise.images import Splits
+from equipoise.objectives import Objective
 from equipoise.recipes import Recipe
 from equipoise.studies.drawing import drawn, folded, with_real
 from equipoise.studies.formats import ORACLE
 from equipoise.training import Equal, Progress, Trainer, fit, write_run
-from equipoise.training.predictions import read_predictions
 from equipoise.training.runs import finished
 
 __all__ = [
     "FAILED",
-    "Outcome",
     "Trial",
     "failure",
     "finished",
     "folder_of",
     "over",
     "progress_of",
-    "read_outcome",
     "run_trial",
 ]
 
@@ -76,7 +70,7 @@ def run_trial(
     data: Splits,
     trainer: Trainer,
     equal: Equal,
-    objective: str,
+    objective: Objective,
     device: str,
     folder: Path,
     of: str,
@@ -136,29 +130,3 @@ def progress_of(folder: Path) -> int:
         return int((folder / "progress").read_text())
     except (OSError, ValueError):
         return 0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a finished run left: its metrics and its logits on the test split.
-
-    Attributes
-    ----------
-    trial : Trial
-    metrics : dict
-        The run's metrics.json.
-    logits : (N, K) float64
-    labels : (N,) int64
-    """
-
-    trial: Trial
-    metrics: dict[str, Any]
-    logits: NDArray[np.float64]
-    labels: NDArray[np.int64]
-
-
-def read_outcome(trial: Trial, folder: Path) -> Outcome:
-    """Read a finished run."""
-    found = read_predictions(folder)
-    metrics = read_json(folder / "metrics.json")
-    return Outcome(trial, metrics, found.logits.astype(np.float64), found.labels)

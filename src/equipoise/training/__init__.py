@@ -20,7 +20,8 @@ _HOME = {
     "Run": "runs",
     "SCHEDULES": "optimisers",
     "Trainer": "trainers",
-    "adjust": "decisions",
+    "adjust": "tuning",
+    "aim": "jobs",
     "batches": "loaders",
     "budget": "budgets",
     "build_net": "nets",
@@ -37,9 +38,10 @@ _HOME = {
     "read_run": "runs",
     "side_by_side": "devices",
     "source_of": "runs",
-    "temperature": "decisions",
+    "temperature": "calibrating",
     "train": "fitting",
-    "tune": "decisions",
+    "tune": "tuning",
+    "untested_words": "untested",
     "write_run": "runs",
 }
 
@@ -49,15 +51,14 @@ if TYPE_CHECKING:
     from equipoise.training.budgets import Budget as Budget
     from equipoise.training.budgets import Equal as Equal
     from equipoise.training.budgets import budget as budget
+    from equipoise.training.calibrating import temperature as temperature
     from equipoise.training.decisions import Decision as Decision
-    from equipoise.training.decisions import adjust as adjust
-    from equipoise.training.decisions import temperature as temperature
-    from equipoise.training.decisions import tune as tune
     from equipoise.training.devices import get_device as get_device
     from equipoise.training.devices import side_by_side as side_by_side
     from equipoise.training.exporting import export_onnx as export_onnx
     from equipoise.training.fitting import fit as fit
     from equipoise.training.fitting import train as train
+    from equipoise.training.jobs import aim as aim
     from equipoise.training.jobs import check as check
     from equipoise.training.jobs import check_words as check_words
     from equipoise.training.loaders import Augmented as Augmented
@@ -81,6 +82,9 @@ if TYPE_CHECKING:
     from equipoise.training.saving import load_model as load_model
     from equipoise.training.trainers import Trainer as Trainer
     from equipoise.training.trainers import get_trainer as get_trainer
+    from equipoise.training.tuning import adjust as adjust
+    from equipoise.training.tuning import tune as tune
+    from equipoise.training.untested import untested_words as untested_words
 
 
 def __getattr__(name: str) -> Any:

@@ -39,7 +39,7 @@ def fingerprint(data: Splits, job: Job) -> str:
             **({"layers": repr(job.net)} if job.model.net_name == "custom" else {}),
             "seed": job.seed,
             "equal": job.equal,
-            "objective": job.objective,
+            "objective": job.objective.to_json(),
             # The CPU's is left out: so checkpoints were before there was another.
             **({} if job.device.type == "cpu" else {"device": job.device.type}),
         }

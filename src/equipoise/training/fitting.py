@@ -1,7 +1,7 @@
 """`fit` and `train`: from data, a recipe and a trainer to a finished run."""
 
 import warnings
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,15 @@ from equipoise.extras import generated_counts, with_extra
 from equipoise.files import claim
 from equipoise.images import ImageSet, Splits
 from equipoise.metrics import figures
+from equipoise.objectives import DEFAULT as BALANCED
+from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.readers import check_apart
 from equipoise.recipes import Recipe, get_recipe
+from equipoise.training.calibrating import temperature
 from equipoise.training.checkpoints import CHECKPOINT, fingerprint, restore, save
-from equipoise.training.decisions import adjust, temperature, tune
 from equipoise.training.devices import get_device
 from equipoise.training.fingerprints import identity, of_net, of_recipe, of_trainer
-from equipoise.training.jobs import Job, Logs, check, prepare
+from equipoise.training.jobs import Job, Logs, aim, check, prepare
 from equipoise.training.loop import Report, goes_on, one_thread, run_epoch
 from equipoise.training.model import Model, evaluate
 from equipoise.training.nets import Net
@@ -27,6 +29,7 @@ from equipoise.training.randomness import seeded
 from equipoise.training.runs import Run, finished, read_run, write_run, wrong_with
 from equipoise.training.tracking import board_in, tracked
 from equipoise.training.trainers import DEFAULT, Trainer, get_trainer
+from equipoise.training.tuning import adjust, tune
 
 __all__ = ["fit", "train"]
 
@@ -38,7 +41,7 @@ def fit(
     *,
     seed: int,
     equal: str = "steps",
-    objective: str = "balanced_accuracy",
+    objective: ObjectiveLike = BALANCED,
     net: Net | None = None,
     folder: Path | None = None,
     progress: Report | None = None,
@@ -57,8 +60,8 @@ def fit(
     seed : int
     equal : {'steps', 'epochs'}
         See `equipoise.training.budget`.
-    objective : str
-        What the decision is tuned for on validation.
+    objective : str, mapping or Objective
+        What the decision is tuned for on validation: see `equipoise.objectives.Objective`.
     net : callable, optional
         A function (channels, classes, (height, width)) -> module instead of the trainer's net.
     folder : Path, optional
@@ -138,6 +141,8 @@ def _finish(job: Job, data: Splits) -> Run:
         metrics={
             **_metrics(job, model, predictions),
             "generated": generated_counts(data),
+            "untested": list(data.untested),
+            "left_out": [asdict(one) for one in data.left_out],
             "source": data.source,
         },
         predictions=predictions,
@@ -167,9 +172,13 @@ def _metrics(job: Job, model: Model, predictions: dict[str, Predictions]) -> dic
     return {
         "classes": list(model.classes),
         "positive_class": None if model.positive is None else model.classes[model.positive],
-        **{split: _decided(model, predictions[split]) for split in ("validation", "test")},
+        **{
+            split: _decided(model, predictions[split], job.objective)
+            for split in ("validation", "test")
+        },
         "decision": model.decision.to_dict(),
         "adjusted": model.decided("adjusted").to_dict(),
+        "remarks": list(model.decision.remarks),
         "temperature": model.temperature,
         "epochs": last["epoch"],
         "kept_epoch": last["epoch"] if job.best.weights is None else job.best.epoch,
@@ -181,13 +190,17 @@ def _metrics(job: Job, model: Model, predictions: dict[str, Predictions]) -> dic
     }
 
 
-def _decided(model: Model, part: Predictions) -> dict[str, dict[str, Any]]:
+def _decided(model: Model, part: Predictions, objective: Objective) -> dict[str, dict[str, Any]]:
     """The figures of each decision, and those of calibration at the temperature."""
     result = {}
     for name in ("plain", "tuned", "adjusted"):
         labels = model.decided(name).apply(part.logits)
         result[name] = figures(
-            part.logits, part.labels, positive=model.positive, predictions=labels
+            part.logits,
+            part.labels,
+            positive=model.positive,
+            predictions=labels,
+            also=objective.measures,
         )
     cooled = figures(part.logits / model.temperature, part.labels, positive=model.positive)
     result["calibrated"] = {name: cooled[name] for name in ("ece", "brier", "log_loss")}
@@ -204,7 +217,7 @@ def train(
     seed: int = 0,
     out: str | Path | None = None,
     equal: str = "steps",
-    objective: str = "balanced_accuracy",
+    objective: ObjectiveLike = BALANCED,
     progress: Report | None = None,
     device: str = "auto",
     tensorboard: bool = False,
@@ -273,7 +286,7 @@ def train(
         **({} if own is None else {"net of your own": of_net(own, data, seed)}),
         "seed": seed,
         "equal": equal,
-        "objective": objective,
+        "objective": aim(data, objective).to_json(),
     }
     with claim(folder, "training run", fingerprint):
         of = identity(fingerprint)

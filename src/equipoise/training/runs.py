@@ -53,9 +53,10 @@ class Run:
         The article's eight logs, by its names.
     metrics : dict
         `test` and `validation`, each with the figures of the `plain`, the `tuned` and the
-        `adjusted` decision and of `calibrated` probabilities; the `decision`, `adjusted` and
-        `temperature` themselves; `steps`, `passes`, `seconds`; how many different `sources` and
-        `images` of each class were `seen`; `positive_class`.
+        `adjusted` decision (the objective's own among them) and of `calibrated` probabilities; the
+        `decision`, `adjusted` and `temperature` themselves, and `remarks` on their tuning; `steps`,
+        `passes`, `seconds`; how many different `sources` and `images` of each class were `seen`;
+        `positive_class`; the classes that are `untested`; what of the source is `left_out`.
     predictions : dict
         From 'validation' and 'test' to `Predictions`.
     model : Model

@@ -1,8 +1,9 @@
 """A model's file: tensors and plain values, each looked at before it is used."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -10,7 +11,8 @@ from torch import Tensor, nn
 
 from equipoise.errors import DamagedError, InputError, printable, reason
 from equipoise.files import SEALS, atomic, damage
-from equipoise.training.decisions import Decision
+from equipoise.selection import FULL
+from equipoise.training.decisions import Decision, plain
 from equipoise.training.model import Model
 from equipoise.training.nets import Net, build_net
 from equipoise.training.stored import packed, read_bytes, unpacked
@@ -38,6 +40,7 @@ def save_model(model: Model, path: Path) -> None:
         "flip": model.flip,
         "adjusted": None if model.adjusted is None else model.adjusted.to_dict(),
         "temperature": model.temperature,
+        "range": None if model.range is None else list(model.range),
     }
     # A pickle also tells which equal values are one object: there and back none is.
     fields = json.loads(json.dumps(values))
@@ -71,22 +74,28 @@ def load_model(path: str | Path, *, net: Net | None = None) -> Model:
         raise InputError(
             f"{path} holds a net of your own: give the function that makes it as net=."
         )
+    classes, positive = tuple(fields.classes), fields.positive
     try:
         module = _filled(fields, net)
+        decision, adjusted = (
+            None if one is None else one.made(classes, positive)
+            for one in (fields.decision, fields.adjusted)
+        )
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return Model(
         net=module.eval(),
         net_name=fields.net,
-        classes=tuple(fields.classes),
+        classes=classes,
         size=fields.size,
         mean=tuple(fields.mean),
         std=tuple(fields.std),
-        decision=fields.decision.made(),
-        positive=fields.positive,
+        decision=decision or plain(len(classes)),
+        positive=positive,
         flip=fields.flip,
-        adjusted=None if fields.adjusted is None else fields.adjusted.made(),
+        adjusted=adjusted,
         temperature=fields.temperature,
+        range=fields.range,
     )
 
 
@@ -102,16 +111,27 @@ class _Stored(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
 
 
-class _Offsets(_Stored):
+class _Decision(_Stored):
     offsets: list[float]
-    objective: str = ""
+    objective: str | dict[str, Any] = ""
     tau: float | None = None
+    gains: list[list[float]] | None = None
+    scale: float = 1.0
+    few: dict[str, int] = Field(default_factory=dict)
+    unmet: dict[str, float] = Field(default_factory=dict)
 
-    def made(self) -> Decision:
-        return Decision(tuple(self.offsets), self.objective, self.tau)
+    def made(self, classes: Sequence[str], positive: int | None) -> Decision:
+        return Decision.from_dict(self.model_dump(), classes, positive)
+
+    def fits(self, classes: int) -> bool:
+        """Whether it has an offset, and where there are gains a row and a column, a class."""
+        rows = [self.offsets] if self.gains is None else [self.offsets, *self.gains]
+        square = self.gains is None or len(self.gains) == classes
+        return square and all(len(row) == classes for row in rows)
 
 
 _Side = Annotated[int, Field(ge=1, le=_LARGEST)]
+_Value = Annotated[int, Field(ge=FULL[0], le=FULL[1])]
 
 
 class _Fields(_Stored):
@@ -124,21 +144,24 @@ class _Fields(_Stored):
     size: Annotated[tuple[_Side, _Side], Field(strict=False)]
     mean: list[float]
     std: list[Annotated[float, Field(gt=0)]]
-    decision: _Offsets
+    decision: _Decision
     positive: int | None = None
     flip: bool = False
-    adjusted: _Offsets | None = None
+    adjusted: _Decision | None = None
     temperature: Annotated[float, Field(gt=0)] = 1.0
+    range: Annotated[tuple[_Value, _Value], Field(strict=False)] | None = None
 
     @model_validator(mode="after")
     def _agree(self) -> "_Fields":
         classes, decisions = len(self.classes), (self.decision, self.adjusted)
         if not len(self.mean) == len(self.std) in (1, 3, 4):
             raise ValueError("mean and std of 1, 3 or 4 channels")
-        if any(d is not None and len(d.offsets) != classes for d in decisions):
+        if any(d is not None and not d.fits(classes) for d in decisions):
             raise ValueError("an offset a class")
         if self.positive is not None and not 0 <= self.positive < classes:
             raise ValueError("a positive class that there is")
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError("a range from a lower value to a higher one")
         return self
 
 

@@ -10,26 +10,27 @@ from typing import Any
 import numpy as np
 
 from equipoise.engine import own_techniques
-from equipoise.errors import InputError, WorkError, require, unknown
+from equipoise.errors import InputError, WorkError, printable, require, unknown
 from equipoise.extras import check_extra, generated_counts, with_extra
 from equipoise.files import claim, write_json
-from equipoise.images import Splits
+from equipoise.images import LeftOut, Splits, leave_out
 from equipoise.parallel import check_backend
 from equipoise.planning import Strategy, share_out, targets, undersample
 from equipoise.readers import check_apart, load
+from equipoise.readers.manifests import MANIFEST, SUMMARY, UPSAMPLED
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.strengths import class_strengths
 from equipoise.techniques import Technique, resolve
 from equipoise.writers import folder, npz, parquet, webdataset
 from equipoise.writers.encoding import encode
-from equipoise.writers.manifest import MANIFEST, VERSION, Namer, write_manifest
+from equipoise.writers.manifest import VERSION, Namer, write_manifest
 from equipoise.writers.outputs import CODINGS, Coding, Outputs, blocks, lay_out
 from equipoise.writers.restoring import listed, restore
 from equipoise.writers.working import Hands
 
 __all__ = ["FORMATS", "Summary", "upsample"]
 
-SUMMARY = "summary.json"
+_GO_ON = "What is finished is whole; give the same command again to go on."
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,10 @@ class Summary:
         All images written.
     broken : int
         Files of the source that could not be read and are left out.
+    left_out : tuple of LeftOut
+        All of the source that is not used, reason by reason.
+    held_out : tuple of str
+        Which of 'validation' and 'test' hold images: these were not brought up.
     notes : tuple of str
     """
 
@@ -89,7 +94,14 @@ class Summary:
     generated: dict[str, int]
     images: int
     broken: int
+    left_out: tuple[LeftOut, ...]
+    held_out: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def data(self) -> str:
+        """What to read again: the folder, or the one file in it."""
+        return str(Path(self.out) / npz.FILE) if self.format == "npz" else self.out
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
@@ -124,7 +136,9 @@ def upsample(
     Parameters
     ----------
     data : Splits, or anything that `load` reads
-        A source is loaded without cutting splits and without resizing.
+        A source is loaded without cutting splits and without resizing; to hold some out first, load
+        it with ``cut=False`` and a `test_fraction`. Copies that an earlier upsampling made are left
+        out.
     out : path
         An absent or empty folder, or that of an earlier run of the same call. A dry run needs
         none.
@@ -187,10 +201,16 @@ def upsample(
     if measure is not None:
         strategy, techniques, scope = _measure(measure)
     chosen = tuple(resolve(technique) for technique in techniques)
-    splits = data if isinstance(data, Splits) else load(data, cut=False)
+    splits = _originals(data if isinstance(data, Splits) else load(data, cut=False))
+    if len(splits.classes) < 2:
+        raise InputError(
+            f"At least two classes are needed, but there is only {printable(splits.classes[0])!r}."
+        )
     before, splits = splits, with_extra(splits, measure)
     if measure is not None:
         check_extra(splits, measure)
+    if coding.name != "png":
+        _check_depth(splits, coding)
     if from_manifest is None:
         outputs = _planned(splits, strategy, chosen, scope, measure, seed)
         outputs = replace(outputs, coding=coding)
@@ -210,7 +230,7 @@ def upsample(
     for source in (splits.source, "" if measure is None else measure.extra or ""):
         check_apart(Path(out), source)
     _try_out(outputs)
-    with claim(Path(out), "upsampled data set", _fingerprint(outputs, namer, format)):
+    with claim(Path(out), UPSAMPLED, _fingerprint(outputs, namer, format)):
         _write(outputs, namer, summary, Hands(jobs, backend), progress)
     return summary
 
@@ -224,6 +244,37 @@ def _coding(copies: str, quality: int, link: bool, format: str) -> Coding:
     if link and format != "folder":
         raise InputError(f"Only a folder can hold links, but got format={format!r}.")
     return Coding(copies, quality, link)
+
+
+def _check_depth(data: Splits, coding: Coding) -> None:
+    """Refuse copies that could not be as deep as their sources."""
+    is_wide = getattr(data.train.images, "is_wide", None)
+    if is_wide is not None and any(map(is_wide, range(len(data.train)))):
+        raise InputError(
+            f"16-bit images have 16-bit copies, which {coding.name} cannot hold: take png copies."
+        )
+
+
+def _originals(splits: Splits) -> Splits:
+    """The splits without what an earlier upsampling made: copies of copies would bear no trace."""
+    copies = [part.names[~part.originals] for part in splits.parts.values()]
+    left_out = leave_out("copies that upsample made before", np.concatenate(copies).tolist())
+    if not left_out:
+        return splits
+    train, validation, test = (part.select(part.originals) for part in splits.parts.values())
+    lost = np.flatnonzero(train.counts == 0)
+    if len(lost):
+        raise InputError(
+            f"Class {printable(splits.classes[int(lost[0])])!r} has copies and no original in "
+            "training. Name the data set that was upsampled."
+        )
+    return replace(
+        splits,
+        train=train,
+        validation=validation,
+        test=test,
+        left_out=(*splits.left_out, *left_out),
+    )
 
 
 def _left(splits: Splits, recipe: Recipe | None, seed: int) -> Splits:
@@ -354,5 +405,7 @@ def _summary(data: Splits, outputs: Outputs, out: str, format: str) -> Summary:
         generated=generated_counts(outputs.data),
         images=len(outputs),
         broken=len(outputs.data.broken),
+        left_out=outputs.data.left_out,
+        held_out=tuple(name for name in ("validation", "test") if len(data.parts[name])),
         notes=outputs.data.notes,
     )

@@ -214,7 +214,7 @@ def note(study: Journal, results: Mapping[tuple[int, int], Result]) -> None:
             continue
         for (number, epochs), result in results.items():
             if number == trial.number and epochs not in trial.intermediate_values:
-                study._storage.set_trial_intermediate_value(trial._trial_id, epochs, result.score)
+                study._storage.set_trial_intermediate_value(trial._trial_id, epochs, result.utility)
 
 
 def noted(study: Journal) -> set[tuple[int, int]]:

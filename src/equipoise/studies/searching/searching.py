@@ -1,22 +1,25 @@
 """`search`: the best recipe for a data set within a time budget."""
 
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import ceil, inf
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import numpy as np
 from joblib import cpu_count
 
 from equipoise.errors import DamagedError, InputError, require
 from equipoise.files import claim, forget_damaged, write_text
 from equipoise.images import Splits
+from equipoise.objectives import DEFAULT as BALANCED
+from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.parallel import check_backend
 from equipoise.readers import check_apart, load
 from equipoise.recipes import Recipe, load_recipes
-from equipoise.studies.comparing import Study, open_study
+from equipoise.studies.comparing import open_study
 from equipoise.studies.intact import is_intact
 from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import ENTRANTS
@@ -28,7 +31,13 @@ from equipoise.studies.searching.clock import (
     seconds_of,
     ticking,
 )
-from equipoise.studies.searching.confirming import BASELINE, TAIL, confirm, finalists
+from equipoise.studies.searching.confirming import (
+    BASELINE,
+    SEEDS,
+    TAIL,
+    confirm,
+    finalists,
+)
 from equipoise.studies.searching.outcome import (
     BEST,
     FILE,
@@ -39,7 +48,16 @@ from equipoise.studies.searching.outcome import (
 )
 from equipoise.studies.searching.space import RECIPES, Space, read_space, trainer_dimensions
 from equipoise.studies.searching.waves import Hunt, run_waves, take_up
-from equipoise.training import Trainer, check, get_device, get_trainer, side_by_side
+from equipoise.studies.study import Study
+from equipoise.training import (
+    Trainer,
+    aim,
+    check,
+    get_device,
+    get_trainer,
+    side_by_side,
+    untested_words,
+)
 from equipoise.training.fingerprints import identity, of_recipe, of_trainer
 
 __all__ = ["Search", "check_limits", "open_search", "search"]
@@ -47,7 +65,6 @@ __all__ = ["Search", "check_limits", "open_search", "search"]
 # Most arms where the time is the limit: the more are judged on one validation split, the more the
 # best of them owes to luck.
 _MOST_TRIALS = 100
-_FINALS = 6  # runs of a confirmation at least: three recipes, two seeds
 
 # Called about once a second with seconds (without a budget: trials) gone and in all, and a remark.
 Told = Callable[[int, int, str], None]
@@ -105,7 +122,7 @@ def search(
     trainer_fields: bool = False,
     space: str | Path | Space | None = None,
     equal: str = "steps",
-    objective: str = "balanced_accuracy",
+    objective: ObjectiveLike = BALANCED,
     seed: int = 0,
     jobs: int | None = None,
     backend: str = "loky",
@@ -164,7 +181,9 @@ def search(
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
     for source in (splits.source, *(recipe.extra or "" for recipe in entrants)):
         check_apart(folder, source)
-    settings: dict[str, Any] = {"equal": equal, "objective": objective, "seed": seed}
+    goal = aim(splits, objective)
+    _check_judged(splits, goal)
+    settings: dict[str, Any] = {"equal": equal, "objective": goal, "seed": seed}
     expected = _expected(folder)
     if not expected and wanted.seconds < inf:
         expected = expected_seconds(blind(splits), BASELINE, chosen, device=device, **settings)
@@ -178,7 +197,7 @@ def search(
             study=journal.open_journal(folder), clock=resumed(folder, wanted.seconds, started),
             jobs=wanted.jobs, backend=backend, device=device, limit=wanted.trials,
             expected=expected,
-            facts={**_facts(splits, where, command, settings), "expected": expected},
+            facts={**_facts(splits, where, command), **_told(settings), "expected": expected},
             of=identity(fingerprint), **settings,
         )  # fmt: skip
         if done := _finished(hunt):
@@ -238,9 +257,9 @@ class _Limits:
 
     def check(self, run: float) -> None:
         """Raise `InputError` if the time cannot hold the least that a search is."""
-        # The baseline and one other in the one part; in the other three recipes with two seeds.
+        # The baseline and one other in the one part; in the other both with three seeds.
         searching = ceil(2 / self.jobs) * run / (1 - CONFIRM)
-        confirming = (ceil(_FINALS / self.jobs) * run + TAIL) / CONFIRM
+        confirming = (ceil(2 * SEEDS / self.jobs) * run + TAIL) / CONFIRM
         least = max(searching, confirming)
         require(
             self.seconds >= least,
@@ -291,6 +310,7 @@ def _fingerprint(
         "data_digest": data.digest,
         **of_trainer(trainer),
         **settings,
+        "objective": settings["objective"].to_json(),
         "budget": limits.seconds if limits.seconds < inf else None,
         "trials": limits.trials,
         "recipes": [recipe.name for recipe in entrants],
@@ -299,12 +319,29 @@ def _fingerprint(
     }
 
 
-def _facts(data: Splits, space: Space, command: str, settings: dict[str, Any]) -> dict[str, Any]:
+def _check_judged(data: Splits, objective: Objective) -> None:
+    """Raise `InputError` where validation has no image that the objective is of."""
+    counts = np.diag(data.validation.counts).astype(np.float64)
+    for name in objective.figures:
+        require(
+            not np.isnan(objective.measure(name, counts)),
+            f"validation images that {name} is of, as the search is judged on validation,",
+            images=0,
+        )
+
+
+def _told(settings: Mapping[str, Any]) -> dict[str, Any]:
+    goal = settings["objective"]
+    return {**settings, "objective": goal.name, "tuned_for": goal.to_json()}
+
+
+def _facts(data: Splits, space: Space, command: str) -> dict[str, Any]:
     return {
-        **settings,
         "source": data.source,
         "data_digest": data.digest,
         "classes": list(data.classes),
+        "left_out": [asdict(one) for one in data.left_out],
+        "untested_words": untested_words(data.untested, data.classes),
         "command": command,
         "dimensions": {d.name: {"of": d.of, "choices": list(d.choices)} for d in space},
     }
@@ -316,11 +353,12 @@ def _telling(hunt: Hunt, progress: Told) -> Callable[[], None]:
 
     def tell() -> None:
         results = list(hunt.results.values())
-        best = max((r.score for r in results if r.epochs == hunt.trainer.epochs), default=None)
+        whole = [r for r in results if r.epochs == hunt.trainer.epochs]
+        best = max(whole, key=lambda r: r.utility, default=None)
         judged = len({r.arm for r in results})
         remark = f"{'seconds, ' if timed else ''}{judged} trials, {len(results)} runs"
         if best is not None:
-            remark += f", best on validation {best:.3f}"
+            remark += f", best on validation {best.score:.3f}"
         if (hunt.folder / "confirm").is_dir():
             remark += ", confirming"
         progress(min(int(hunt.clock.spent), total) if timed else judged, total, remark)

@@ -16,6 +16,7 @@ from typing import Any
 
 from equipoise.errors import Remark
 from equipoise.images import Splits
+from equipoise.objectives import Objective
 from equipoise.parallel import scattered
 from equipoise.recipes import Recipe
 from equipoise.studies.searching import journal
@@ -64,7 +65,7 @@ class Hunt:
     clock: Clock
     seed: int
     equal: Equal
-    objective: str
+    objective: Objective
     jobs: int
     backend: str
     device: str
@@ -204,7 +205,7 @@ def _judge(hunt: Hunt) -> None:
     for arm in waiting:
         result = hunt.results[arm.number, hunt.rungs[arm.rung]]
         if arm.rung == last:
-            journal.decide(hunt.study, arm, result.score)
+            journal.decide(hunt.study, arm, result.utility)
         elif arm.number in direct:
             journal.promote(hunt.study, arm, last)
         elif not late and _among_best(hunt, result):
@@ -221,14 +222,16 @@ def _climb(hunt: Hunt) -> float:
 def _among_best(hunt: Hunt, result: Result) -> bool:
     """Whether a result is in the best third of all at its rung; who came first wins a tie."""
     peers = [r for r in hunt.results.values() if r.epochs == result.epochs]
-    better = sum((-r.score, r.arm) < (-result.score, result.arm) for r in peers)
+    better = sum((-r.utility, r.arm) < (-result.utility, result.arm) for r in peers)
     return better < max(1, len(peers) // ETA) and not result.failed
 
 
 def _best_few(hunt: Hunt, waiting: Sequence[Arm]) -> set[int]:
     """Where no time is left to climb: who goes straight to full length in what there is."""
     rest = [arm for arm in waiting if arm.rung < len(hunt.rungs) - 1]
-    rest.sort(key=lambda a: (-a.rung, -hunt.results[a.number, hunt.rungs[a.rung]].score, a.number))
+    rest.sort(
+        key=lambda a: (-a.rung, -hunt.results[a.number, hunt.rungs[a.rung]].utility, a.number)
+    )
     rounds = int(hunt.clock.search_left // (pace(hunt) * hunt.trainer.epochs))
     return {arm.number for arm in rest[: max(0, rounds) * hunt.jobs]}
 
