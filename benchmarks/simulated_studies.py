@@ -37,9 +37,6 @@ _SKILL = {2: 1.466, 10: 2.35}
 _TRUTH_RUNS, _TRUTH_IMAGES = 400, 100_000
 
 
-Kind = Literal["nothing", "thresholds", "population", "gain"]
-
-
 @dataclass(frozen=True)
 class World:
     """What holds for all studies of a cell.
