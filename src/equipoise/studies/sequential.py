@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from scipy import stats
+from scipy.special import stdtrit  # Student's distribution
 
 from equipoise.studies.inference import (
     LEVEL,
@@ -289,7 +289,7 @@ def _said(difference: Difference | None, margin: float) -> Verdict:
 
 
 def _upper(difference: Difference) -> float:
-    reach = float(stats.t.isf(_HOPE / 2, difference.degrees_of_freedom))
+    reach = -float(stdtrit(difference.degrees_of_freedom, _HOPE / 2))
     return difference.mean + reach * difference.standard_error
 
 
@@ -303,7 +303,8 @@ def _could_decide(difference: Difference, margin: float, left: float, level: flo
     squared, uncertain = fixed + left * difference.run_part, difference.draw_part
     uncertain += left * difference.run_part
     moved = ((1 - left) * difference.run_part) ** 0.5
-    half = float(stats.t.isf(level / 2, _freedom(difference, squared, uncertain))) * squared**0.5
+    reach = -float(stdtrit(_freedom(difference, squared, uncertain), level / 2))
+    half = reach * squared**0.5
     far, near = abs(difference.mean) + moved, max(abs(difference.mean) - moved, 0.0)
     return far > half or near + half <= margin
 
