@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from joblib import cpu_count
 
-from equipoise.errors import InputError, require
+from equipoise.errors import InputError, require, whole_seed
 from equipoise.files import claim, read_json
 from equipoise.images import Splits
 from equipoise.objectives import DEFAULT as BALANCED
@@ -155,6 +155,7 @@ def compare(
     InputError
         For a name, value or folder that is not right, before anything is written.
     """
+    seed = whole_seed(seed)
     check_study(seeds, most_seeds, budget, decision, margin)
     planned = planned_looks(seeds, most_seeds)
     seconds = inf if budget is None else seconds_of(budget)
@@ -187,14 +188,17 @@ def compare(
     }
     with claim(folder, "comparison", fingerprint):
         forget_facts(folder)
+        if seeds != "auto":  # other seeds than those of the study come to them
+            planned = (len({*_known_seeds(folder), *range(seed, seed + seeds)}),)
         ledger = _ledger(folder, named, planned)
         most = max(n for family in ledger.families for n in family.planned)
         seeds_of = tuple(range(seed, seed + most))
         plan = extend(folder, Plan(named, seeds_of, tuple(range(folds or draws)), folds))
         seed = first_seed(folder, seed)
         facts = describe(
-            splits, chosen, command=command, seed=seed, folds=folds, prior=wanted, equal=equal,
-            objective=goal.name, tuned_for=goal.to_json(), **asked,
+            # NumPy's generators, which resample by the seed, take no negative one.
+            splits, chosen, command=command, seed=seed % 2**64, folds=folds, prior=wanted,
+            equal=equal, objective=goal.name, tuned_for=goal.to_json(), **asked,
         )  # fmt: skip
         contents = hold(folder, splits, plan.recipes)
         facts |= {"fingerprint": identity(fingerprint), "contents": contents}
@@ -219,6 +223,10 @@ def check_study(
     if budget is not None:
         seconds_of(budget)
     check_question(decision, margin)
+
+
+def _known_seeds(folder: Path) -> list[int]:
+    return read_facts(folder)["seeds"] if (folder / "study.json").is_file() else []
 
 
 def _ledger(folder: Path, recipes: Sequence[Recipe], planned: tuple[int, ...]) -> Ledger:
@@ -385,8 +393,5 @@ def _watched(
         ]
         progress(sum(done), epochs * len(trials), sum(ended))
 
-    try:
-        with each_second(look):
-            yield
-    finally:
-        look()
+    with each_second(look):
+        yield
