@@ -12,6 +12,8 @@ SOURCE = Path(__file__).parent.parent / "src" / "equipoise"
 
 FLOORS = {
     "errors": 0,
+    "shrinking": 0,
+    "typed": 1,
     "selection": 1,
     "files": 1,
     "keys": 0,

@@ -23,6 +23,7 @@ from equipoise.mapped import concatenated
 from equipoise.readers.belonging import lineage_of
 from equipoise.readers.decoded import Decoded, decode_table
 from equipoise.readers.lineage import hexadecimal
+from equipoise.readers.listing import Unread, listed
 from equipoise.readers.loading import image_set, unread
 from equipoise.readers.opening import open_table
 from equipoise.readers.sizing import to_channels
@@ -94,13 +95,18 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
         return data
     table = _table(recipe.extra, data.classes)
     shape = _shape(data)
-    decoded = _decode(table, shape, data.range, recipe.extra)
+    if isinstance(data.train.images, Unread):
+        decoded = listed(table)
+        images = decoded.images
+    else:
+        decoded = _decode(table, shape, data.range, recipe.extra)
+        images = _in_channels(decoded.images, shape, recipe.extra)
     kept = table.pick(decoded.rows)
     names = [f"generated/{PurePosixPath(name).with_suffix('.png')}" for name in kept.names.tolist()]
     place = np.array([data.classes.index(name) for name in table.classes])
     _check_copies(data, table, decoded, recipe.extra)
     more = ImageSet(
-        images=_in_channels(decoded.images, shape, recipe.extra),
+        images=images,
         labels=place[kept.labels].astype(np.int64),
         classes=data.classes,
         ids=path_ids(f"generated/{name}" for name in kept.names.tolist()),

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from equipoise.errors import InputError, printable, require, unknown
+from equipoise.errors import InputError, printable, require, unknown, whole_seed
 
 __all__ = ["FULL", "MOST_BYTES", "MOST_PIXELS", "Range", "Selection"]
 
@@ -98,8 +98,17 @@ class Selection:
     )
     seed: int = 0
     cut: bool = True
+    decode: bool = True  # False: images are counted and not looked at, where nothing else needs it
+
+    @property
+    def looks(self) -> bool:
+        """Whether the images are decoded: where duplicates have to be known, in any case."""
+        cuts = self.share("test") is not None or self.share("validation") is not None
+        sifts = self.drop_conflicts or self.drop_classes_below is not None
+        return self.decode or cuts or sifts or self.groups == "near"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "seed", whole_seed(self.seed))
         if isinstance(self.classes, str):
             raise InputError(f"classes must be a list of names, but got the text {self.classes!r}.")
         for role in self.columns or {}:

@@ -189,10 +189,10 @@ def test_strict_names_what_stands_in_two_splits(pieces, tmp_path, capsys):
     said = capsys.readouterr()
     words = "images/2.png (train) ≈ images/8.png (test)"
     assert f"  {words}" in said.out
-    assert f"1 sets of near duplicates stand in more than one split, such as {words}" in said.err
+    assert f"1 set of near duplicates stands in more than one split, such as {words}" in said.err
     (tmp_path / "groups.csv").write_text("\n".join(lines).replace(",g7", ",g1"))
     assert run(["audit", str(tmp_path / "groups.csv"), "--strict"]) == 1
-    assert "1 groups stand in more than one split, such as g1." in capsys.readouterr().err
+    assert "1 group stands in more than one split, such as g1." in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -15,11 +15,11 @@ from equipoise.cli.options import (
     Json,
     Quiet,
     Seed,
-    names_of,
 )
 from equipoise.cli.selecting import as_given, selected, selects
-from equipoise.errors import InputError, WorkError, printable
+from equipoise.errors import InputError, WorkError, plural, printable
 from equipoise.selection import Selection
+from equipoise.typed import names_of
 
 if TYPE_CHECKING:
     from equipoise.auditing import Audit
@@ -30,17 +30,27 @@ if TYPE_CHECKING:
 __all__ = ["audit", "print_audit", "upsample"]
 
 _LISTED = 10  # of what stands in more than one split
+# Of each finding, how one is told and how several are.
 _FINDINGS = {
-    "duplicates": "pictures stand there more than once",
-    "label_conflicts": "pictures stand under more than one class",
-    "near_duplicates": "sets of pictures are near duplicates",
-    "blank": "images are of one colour all over",
-    "tiny": "images are tiny",
+    "duplicates": ("picture stands there more than once", "pictures stand there more than once"),
+    "label_conflicts": (
+        "picture stands under more than one class",
+        "pictures stand under more than one class",
+    ),
+    "near_duplicates": ("set of near duplicates", "sets of near duplicates"),
+    "blank": ("image is of one colour all over", "images are of one colour all over"),
+    "tiny": ("image is tiny", "images are tiny"),
 }
 _ACROSS = {
-    "leaks": "pictures stand in more than one split",
-    "straddling_groups": "groups stand in more than one split",
-    "near_leaks": "sets of near duplicates stand in more than one split",
+    "leaks": ("picture stands in more than one split", "pictures stand in more than one split"),
+    "straddling_groups": (
+        "group stands in more than one split",
+        "groups stand in more than one split",
+    ),
+    "near_leaks": (
+        "set of near duplicates stands in more than one split",
+        "sets of near duplicates stand in more than one split",
+    ),
 }
 _NOTHING_HELD_OUT = (
     "No test split is held out: images stand beside their copies. A test split that equipoise cuts "
@@ -95,7 +105,7 @@ def audit(
     safety = None
     if model is not None:
         sized = selected(data, replace(selection, cut=True), quiet=True)
-        safety = _safety(sized, model, names_of(techniques) or [])
+        safety = _safety(sized, model, names_of(techniques))
     if out is not None:
         from equipoise.reports import audit_page
 
@@ -166,7 +176,7 @@ def _refuse_leaks(data: str, found: "Audit") -> None:
     """End with what stands in more than one split, naming the first of each kind."""
     fields = found.to_dict()
     wrong = [
-        f"{len(fields[key])} {words}, such as {_such_as(fields[key][0])}"
+        f"{plural(len(fields[key]), *words)}, such as {_such_as(fields[key][0])}"
         for key, words in _ACROSS.items()
         if fields[key]
     ]
@@ -182,15 +192,15 @@ def print_audit(found: "Audit") -> None:
     show.grid(heads, rows)
     show.say(
         "",
-        f"{fields['images']} images, imbalance ratio {fields['imbalance_ratio']:.1f}, "
+        f"{plural(fields['images'], 'image')}, imbalance ratio {fields['imbalance_ratio']:.1f}, "
         f"sizes {_counted(fields['sizes'])}, modes {_counted(fields['modes'])}",
     )
     for key, words in _FINDINGS.items():
         if fields[key]:
-            show.say(f"{len(fields[key])} {words}, such as {_such_as(fields[key][0])}")
+            show.say(f"{plural(len(fields[key]), *words)}, such as {_such_as(fields[key][0])}")
     for key, words in _ACROSS.items():
         if fields[key]:
-            show.say(f"{len(fields[key])} {words}:")
+            show.say(f"{plural(len(fields[key]), *words)}:")
             show.say(*(f"  {_such_as(item)}" for item in fields[key][:_LISTED]))
             if len(fields[key]) > _LISTED:
                 show.say(f"  and {len(fields[key]) - _LISTED} more; --json names them all")
@@ -277,6 +287,7 @@ def upsample(
         raise InputError("Where to is missing: give --out DIR, or --dry-run for the counts alone.")
     chosen = get_recipe(recipe) if recipe else None
     parsed = parse_strategy(strategy)
+    selection = replace(selection, decode=not dry_run or from_manifest is not None)
     splits = selected(data, selection, quiet=quiet)
     with show.bar("writing", quiet or as_json) as move:
         summary = write(
@@ -284,7 +295,7 @@ def upsample(
             out,
             recipe=chosen,
             strategy=parsed,
-            techniques=names_of(techniques) or (),
+            techniques=names_of(techniques),
             scope=scope,
             format=format_,
             copies=copies,
@@ -315,8 +326,9 @@ def _print_upsampled(summary: "Summary", dry_run: bool) -> None:
     show.grid(("split", "class", "before", "after"), rows, words=("class",))
     show.tell("", *([] if "test" in summary.held_out else [_NOTHING_HELD_OUT]))
     if dry_run:
-        show.say("Nothing is written.", "Next: the same command with --out and no --dry-run")
+        show.say("Nothing is written, and a file that cannot be read is counted all the same.")
+        show.say("Next: the same command with --out and no --dry-run")
     else:
-        copies = f"{summary.copies} of them copies"
-        show.say(f"Written: {summary.images} images, {copies}, in {summary.out}")
+        images = plural(summary.images, "image")
+        show.say(f"Written: {images}, {summary.copies:,} of them copies, in {summary.out}")
         show.say(f"Next: equipoise audit {shlex.quote(summary.data)}")

@@ -18,9 +18,9 @@ from equipoise.cli.options import (
     Out,
     Quiet,
     Seed,
-    names_of,
     objective_again,
 )
+from equipoise.typed import names_of
 
 if TYPE_CHECKING:
     from equipoise.studies import Study
@@ -65,7 +65,7 @@ def evaluate(
         files,
         baseline=baseline,
         out=out,
-        classes=names_of(classes),
+        classes=None if classes is None else names_of(classes),
         objective=get_objective(objective, at_least=at_least or (), costs=costs),
         decision=decision,
         margin=margin,

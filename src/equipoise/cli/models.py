@@ -23,7 +23,7 @@ from equipoise.cli.options import (
     Seed,
 )
 from equipoise.cli.selecting import note_few_steps, note_more, selected, selects
-from equipoise.errors import WorkError, require
+from equipoise.errors import WorkError, plural, require
 from equipoise.selection import Selection
 
 if TYPE_CHECKING:
@@ -160,7 +160,8 @@ def predict(
         for line in found.notes:
             show.note(line)
         if not as_json and sys.stderr.isatty():
-            show.note(f"{len(found.rows)} images classified, {len(found.left_out)} left out")
+            done = plural(len(found.rows), "image")
+            show.note(f"{done} classified, {len(found.left_out):,} left out")
     if not found.rows:
         raise WorkError("No image could be classified: none of those named can be read.")
 

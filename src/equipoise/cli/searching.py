@@ -24,11 +24,11 @@ from equipoise.cli.options import (
     Quiet,
     Seed,
     TrainerSpec,
-    names_of,
     objective_again,
 )
 from equipoise.cli.selecting import as_given, note_few_steps, selected, selects
 from equipoise.selection import Selection
+from equipoise.typed import names_of
 
 if TYPE_CHECKING:
     from equipoise.studies.searching import Search
@@ -100,7 +100,7 @@ def search(
             budget=budget,
             trials=trials,
             out=out,
-            recipes=names_of(recipes) or ENTRANTS,
+            recipes=ENTRANTS if recipes is None else names_of(recipes),
             trainer=how,
             trainer_fields=trainer_fields,
             space=space,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.options import columns_of, counts_of, names_of
+from equipoise.errors import plural
 from equipoise.selection import Selection
+from equipoise.typed import columns_of, counts_of, names_of
 
 if TYPE_CHECKING:
     from equipoise.images import Splits
@@ -124,6 +125,7 @@ def note_few_steps(data: "Splits", trainer: "Trainer", equal: str) -> None:
     if planned.steps < _FEW:
         enough = ceil(_FEW / planned.steps_per_epoch)
         show.note(
-            f"{planned.epochs} epochs of this set are {planned.steps} steps, few for a net: "
+            f"In {plural(planned.epochs, 'epoch')} this set makes {plural(planned.steps, 'step')}, "
+            "few for a net: "
             f"--epochs {enough} makes {enough * planned.steps_per_epoch}"
         )

@@ -28,13 +28,12 @@ from equipoise.cli.options import (
     Quiet,
     Seed,
     TrainerSpec,
-    names_of,
-    shares_of,
 )
 from equipoise.cli.searching import finish_search
 from equipoise.cli.selecting import as_given, note_few_steps, selected, selects
-from equipoise.errors import InputError
+from equipoise.errors import InputError, plural
 from equipoise.selection import Selection
+from equipoise.typed import names_of, shares_of, shown, whole_of
 
 if TYPE_CHECKING:
     from equipoise.images import Splits
@@ -147,9 +146,9 @@ def compare(
     check_words(equal=equal, device=device)
     wanted = _seeds_of(seeds)
     check_study(wanted, most_seeds, budget, decision, margin)
-    chosen = load_recipes(names_of(recipes) or [])
+    chosen = load_recipes(names_of(recipes))
     how = get_trainer(trainer, epochs=epochs, net=net)
-    shares = shares_of("--prior", prior)
+    shares = None if prior is None else shares_of("--prior", prior)
     splits = selected(data, selection, quiet=quiet)
     _compare(
         splits,
@@ -190,7 +189,9 @@ def _compare(
             splits,
             out=out,
             command=shlex.join(["equipoise", *sys.argv[1:]]),
-            progress=lambda done, total, runs: move(done, total, f"epochs, {runs} runs finished"),
+            progress=lambda done, total, runs: move(
+                done, total, f"epochs, {plural(runs, 'run')} finished"
+            ),
             **how,
         )
     finish(study, write_report(study), data, as_json, quiet)
@@ -200,9 +201,10 @@ def _seeds_of(text: str) -> int | Literal["auto"]:
     """Return the number of an option, or 'auto'."""
     if text == "auto":
         return "auto"
-    if not text.isascii() or not text.isdigit():
-        raise InputError(f"--seeds is a number, or auto, but got {text!r}.")
-    return int(text)
+    seeds = whole_of(text)
+    if seeds is None:
+        raise InputError(f"--seeds is a number, or auto, but got {shown(text)}.")
+    return seeds
 
 
 def report(

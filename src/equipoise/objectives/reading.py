@@ -9,6 +9,7 @@ from equipoise.errors import InputError, require, unknown
 from equipoise.files import read_yaml
 from equipoise.objectives.names import COST
 from equipoise.objectives.objective import COSTS_LIKE, DEFAULT, Objective
+from equipoise.typed import number_of
 
 __all__ = ["ObjectiveLike", "get_objective"]
 
@@ -114,8 +115,7 @@ def _table(found: Mapping[Any, Any], path: Path) -> dict[str, dict[str, float]]:
     return table
 
 
-def _number(text: Any) -> float | None:
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        return None
+def _number(value: Any) -> float | None:
+    if isinstance(value, str):
+        return number_of(value.strip())
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

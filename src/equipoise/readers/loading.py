@@ -13,6 +13,7 @@ from equipoise.readers.cutting import Shared, check_enough, share_out
 from equipoise.readers.decoded import Decoded, decode_table
 from equipoise.readers.folder import LEAVES
 from equipoise.readers.keeping import keep
+from equipoise.readers.listing import listed
 from equipoise.readers.opening import Source, open_table, source_name
 from equipoise.readers.table import Table
 from equipoise.readers.texts import as_text
@@ -137,12 +138,16 @@ def read(source: Source, selection: Selection) -> Splits:
     _check_enough_classes(table.classes, least, (*unread(table.broken), *table.left_out))
     _check_take(table, selection.take or {})
     _check_long_tail(selection.long_tail, selection.take)
-    decoded = decode_table(
-        table,
-        size=selection.size,
-        whole=not selection.cut,
-        most_pixels=selection.most_pixels,
-        bounds=selection.bounds,
+    decoded = (
+        decode_table(
+            table,
+            size=selection.size,
+            whole=not selection.cut,
+            most_pixels=selection.most_pixels,
+            bounds=selection.bounds,
+        )
+        if selection.looks
+        else listed(table)
     )
     asked = {*(selection.classes or ()), *(selection.take or ())}
     _check_classes(table, decoded, asked, printable(source_name(source)))

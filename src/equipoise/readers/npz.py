@@ -23,6 +23,7 @@ from equipoise.readers.arrays import as_images, as_labels, check_fits, positions
 from equipoise.readers.split_names import split_named
 from equipoise.readers.table import Table, sorted_classes
 from equipoise.selection import Selection
+from equipoise.shrinking import guard
 
 __all__ = ["read_npz"]
 
@@ -115,7 +116,10 @@ def _map(archive: ZipFile, member: str, path: Path) -> NDArray[Any] | None:
         read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(file)
         place = file.tell()
-    return None if fortran else np.memmap(path, dtype, "r", place, shape)
+    if fortran:
+        return None
+    guard(path)
+    return np.memmap(path, dtype, "r", place, shape)
 
 
 def _table(

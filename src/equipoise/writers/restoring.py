@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from equipoise.engine import ENGINE_VERSION
-from equipoise.errors import InputError, printable
+from equipoise.errors import InputError, plural, printable
 from equipoise.images import ImageSet, Splits
 from equipoise.readers.lineage import hexadecimal
 from equipoise.techniques import Technique, resolve
@@ -110,8 +110,9 @@ def _find(data: Splits, split: NDArray, ids: NDArray[np.int64], path: Path) -> N
         rows[mine] = _rows_of(part, ids[mine])
     if len(lost := ids[rows < 0]):
         raise InputError(
-            f"{path}: source {lost[0]} and {len(np.unique(lost)) - 1} others are not in the data "
-            "set. Name the data set, classes and selection of the run that wrote the manifest."
+            f"{path}: the data set lacks {plural(len(np.unique(lost)), 'source')} of it, such as "
+            f"{lost[0]}. Name the data set, classes and selection of the run that wrote the "
+            "manifest."
         )
     return rows
 

@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from equipoise.engine import own_techniques
-from equipoise.errors import InputError, WorkError, printable, require, unknown
+from equipoise.errors import InputError, WorkError, printable, require, unknown, whole_seed
 from equipoise.extras import check_extra, generated_counts, with_extra
 from equipoise.files import claim, write_json
 from equipoise.images import LeftOut, Splits, leave_out
 from equipoise.parallel import check_backend
 from equipoise.planning import Strategy, share_out, targets, undersample
-from equipoise.readers import check_apart, load
+from equipoise.readers import check_apart, read
 from equipoise.readers.manifests import MANIFEST, SUMMARY, UPSAMPLED
 from equipoise.recipes import Recipe, get_recipe
+from equipoise.selection import Selection
 from equipoise.strengths import class_strengths
 from equipoise.techniques import Technique, resolve
 from equipoise.writers import folder, npz, parquet, webdataset
@@ -170,7 +171,7 @@ def upsample(
         Threads of this process, or the processes of a Ray cluster (see `equipoise.parallel`), whose
         machines must all see the source and `out`. Changes no byte.
     dry_run : bool
-        Only count; write nothing.
+        Only count: nothing is written, and no image of a source opened.
     from_manifest : path, optional
         Make the images that a manifest lists, whole or filtered, byte for byte as they were. It
         stands in the place of strategy, techniques, scope and seed, and of all of a recipe but its
@@ -191,6 +192,7 @@ def upsample(
     """
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
+    seed = whole_seed(seed)
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
     check_backend(backend)
     coding = _coding(copies, quality, link, format)
@@ -201,13 +203,16 @@ def upsample(
     if measure is not None:
         strategy, techniques, scope = _measure(measure)
     chosen = tuple(resolve(technique) for technique in techniques)
-    splits = _originals(data if isinstance(data, Splits) else load(data, cut=False))
+    look = not dry_run or from_manifest is not None  # a manifest names its sources' pixels
+    splits = _originals(
+        data if isinstance(data, Splits) else read(data, Selection(cut=False, decode=look))
+    )
     if len(splits.classes) < 2:
         raise InputError(
             f"At least two classes are needed, but there is only {printable(splits.classes[0])!r}."
         )
     before, splits = splits, with_extra(splits, measure)
-    if measure is not None:
+    if measure is not None and not dry_run:
         check_extra(splits, measure)
     if coding.name != "png":
         _check_depth(splits, coding)
