@@ -41,7 +41,6 @@ CANNOT_MATTER = {
     "oracle": "it is a recipe more",
     ("compare", "recipes"): "more extend a study, and one that has changed is refused by its name",
     ("compare", "most_seeds"): "the looks that a study has planned and spent are kept with it",
-    ("compare", "budget"): "it ends a study between two looks, and decides nothing of them",
     ("compare", "seed"): "a run is that of its own seed, and splits that it cuts are the data",
 }
 
@@ -311,7 +310,7 @@ def test_other_groups_in_a_study_of_folds_are_refused(data, tmp_path):
 
     given = {"recipes": ["none"], "trainer": QUICK, "seeds": 1, "jobs": 1, "folds": 2}
     eq.compare(grouped(2), out=tmp_path / "out", **given)
-    with pytest.raises(eq.InputError, match="another (groups|data)"):
+    with pytest.raises(eq.InputError, match=r"another (groups|data)"):
         eq.compare(grouped(3), out=tmp_path / "out", **given)
 
 
