@@ -17,11 +17,13 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import interp1d
 
-__all__ = ["Study", "Validation", "World", "centred"]
+__all__ = ["Kind", "Study", "Validation", "World", "centred"]
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.int_]
+Kind = Literal["nothing", "thresholds", "population", "gain"]
 # (…, N, K) validation logits and N labels to (…, K) offsets.
 Tune = Callable[[Floats, Integers], Floats]
 
@@ -34,9 +36,6 @@ _THRESHOLD, _MOVED = 0.1, 0.5
 _SKILL = {2: 1.466, 10: 2.35}
 # Nets and images of each class that a truth is worked out from.
 _TRUTH_RUNS, _TRUTH_IMAGES = 400, 100_000
-
-
-Kind = Literal["nothing", "thresholds", "population", "gain"]
 
 
 @dataclass(frozen=True)
@@ -80,9 +79,9 @@ class World:
         base = _SKILL[self.classes]
         skills = np.full(self.recipes, base)
         if self.gain:
-            finer = np.linspace(0, 2, 2001)
-            reached = np.array([_accuracy(base + more, self.classes) for more in finer[::20]])
-            skills[1] = base + np.interp(reached[0] + self.gain, reached, finer[::20])
+            more = np.linspace(0, 2, 21)
+            reached = np.array([_accuracy(base + step, self.classes) for step in more])
+            skills[1] = base + interp1d(reached, more, "cubic")(reached[0] + self.gain)
         return skills
 
     @property

@@ -58,8 +58,8 @@ def _offsets(logits: NDArray[np.floating], labels: NDArray[np.int_]) -> NDArray[
 def _row(found: Comparison) -> list[float]:
     answer = VERDICTS.index(found.verdict)
     ends = (found.alone_low, found.alone_high, found.low, found.high)
-    values = (*ends, float(answer), float(found.seeds), found.p)
-    return [np.nan if value is None else value for value in values]
+    numbers = (*ends, answer, found.seeds, found.p)
+    return [float("nan") if number is None else float(number) for number in numbers]
 
 
 def _predictions(

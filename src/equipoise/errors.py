@@ -53,7 +53,7 @@ def whole_seed(seed: object) -> int:
     """Return a seed as an int; any whole number will do, also a negative one."""
     try:
         if not isinstance(seed, bool):
-            return index(seed)  # type: ignore[call-overload]
+            return index(seed)  # type: ignore[arg-type]
     except TypeError:
         pass
     raise InputError(f"A seed is a whole number, but got seed={seed!r}.")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from equipoise.errors import InputError
-from equipoise.files import read_json, write_json
+from equipoise.files import read_json, read_sealed, write_sealed
 from equipoise.metrics import HIGHER_IS_BETTER
 from equipoise.readers import load
 from equipoise.recipes import Recipe
@@ -186,15 +186,15 @@ def test_a_study_is_tuned_for_and_judged_by_its_objective(digits, tmp_path, obje
         digits, ["none", "weights"], seeds=5, out=out, trainer=trainer, objective=objective, jobs=1
     )
     name = objective["figure"]
-    assert study.summary["objective"] == name
-    assert study.summary["tuned_for"] == objective
-    row = study.summary["table"][0]["tuned"][name]
+    assert study.summary.objective == name
+    assert study.summary.tuned_for.to_json() == objective
+    row = study.summary.table[0].tuned[name]
     kept = read_json(out / "trials/none-seed0-draw0/metrics.json")
-    assert row["values"][0] == kept["test"]["tuned"][name]
+    assert row.values[0] == pytest.approx(kept["test"]["tuned"][name], abs=1e-12)
     assert kept["decision"]["objective"] == objective
-    assert row["low"] < row["mean"] < row["high"]
-    mine = {d["decision"]: d for d in study.differences if d["metric"] == name}
-    assert mine["tuned"]["comparisons"] == 1
+    assert row.low < row.mean < row.high
+    assert study.summary.question.metric == name
+    assert study.summary.question.of("weights").verdict != "no verdict"
     with pytest.raises(InputError, match="another objective"):
         compare(digits, ["none"], seeds=5, out=out, trainer=trainer, objective="mcc")
 
@@ -228,11 +228,11 @@ def test_seeds_by_need_do_not_depend_on_processes_or_interruptions(digits, tmp_p
     # As a kill in the middle of the last look leaves it.
     broken = tmp_path / "broken"
     shutil.copytree(whole.directory, broken)
-    (broken / f"trials/weights-seed{seeds - 1}-draw0/metrics.json").unlink()
-    facts = read_json(broken / "study.json")
+    shutil.rmtree(broken / f"trials/weights-seed{seeds - 1}-draw0")
+    facts = read_sealed(broken / "study.json")
     family = facts["looks"]["families"][0]
     facts["looks"] = {"families": [{**family, "looks": family["looks"][:-1]}], "stopped": []}
-    write_json(broken / "study.json", facts)
+    write_sealed(broken / "study.json", facts)
     again = compare(digits, out=broken, jobs=1, **how)
     assert again.summary.looks == looks
     assert again.summary.question == whole.summary.question

@@ -78,7 +78,8 @@ class _Stop:
         while number not in _WORDS:
             number = ord(os.read(bell, 1))
         # What threads and finalizers say of being interrupted is of no use to anyone.
-        sys.unraisablehook = threading.excepthook = lambda _: None
+        sys.unraisablehook = _say_nothing
+        threading.excepthook = _say_nothing
         warnings.simplefilter("ignore")
         _end_children()
         time.sleep(_GRACE)
@@ -96,6 +97,7 @@ class _Stop:
     def _tell(self) -> None:
         """End the processes that work for this one, and print the line; nothing comes after it."""
         _end_children()
+        assert self._signal is not None
         with self._telling, contextlib.suppress(OSError):
             if not self._told:
                 # A progress bar may stand there, with the cursor hidden.
@@ -149,3 +151,7 @@ def _processes() -> Iterator[tuple[int, int]]:
         with contextlib.suppress(OSError, ValueError):  # no process, or one that is gone by now
             fields = (entry / "stat").read_text("latin-1").rpartition(")")[2].split()
             yield int(entry.name), int(fields[1])
+
+
+def _say_nothing(error: object) -> None:
+    """Keep an error of a thread or finalizer to itself."""

@@ -17,10 +17,10 @@ __all__ = ["Unread", "listed"]
 class Unread(Sequence[NDArray[np.uint8]]):
     """So many images that were not looked at."""
 
-    count: int
+    images: int
 
     def __len__(self) -> int:
-        return self.count
+        return self.images
 
     def __getitem__(self, index: Any) -> Any:
         raise TypeError("Images that were only counted cannot be looked at.")
