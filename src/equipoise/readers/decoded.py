@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.errors import printable, reason
+from equipoise.errors import plural, printable, reason
 from equipoise.images import Broken, Images
 from equipoise.mapped import filled, is_mapped, take
 from equipoise.readers.decoding import (
@@ -320,7 +320,7 @@ def _range_notes(seen: list[_Seen], bounds: Range) -> Iterator[str]:
     clipped = [one.clipped for one in seen if one.clipped]
     if clipped:
         yield (
-            f"{_plural(sum(clipped), 'value')} of {_plural(len(clipped), '16-bit image')} outside "
+            f"{plural(sum(clipped), 'value')} of {plural(len(clipped), '16-bit image')} outside "
             f"the range {low}…{high} were clipped to it"
         )
 
@@ -330,13 +330,9 @@ def _complaints(seen: list[tuple[str, _Seen]]) -> Iterator[str]:
     if found:
         name, complaint = found[0]
         yield (
-            f"{_plural(len(found), 'file')} with faults that decoding passed over, such as "
+            f"{plural(len(found), 'file')} with faults that decoding passed over, such as "
             f"{printable(name)} ({complaint})"
         )
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count:,} {word}{'s'[: count != 1]}"
 
 
 def _sizing_notes(seen: list[_Seen], size: int | None) -> tuple[str, ...]:
@@ -349,9 +345,11 @@ def _sizing_notes(seen: list[_Seen], size: int | None) -> tuple[str, ...]:
         )
     channels = Counter(one.shape[2] for one in seen)
     if alpha := channels[4]:
-        notes.append(f"{alpha:,} images have transparency, which was laid on white")
+        have = plural(alpha, "image has", "images have")
+        notes.append(f"{have} transparency, which was laid on white")
     if channels[1] and len(channels) > 1:
-        notes.append(f"{channels[1]:,} grey images among colour were brought to colour")
+        were = plural(channels[1], "grey image among colour was", "grey images among colour were")
+        notes.append(f"{were} brought to colour")
     return tuple(notes)
 
 

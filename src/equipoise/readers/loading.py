@@ -6,7 +6,7 @@ from os import PathLike
 
 import numpy as np
 
-from equipoise.errors import InputError, printable, require, unknown
+from equipoise.errors import InputError, plural, printable, require, unknown
 from equipoise.images import Broken, ImageSet, LeftOut, Splits, leave_out
 from equipoise.readers.belonging import belonging
 from equipoise.readers.cutting import Shared, check_enough, share_out
@@ -265,7 +265,7 @@ def _check_classes(table: Table, decoded: Decoded, asked: Collection[str], sourc
     names = set(table.names[unread].tolist())
     first = next((f"; {_line(one)}" for one in decoded.broken if one.name in names), ".")
     others = table.others.get(table.classes[label])
-    kinds = f" ({others:,} files of other kinds)" if others else ""
+    kinds = f" ({plural(others, 'file of another kind', 'files of other kinds')})" if others else ""
     raise InputError(
         f"{source}: class {printable(table.classes[label])!r} has no readable image in training"
         f"{kinds}{first}"

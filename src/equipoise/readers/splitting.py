@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 
-from equipoise.errors import InputError, printable
+from equipoise.errors import InputError, plural, printable
 from equipoise.readers.grouped import by_groups
 
 __all__ = ["Cut", "cut", "folds_of", "units"]
@@ -233,9 +233,10 @@ def _told(classes: Sequence[str], there: Ints, small: Ints, grouped: bool) -> st
     kind = "group" if grouped else "image"
     counts = there.tolist()
     named = [
-        f"{printable(classes[k])!r} ({counts[k]} {kind}{'s'[: counts[k] != 1]})"
-        for k in small[:_NAMED].tolist()
+        f"{printable(classes[k])!r} ({plural(counts[k], kind)})" for k in small[:_NAMED].tolist()
     ]
-    more = [f"{len(small) - _NAMED} more classes"] if len(small) > _NAMED else []
+    more = (
+        [plural(len(small) - _NAMED, "more class", "more classes")] if len(small) > _NAMED else []
+    )
     *some, last = [*named, *more]
     return f"{', '.join(some)} and {last}" if some else last

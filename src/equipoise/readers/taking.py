@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.errors import InputError, require
+from equipoise.errors import InputError, plural, require
 
 __all__ = ["WITHHELD", "long_tailed"]
 
@@ -39,6 +39,6 @@ def long_tailed(counts: NDArray[np.int64], ratio: float) -> NDArray[np.int64]:
     if kept.min() < 1:
         raise InputError(
             f"--long-tail {ratio:g} leaves no image of the last class: "
-            f"{most:,.0f} images divided by {ratio:g}. Give a smaller ratio."
+            f"{plural(round(most), 'image')} divided by {ratio:g}. Give a smaller ratio."
         )
     return kept

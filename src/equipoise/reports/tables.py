@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from equipoise.errors import plural
 from equipoise.studies.formats import (
     METRICS,
     ORACLE,
@@ -248,7 +249,7 @@ def _runs(summary: StudySummary, name: str) -> str:
         return "no run yet"
     each = f" of {duration(row.seconds.mean)}" if row.seconds else ""
     real = ", with the real images that were left out" if name == ORACLE else ""
-    return f"{row.runs} run{'s' * (row.runs != 1)}{each}{real}"
+    return f"{plural(row.runs, 'run')}{each}{real}"
 
 
 def every_metric(summary: StudySummary) -> tuple[list[str], list[Block]]:

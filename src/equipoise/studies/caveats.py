@@ -1,5 +1,6 @@
 """What a reader should know beside the answer: the other recipes, doubts, and what it is about."""
 
+from equipoise.errors import plural
 from equipoise.studies.formats import (
     change,
     in_sentence,
@@ -102,7 +103,7 @@ def _of_threshold(summary: StudySummary) -> tuple[str, ...]:
         return ()
     metric = summary.objective
     return (
-        f"Decisions were tuned on {doubt.images} validation image{'s' * (doubt.images != 1)} of "
+        f"Decisions were tuned on {plural(doubt.images, 'validation image')} of "
         f"the rarest class: other ones would move the difference of {quoted(doubt.recipe)} by "
         f"±{points(metric, doubt.spread)} (one standard deviation).",
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from equipoise.errors import plural
 from equipoise.studies.caveats import caveats, of_others, what_it_is_about
 from equipoise.studies.formats import (
     ORACLE,
@@ -77,7 +78,8 @@ def _without_verdict(
     """Say why there is no verdict, and what came out best all the same."""
     if not summary.finished:
         done = sum(row.runs for row in summary.table)
-        evidence = f"{done} runs are finished and {len(summary.missing)} are missing"
+        finished = plural(done, "run is finished", "runs are finished")
+        evidence = f"{finished} and {len(summary.missing)} missing"
         return _answer("no verdict", "The study is still running, so no verdict yet", evidence)
     if not compared:
         evidence = f"no recipe has a run with a seed of {quoted(summary.reference)}"
@@ -314,6 +316,6 @@ def runs_in_words(summary: StudySummary, recipe: str) -> str:
     one = question.of(recipe) if question is not None else None
     seeds = one.seeds if one is not None else runs // draws
     if runs != seeds * draws:
-        return f"{runs} run{'s' * (runs != 1)}"
-    words = f"{seeds} seed{'s' * (seeds != 1)}"
+        return plural(runs, "run")
+    words = plural(seeds, "seed")
     return words if draws <= 1 else f"{words} × {draws} {'folds' if summary.folds else 'draws'}"

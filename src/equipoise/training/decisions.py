@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
+from equipoise.errors import plural
 from equipoise.objectives import Objective, figure_text, get_objective
 
 __all__ = ["Decision", "plain"]
@@ -116,7 +117,9 @@ def _few(few: Mapping[str, int]) -> str:
     if not few:
         return ""
     shown = [f"{number} of '{name}'" for name, number in list(few.items())[:3]]
-    more = f" and few of {len(few) - 3} more classes" if len(few) > 3 else ""
+    more = (
+        f" and few of {plural(len(few) - 3, 'more class', 'more classes')}" if len(few) > 3 else ""
+    )
     return (
         f"Validation has too few images to tune a decision on ({', '.join(shown)}{more}): the "
         "tuned decision leans on the prior that the net has learned."
