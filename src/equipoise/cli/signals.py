@@ -4,10 +4,8 @@ import atexit
 import contextlib
 import os
 import signal
-import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,13 +32,16 @@ def answering(work: Callable[[], int], again: str) -> int:
     again : str
         How to go on: what the line on stderr says after "Interrupted.".
     """
-    stop = _Stop(again)
+    stop, code = _Stop(again), 0
     try:
         stop.listen()
         code = work()
         stop.over = True
-    except Interrupted:
-        stop.end()
+    except BaseException:  # what is unwound may raise something else on the way
+        if stop.signal is None:
+            raise
+    if stop.signal is not None:
+        stop.end(stop.signal)
     return code
 
 
@@ -49,10 +50,13 @@ class _Stop:
 
     def __init__(self, again: str) -> None:
         self.over = False  # the work is done: a signal comes too late
+        self.signal: signal.Signals | None = None
         self._again = again
-        self._signal: signal.Signals | None = None
         self._telling = threading.Lock()
         self._told = False
+        self._stderr = -1
+        with contextlib.suppress(OSError):  # it may be closed
+            self._stderr = os.dup(2)
 
     def listen(self) -> None:
         """Answer signals from now on."""
@@ -68,8 +72,9 @@ class _Stop:
         threading.Thread(target=self._watch, args=(bell,), daemon=True).start()
 
     def _raise(self, number: int, _: object) -> None:
-        if self._signal is None and not self.over:
-            self._signal = signal.Signals(number)
+        if self.signal is None and not self.over:
+            self.signal = signal.Signals(number)
+            _hush()
             raise Interrupted
 
     def _watch(self, bell: int) -> None:
@@ -77,35 +82,34 @@ class _Stop:
         number = 0
         while number not in _WORDS:
             number = ord(os.read(bell, 1))
-        # What threads and finalizers say of being interrupted is of no use to anyone.
-        sys.unraisablehook = _say_nothing
-        threading.excepthook = _say_nothing
-        warnings.simplefilter("ignore")
+        _hush()
         _end_children()
         time.sleep(_GRACE)
-        self._signal = self._signal or signal.Signals(number)
-        self._tell()
+        self._tell(signal.Signals(number))
         os._exit(128 + number)
 
-    def end(self) -> None:
+    def end(self, number: signal.Signals) -> None:
         """End the process, unwound as it is; not by Python's own way, which may take seconds."""
-        assert self._signal is not None
-        self._tell()
+        self._tell(number)
         atexit._run_exitfuncs()
-        os._exit(128 + self._signal)
+        os._exit(128 + number)
 
-    def _tell(self) -> None:
-        """End the processes that work for this one, and print the line; nothing comes after it."""
+    def _tell(self, number: signal.Signals) -> None:
+        """End the processes that work for this one, and print the line."""
         _end_children()
-        assert self._signal is not None
         with self._telling, contextlib.suppress(OSError):
             if not self._told:
                 # A progress bar may stand there, with the cursor hidden.
-                clean = "\r\x1b[2K\x1b[?25h" if sys.stderr.isatty() else ""
-                words = f"{_WORDS[self._signal]}. {self._again}"
-                os.write(2, f"{clean}equipoise: {words}\n".encode())
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+                clean = "\r\x1b[2K\x1b[?25h" if os.isatty(self._stderr) else ""
+                words = f"{_WORDS[number]}. {self._again}"
+                os.write(self._stderr, f"{clean}equipoise: {words}\n".encode())
             self._told = True
+
+
+def _hush() -> None:
+    """Let nothing be printed on stderr any more: what is interrupted may complain of it."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def _end_children() -> None:
@@ -151,7 +155,3 @@ def _processes() -> Iterator[tuple[int, int]]:
         with contextlib.suppress(OSError, ValueError):  # no process, or one that is gone by now
             fields = (entry / "stat").read_text("latin-1").rpartition(")")[2].split()
             yield int(entry.name), int(fields[1])
-
-
-def _say_nothing(error: object) -> None:
-    """Keep an error of a thread or finalizer to itself."""
