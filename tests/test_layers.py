@@ -27,6 +27,7 @@ FLOORS = {
     "engine": 3,
     "extras": 3,
     "strengths": 3,
+    "backbones": 4,
     "writers": 4,
     "oversampling": 4,
     "training": 4,

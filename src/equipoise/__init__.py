@@ -21,6 +21,7 @@ _HOME = {
     "augment": "engine",
     "batches": "training",
     "compare": "studies",
+    "embed": "backbones",
     "load": "readers",
     "load_model": "training",
     "report": "reports",
@@ -33,6 +34,7 @@ __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:
     from equipoise.auditing import audit as audit
+    from equipoise.backbones import embed as embed
     from equipoise.engine import augment as augment
     from equipoise.errors import InputError as InputError
     from equipoise.errors import WorkError as WorkError

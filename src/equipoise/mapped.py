@@ -62,9 +62,11 @@ def concatenated(parts: Sequence[Pixels]) -> Pixels:
     return joined
 
 
-def filled(shape: tuple[int, ...], make: Callable[[int, int], Pixels]) -> Pixels:
+def filled(
+    shape: tuple[int, ...], make: Callable[[int, int], NDArray], dtype: DTypeLike = np.uint8
+) -> NDArray:
     """Return a map of a temporary file with `make(start, stop)` in its rows, block by block."""
-    array = _scratch(shape)
+    array = _scratch(shape, dtype)
     for block in blocks(shape):
         array[block] = make(block.start, block.stop)
     return array

@@ -1,0 +1,15 @@
+"""Pretrained nets: frozen trunks, the cache of their activations, embeddings."""
+
+from equipoise.backbones.activations import ActivationCache, Trunk, activations
+from equipoise.backbones.embedding import embed
+from equipoise.backbones.published import BACKBONES, Backbone, get_backbone
+
+__all__ = [
+    "BACKBONES",
+    "ActivationCache",
+    "Backbone",
+    "Trunk",
+    "activations",
+    "embed",
+    "get_backbone",
+]
