@@ -56,8 +56,9 @@ class LiteNet(nn.Module):
     def __init__(self, scale: Scale, classes: int = 1000) -> None:
         super().__init__()
         self.stem = Convolution(3, _STEM, 3, stride=2)
-        self.blocks = nn.ModuleList(_blocks(scale))
-        self.head = Convolution(self.blocks[-1].channels, _HEAD, 1)
+        blocks = list(_blocks(scale))
+        self.blocks = nn.ModuleList(blocks)
+        self.head = Convolution(blocks[-1].channels, _HEAD, 1)
         self.classifier = nn.Linear(_HEAD, classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
