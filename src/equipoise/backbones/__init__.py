@@ -1,6 +1,6 @@
 """Pretrained nets: frozen trunks, the cache of their activations, embeddings."""
 
-from equipoise.backbones.activations import ActivationCache, Trunk, activations
+from equipoise.backbones.activations import ActivationCache, Trunk, activations, rounded
 from equipoise.backbones.embedding import embed
 from equipoise.backbones.published import BACKBONES, Backbone, get_backbone
 
@@ -12,4 +12,5 @@ __all__ = [
     "activations",
     "embed",
     "get_backbone",
+    "rounded",
 ]

@@ -29,7 +29,7 @@ from equipoise.files import atomic
 from equipoise.mapped import filled
 from equipoise.readers.decoding import digest
 
-__all__ = ["MOST_BYTES", "ActivationCache", "Trunk", "activations", "cache_folder"]
+__all__ = ["MOST_BYTES", "ActivationCache", "Trunk", "activations", "cache_folder", "rounded"]
 
 MOST_BYTES = 10 * 2**30
 _BATCH = 16  # pictures a call of the trunk
@@ -136,9 +136,7 @@ class Shelf:
 
     def add(self, addresses: NDArray[np.void], values: NDArray[np.float32]) -> None:
         """Keep rows, in float16 where they fit it, and in float32 where they do not."""
-        with np.errstate(over="ignore"):
-            halves = values.astype(np.float16)
-        fit = np.isfinite(halves).reshape(len(values), -1).all(1)
+        halves, fit = _halves(values)
         for rows, kept in ((fit, halves), (~fit, values)):
             if rows.any():
                 self._write(addresses[rows], kept[rows])
@@ -218,6 +216,19 @@ def activations(
             if progress:
                 progress(stop, count)
     return _gathered(shelf, np.concatenate(addresses))
+
+
+def rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return activations as the cache gives them back: rounded to float16 where a row fits it."""
+    halves, fit = _halves(values)
+    return np.where(fit.reshape(-1, *[1] * (values.ndim - 1)), halves, values).astype(np.float32)
+
+
+def _halves(values: NDArray[np.float32]) -> tuple[NDArray[np.float16], NDArray[np.bool_]]:
+    """Return rows in half precision, and which of them fit it."""
+    with np.errstate(over="ignore"):
+        halves = values.astype(np.float16)
+    return halves, np.isfinite(halves).reshape(len(values), -1).all(1)
 
 
 def _unseen(shelf: Shelf, addresses: NDArray[np.void]) -> NDArray[np.intp]:

@@ -168,3 +168,42 @@ def _published_names(net: LiteNet) -> Iterator[str]:
         yield from names(f"{start}_project_conv", f"{start}_bn2")
     yield from names("_conv_head", "_bn1")
     yield from ("_fc.weight", "_fc.bias")
+
+
+class LiteTail(nn.Module):
+    """The last blocks of a net with a new head, for the activations of the blocks before them.
+
+    Batch norm stays in evaluation mode: the statistics of a small set of another kind would spoil
+    what was learnt.
+
+    Parameters
+    ----------
+    net : LiteNet
+        Pretrained.
+    frozen : int
+        How many of its blocks come before the tail. With all of them frozen the tail takes the
+        net's (N, 1280) embeddings, and is the head alone.
+    classes : int
+    """
+
+    def __init__(self, net: LiteNet, frozen: int, classes: int) -> None:
+        super().__init__()
+        self.blocks = net.blocks[frozen:]
+        self.embeds = frozen < len(net.blocks)
+        self.head = net.head if self.embeds else nn.Identity()
+        self.classifier = nn.Linear(_HEAD, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (N, classes) logits."""
+        for block in self.blocks:
+            x = block(x)
+        x = self.head(x)
+        return self.classifier(x.mean((2, 3)) if self.embeds else x)
+
+    def train(self, mode: bool = True) -> "LiteTail":
+        """Set the mode of all but batch norm."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self

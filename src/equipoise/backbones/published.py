@@ -5,16 +5,17 @@ from functools import lru_cache
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from equipoise.backbones.activations import Pictures, Trunk
 from equipoise.backbones.graphs import trunk_graph
-from equipoise.backbones.lite import SCALES, LiteNet
-from equipoise.errors import InputError, unknown
+from equipoise.backbones.lite import SCALES, LiteNet, LiteTail
+from equipoise.errors import InputError, require, unknown
 
 __all__ = ["BACKBONES", "Backbone", "get_backbone"]
 
@@ -52,12 +53,36 @@ class Backbone:
         net.load_published(torch.load(self._weights(), weights_only=True, map_location="cpu"))
         return net.eval()
 
-    def trunk(self, frozen: int | None = None) -> Trunk:
-        """Return the first `frozen` blocks as a trunk; by default the whole net but its classes.
+    @property
+    def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of each channel that it takes, on a scale from 0 to 1."""
+        return (127 / 255,) * 3, (128 / 255,) * 3
 
-        The latter makes an embedding of a picture.
+    def trunk(self, tuned: int = 0) -> Trunk:
+        """Return all but the last `tuned` blocks as a trunk.
+
+        Without any it is the whole net but its classes, which makes an embedding of a picture.
         """
-        return _trunk(self, frozen)
+        return _trunk(self, self.frozen(tuned) if tuned else None)
+
+    def tail(self, tuned: int | Literal["all"], classes: int) -> nn.Module:
+        """Return the last `tuned` blocks with a new head, to be trained.
+
+        It takes what `trunk(tuned)` makes; with 'all' it takes pictures, (N, 3, H, W) normalised.
+        """
+        net = self.net()
+        if tuned == "all":
+            return nn.Sequential(net.stem, LiteTail(net, 0, classes))
+        return LiteTail(net, self.frozen(tuned), classes)
+
+    def frozen(self, tuned: int) -> int:
+        """Return how many blocks are left where the last `tuned` are trained."""
+        require(
+            tuned <= self.blocks,
+            f"tuned_blocks <= {self.blocks} for {self.name}",
+            tuned_blocks=tuned,
+        )
+        return self.blocks - tuned
 
     def _weights(self) -> Path:
         """Return where the weights lie, once they are known to be the published ones."""

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from torch import Tensor, nn
 
+from equipoise.backbones import Trunk, get_backbone, rounded
 from equipoise.errors import InputError, require
 from equipoise.files import atomic
 from equipoise.images import at_once
@@ -54,6 +55,8 @@ class Model:
         Post-hoc logit adjustment, tuned on validation.
     temperature : float
         By which logits are divided for calibrated probabilities; found on validation.
+    backbone, tuned_blocks
+        As in `Trainer`: the pretrained net of which `net` is the end, or all.
     """
 
     net: nn.Module
@@ -67,6 +70,15 @@ class Model:
     flip: bool = False
     adjusted: Decision | None = None
     temperature: float = 1.0
+    backbone: str | None = None
+    tuned_blocks: int | Literal["all"] = "all"
+
+    @property
+    def trunk(self) -> Trunk | None:
+        """The frozen part of a pretrained net, which makes of pictures what `net` takes."""
+        if self.backbone is None or self.tuned_blocks == "all":
+            return None
+        return get_backbone(self.backbone).trunk(self.tuned_blocks)
 
     @property
     def channels(self) -> int:
@@ -118,7 +130,12 @@ class Model:
         return found
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Return (N, H, W, C) uint8 images as (N, C, H, W) floats that the net takes."""
+        """Return (N, H, W, C) uint8 images as (N, C, H, W) floats that the net takes.
+
+        Activations of a trunk are what the net takes as they are.
+        """
+        if images.dtype != torch.uint8:
+            return images.float()
         mean = torch.tensor(self.mean, device=images.device).view(-1, 1, 1)
         std = torch.tensor(self.std, device=images.device).view(-1, 1, 1)
         # The permuted view is channels-last as it stands.
@@ -157,15 +174,19 @@ def fit_image(image: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[
     return resize(image, height)
 
 
-def evaluate(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the (N, K) logits of fitting images, leaving no trace in the net."""
+def evaluate(model: Model, images: NDArray) -> NDArray[np.float32]:
+    """Return the (N, K) logits of fitting images, leaving no trace in the net.
+
+    For a net on a trunk these may be the trunk's activations instead.
+    """
     training = model.net.training
     model.net.eval()
     try:
         with torch.inference_mode():
             # One empty batch where there is no image, for the shape.
             most = _EVALUATED_CPU if device_of(model.net).type == "cpu" else _EVALUATED
-            size = at_once(images.shape[1:3], pixels=_MAPPED, most=most)
+            pixels = images.shape[1:3] if images.ndim == 4 else (1, 1)  # or embeddings
+            size = at_once(pixels, pixels=_MAPPED, most=most)
             starts = range(0, max(1, len(images)), size)
             parts = [_logits(model, images[i : i + size]) for i in starts]
             return torch.cat(parts).float().cpu().numpy()
@@ -173,7 +194,9 @@ def evaluate(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         model.net.train(training)
 
 
-def _logits(model: Model, images: NDArray[np.uint8]) -> Tensor:
+def _logits(model: Model, images: NDArray) -> Tensor:
+    if images.dtype == np.uint8 and (trunk := model.trunk) is not None:
+        images = rounded(trunk.run(to_channels(images, 3)))
     # torch refuses read-only memory maps and reversed views: it gets a copy.
     pixels = torch.from_numpy(np.array(images, order="C"))
     batch = model.normalise(moved(pixels, device_of(model.net)))
@@ -211,6 +234,8 @@ def save_model(model: Model, path: Path) -> None:
         "flip": model.flip,
         "adjusted": None if model.adjusted is None else model.adjusted.to_dict(),
         "temperature": model.temperature,
+        "backbone": model.backbone,
+        "tuned_blocks": model.tuned_blocks,
     }
     with atomic(path) as part:
         torch.save(fields, part)
@@ -241,7 +266,12 @@ def load_model(path: str | Path, *, net: Net | None = None) -> Model:
             f"{path} holds a net of your own: give the function that makes it as net=."
         )
     size = (int(fields["size"][0]), int(fields["size"][1]))
-    module = build_net(net or name, len(fields["mean"]), len(fields["classes"]), size, seed=0)
+    # Models of earlier versions have no backbone.
+    backbone, tuned = fields.get("backbone"), fields.get("tuned_blocks", "all")
+    if backbone is None:
+        module = build_net(net or name, len(fields["mean"]), len(fields["classes"]), size, seed=0)
+    else:
+        module = get_backbone(backbone).tail(tuned, len(fields["classes"]))
     try:
         module.load_state_dict(fields["weights"])
     except RuntimeError:
@@ -259,6 +289,8 @@ def load_model(path: str | Path, *, net: Net | None = None) -> Model:
         # Models of earlier versions have neither.
         adjusted=Decision.from_dict(fields["adjusted"]) if fields.get("adjusted") else None,
         temperature=fields.get("temperature", 1.0),
+        backbone=backbone,
+        tuned_blocks=tuned,
     )
 
 
