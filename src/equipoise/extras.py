@@ -22,7 +22,7 @@ from equipoise.images import ImageSet, Splits
 from equipoise.mapped import concatenated
 from equipoise.readers.decoded import Decoded, decode_table
 from equipoise.readers.opening import open_table
-from equipoise.readers.sizing import to_channels
+from equipoise.readers.sizing import Sizing, to_channels
 from equipoise.readers.table import Table, path_ids
 from equipoise.recipes import Recipe
 from equipoise.selection import MOST_PIXELS, Selection
@@ -86,7 +86,7 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
         return data
     table = _table(recipe.extra, data.classes)
     shape = _shape(data)
-    decoded = _decode(table, shape, recipe.extra)
+    decoded = _decode(table, shape, recipe.extra, data.fit)
     kept = table.pick(decoded.rows)
     names = [f"generated/{PurePosixPath(name).with_suffix('.png')}" for name in kept.names.tolist()]
     place = np.array([data.classes.index(name) for name in table.classes])
@@ -129,10 +129,10 @@ def _shape(data: Splits) -> tuple[int, ...] | None:
     return images[0].shape if len(data.sizes) == len(data.modes) == 1 else None
 
 
-def _decode(table: Table, shape: tuple[int, ...] | None, folder: str) -> Decoded:
+def _decode(table: Table, shape: tuple[int, ...] | None, folder: str, fit: str) -> Decoded:
     square = shape is not None and shape[0] == shape[1]
     size = shape[0] if shape is not None and square else None
-    found = decode_table(table, size=size, whole=True, most_pixels=MOST_PIXELS)
+    found = decode_table(table, sizing=Sizing(size, fit), whole=True, most_pixels=MOST_PIXELS)
     require(len(found.rows) > 0, "readable images in extra", extra=folder)
     if shape is not None and not square:
         fits = {image.shape[:2] for image in found.images} == {shape[:2]}

@@ -177,6 +177,8 @@ class Splits:
     withheld : ImageSet, optional
         The training images of a class that a selection left out, where there are any: of those
         classes there are other draws. None of them is in, or in one group with, validation or test.
+    fit : {'squash', 'crop', 'pad'}
+        How images were brought to size.
     """
 
     train: ImageSet
@@ -190,6 +192,7 @@ class Splits:
     notes: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
     withheld: ImageSet | None = None
+    fit: str = "squash"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -206,6 +209,7 @@ class Splits:
         """A digest of what the splits hold (ids, labels, pixels): resuming compares it."""
         state = hashlib.blake2b(digest_size=16)
         state.update("\0".join(self.classes).encode("utf-8", "surrogatepass"))
+        state.update(self.fit.encode())
         for name, part in self.parts.items():
             state.update(f"{name}:{len(part)}".encode())
             shape = part.images.shape if isinstance(part.images, np.ndarray) else ()

@@ -6,10 +6,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from equipoise.errors import InputError, require
+from equipoise.errors import InputError, require, unknown
 
-__all__ = ["MOST_BYTES", "MOST_PIXELS", "Selection"]
+__all__ = ["FITS", "MOST_BYTES", "MOST_PIXELS", "Selection"]
 
+FITS = ("squash", "crop", "pad")  # see `readers.sizing.resize`
 MOST_PIXELS = 100_000_000  # a file of a few bytes can claim any size; this one is 300 MB decoded
 MOST_BYTES = 2**28  # of one encoded file
 _LARGEST = 4096  # pixels a side
@@ -44,6 +45,8 @@ class Selection:
         "Thin out training, class by class in their order, to an imbalance ratio of so much: 100.",
     )
     size: int | None = _option(None, int, "Bring every image to SIZE×SIZE pixels.")
+    fit: str = _option("squash", str, "How: squash, crop (the centre) or pad.")
+    large: int = 160
     data_dir: str | PathLike[str] | None = _option(None, Path, "Where the CIFAR-10 archive lies.")
     most_pixels: int = _option(MOST_PIXELS, int, "Leave out images of more pixels than this.")
     most_bytes: int = _option(
@@ -66,6 +69,8 @@ class Selection:
         if self.size is not None:
             rule = f"2 <= size <= {_LARGEST}"
             require(_is_whole(self.size) and 2 <= self.size <= _LARGEST, rule, size=self.size)
+        if self.fit not in FITS:
+            raise unknown("fit", self.fit, FITS)
         for name in ("test_fraction", "validation_fraction"):
             share = getattr(self, name)
             require(0 < share < 1, f"0 < {name} < 1", **{name: share})

@@ -16,7 +16,7 @@ from equipoise.images import Broken, Images
 from equipoise.mapped import filled, is_mapped, take
 from equipoise.readers.decoding import Picture, UndecodableError, decode, digest, file_digest
 from equipoise.readers.lazy import LazyImages
-from equipoise.readers.sizing import LARGEST_KEPT, resize, to_channels
+from equipoise.readers.sizing import Sizing, resize, to_channels
 from equipoise.readers.table import Files, Table
 
 __all__ = ["Decoded", "decode_table"]
@@ -24,6 +24,13 @@ __all__ = ["Decoded", "decode_table"]
 _CHUNK = 64  # images a task: the pool's overhead vanishes and the cores end together
 _HELD = 2**30  # bytes; whole images beyond this stay in their files until asked for
 _OBJECT = 256  # bytes that an array takes beside its pixels
+
+# How pictures are brought to size, in words.
+_WAYS = {
+    "squash": "squashed",
+    "crop": "shorter side to size, then centre crop",
+    "pad": "longer side to size, padded",
+}
 
 Pixels = NDArray[np.uint8]
 T = TypeVar("T")
@@ -65,25 +72,23 @@ class _Seen:
     file: bytes  # the digest of its file, or nothing where it has none
 
 
-def decode_table(table: Table, *, size: int | None, whole: bool, most_pixels: int) -> Decoded:
+def decode_table(table: Table, *, sizing: Sizing, whole: bool, most_pixels: int) -> Decoded:
     """Decode every image of a table once.
 
     Parameters
     ----------
     table : Table
-    size : int, optional
-        Side to bring the images to. By default a set of one size up to 64×64 is kept as it is and
-        others are brought to 64×64.
+    sizing : Sizing
     whole : bool
-        Resize nothing unless `size` is given, keep transparency and each image's own channels;
+        Resize nothing unless a size is given, keep transparency and each image's own channels;
         images of files then are `LazyImages`, which hold what fits a budget and decode the rest
         on demand.
     most_pixels : int
         Of one image in a file.
     """
-    whole = whole and size is None
+    whole = whole and sizing.size is None
     mapped = table.pixels if is_mapped(table.pixels) else None
-    keep = _none if mapped is not None else _Holder(_HELD) if whole else _reducer(size)
+    keep = _none if mapped is not None else _Holder(_HELD) if whole else _reducer(sizing)
 
     def look(row: int) -> _Seen | Broken:
         try:
@@ -97,13 +102,13 @@ def decode_table(table: Table, *, size: int | None, whole: bool, most_pixels: in
     rows = np.array([i for i, one in enumerate(results) if isinstance(one, _Seen)], np.intp)
     seen = [one for one in results if isinstance(one, _Seen)]
     digests = np.array([one.digest for one in seen], "S16")
-    notes = () if whole else _sizing_notes(seen, size)
+    notes = () if whole else _sizing_notes(seen, sizing)
     if isinstance(mapped, np.ndarray):
-        images: Images = take(mapped, rows) if whole else _sized(mapped, rows, seen, size)
+        images: Images = take(mapped, rows) if whole else _sized(mapped, rows, seen, sizing)
     elif whole:
         images = _whole(table, rows, seen, most_pixels)
     else:
-        images = _uniform(seen, size)
+        images = _uniform(seen, sizing)
     return Decoded(
         rows=rows,
         images=images,
@@ -141,14 +146,11 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _reducer(size: int | None) -> Callable[[Pixels], Pixels]:
+def _reducer(sizing: Sizing) -> Callable[[Pixels], Pixels]:
     """Return what is kept of a picture at once, so that large ones never pile up."""
 
     def keep(pixels: Pixels) -> Pixels:
-        if size is not None:
-            pixels = resize(pixels, size)
-        elif max(pixels.shape[:2]) > LARGEST_KEPT:
-            pixels = resize(pixels, LARGEST_KEPT)
+        pixels = sizing.at_once(pixels)
         return to_channels(pixels, 3) if pixels.shape[-1] == 4 else pixels
 
     return keep
@@ -187,53 +189,50 @@ def _whole(
     return np.stack(images) if len({image.shape for image in images}) == 1 else images
 
 
-def _uniform(seen: list[_Seen], size: int | None) -> Pixels:
+def _uniform(seen: list[_Seen], sizing: Sizing) -> Pixels:
     """Return the kept pictures as one array, emptying them on the way to save memory."""
     channels = 1 if all(one.shape[2] == 1 for one in seen) else 3
-    shape = _common_shape(seen, size)
+    shape = _common_shape(seen, sizing)
     images = np.empty((len(seen), *shape, channels), np.uint8)
     for place, one in zip(images, seen, strict=True):
         assert one.pixels is not None
-        pixels = one.pixels if one.pixels.shape[:2] == shape else resize(one.pixels, shape[0])
+        pixels = one.pixels
+        if pixels.shape[:2] != shape:
+            pixels = resize(pixels, shape[0], sizing.fit)
         place[:] = to_channels(pixels, channels)
         one.pixels = None
     return images
 
 
-def _sized(mapped: Pixels, rows: NDArray[np.intp], seen: list[_Seen], size: int | None) -> Pixels:
+def _sized(mapped: Pixels, rows: NDArray[np.intp], seen: list[_Seen], sizing: Sizing) -> Pixels:
     """Return pictures of a map as a map: the same one where they are kept as they are."""
     channels = 1 if mapped.shape[-1] == 1 else 3
-    shape = _common_shape(seen, size) if seen else mapped.shape[1:3]
+    shape = _common_shape(seen, sizing) if seen else mapped.shape[1:3]
     if mapped.shape[1:] == (*shape, channels):
         return take(mapped, rows)
 
     def make(start: int, stop: int) -> Pixels:
         some = rows[start:stop]
-        same = mapped.shape[1:3] == shape
+        if mapped.shape[1:3] == shape:
+            return to_channels(mapped[some], channels)
         # One at a time where they are larger: a block is one of what they become.
-        sized = mapped[some] if same else np.stack([resize(mapped[r], shape[0]) for r in some])
+        sized = np.stack([resize(mapped[r], shape[0], sizing.fit) for r in some])
         return to_channels(sized, channels)
 
     return filled((len(rows), *shape, channels), make)
 
 
-def _common_shape(seen: list[_Seen], size: int | None) -> tuple[int, int]:
-    if size is not None:
-        return size, size
-    shapes = {one.shape[:2] for one in seen}
-    if len(shapes) == 1 and max(next(iter(shapes))) <= LARGEST_KEPT:
-        height, width = shapes.pop()
-        return height, width
-    return LARGEST_KEPT, LARGEST_KEPT
+def _common_shape(seen: list[_Seen], sizing: Sizing) -> tuple[int, int]:
+    return sizing.shape({(one.shape[0], one.shape[1]) for one in seen})
 
 
-def _sizing_notes(seen: list[_Seen], size: int | None) -> tuple[str, ...]:
+def _sizing_notes(seen: list[_Seen], sizing: Sizing) -> tuple[str, ...]:
     notes = []
-    shape = _common_shape(seen, size)
+    shape = _common_shape(seen, sizing)
     if changed := sum(one.shape[:2] != shape for one in seen):
         notes.append(
-            f"{changed:,} of {len(seen):,} images were brought to {shape[1]}×{shape[0]} (shorter "
-            "side by area, then centre crop); --size sets another size"
+            f"{changed:,} of {len(seen):,} images were brought to {shape[1]}×{shape[0]} "
+            f"({_WAYS[sizing.fit]}); --size sets another size, --fit another way"
         )
     channels = Counter(one.shape[2] for one in seen)
     if alpha := channels[4]:

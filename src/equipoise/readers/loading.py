@@ -11,6 +11,7 @@ from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import Broken, ImageSet, Splits
 from equipoise.readers.decoded import Decoded, decode_table
 from equipoise.readers.opening import Source, open_table, source_name
+from equipoise.readers.sizing import Sizing
 from equipoise.readers.splitting import cut as cut_off
 from equipoise.readers.splitting import units
 from equipoise.readers.table import Table
@@ -27,6 +28,8 @@ def load(
     take: Mapping[str, int] | None = None,
     long_tail: float | None = None,
     size: int | None = None,
+    fit: str = "squash",
+    large: int = 160,
     seed: int = 0,
     test_fraction: float = 0.2,
     validation_fraction: float = 0.15,
@@ -53,7 +56,14 @@ def load(
         one in so many for the last; see `readers.taking.long_tailed`.
     size : int, optional
         Side to bring the images to, in pixels, 2 to 4096. By default sets of one size up to 64×64
-        keep it and others are brought to 64×64.
+        keep it, others of images up to 64 pixels a side are brought to 64×64, and all others to
+        `large`.
+    fit : {'squash', 'crop', 'pad'}
+        How images that are not square are brought to a square one: their shape changed, their
+        centre cut out, or grey set beside them.
+    large : int
+        See `size`. 160 does for a pretrained net; nets that are trained from scratch are faster on
+        64.
     seed : int
         Chooses the splits that are cut.
     test_fraction, validation_fraction : float
@@ -83,6 +93,8 @@ def load(
             take=take,
             long_tail=long_tail,
             size=size,
+            fit=fit,
+            large=large,
             seed=seed,
             test_fraction=test_fraction,
             validation_fraction=validation_fraction,
@@ -101,7 +113,10 @@ def read(source: Source, selection: Selection) -> Splits:
     _check_long_tail(selection.long_tail, selection.take)
     cut = selection.cut
     decoded = decode_table(
-        table, size=selection.size, whole=not cut, most_pixels=selection.most_pixels
+        table,
+        sizing=Sizing(selection.size, selection.fit, selection.large),
+        whole=not cut,
+        most_pixels=selection.most_pixels,
     )
     _check_classes(table, decoded, printable(source_name(source)))
     data = _image_set(table, decoded)
@@ -124,6 +139,7 @@ def read(source: Source, selection: Selection) -> Splits:
         notes=(*table.notes, *decoded.notes),
         given=given,
         withheld=data.select(withheld) if withheld.any() else None,
+        fit=selection.fit,
     )
 
 

@@ -9,6 +9,7 @@ are kept like the images themselves.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,4 +167,5 @@ def activations_of(
     def shown(start: int, stop: int) -> Pixels:
         return to_channels(pixels[start:stop], 3)
 
-    return replace(images, images=activations(shown, len(images), trunk, cache, jobs=jobs))
+    values: Any = activations(shown, len(images), trunk, cache, jobs=jobs)
+    return replace(images, images=values)

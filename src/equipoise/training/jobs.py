@@ -215,6 +215,7 @@ def prepare(
         flip=trainer.test_time_flip,
         backbone=trainer.backbone,
         tuned_blocks=trainer.tuned_blocks,
+        fit=data.fit,
     )
     if trunk is None:
         whiten(module, _some(model, real.array, device))
@@ -243,8 +244,17 @@ def prepare(
         device=device,
         # A module's attributes are untyped to torch.compile.
         forward=torch.compile(module) if trainer.compile else module,
-        resident=None if recipe.mixing or trainer.shift or trunk else resident(presented, device),
+        resident=None if recipe.mixing else _resident(presented, trainer, device),
     )
+
+
+def _resident(
+    presented: Presented | CachedSet, trainer: Trainer, device: torch.device
+) -> Resident | None:
+    """Return the training set on the device, where its pixels are shown as they are."""
+    if isinstance(presented, CachedSet) or trainer.shift:
+        return None
+    return resident(presented, device)
 
 
 def _some(model: Model, images: NDArray[np.uint8], device: torch.device) -> Iterator[torch.Tensor]:

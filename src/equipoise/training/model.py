@@ -57,6 +57,8 @@ class Model:
         By which logits are divided for calibrated probabilities; found on validation.
     backbone, tuned_blocks
         As in `Trainer`: the pretrained net of which `net` is the end, or all.
+    fit : {'squash', 'crop', 'pad'}
+        How images are brought to its size.
     """
 
     net: nn.Module
@@ -72,6 +74,7 @@ class Model:
     temperature: float = 1.0
     backbone: str | None = None
     tuned_blocks: int | Literal["all"] = "all"
+    fit: str = "squash"
 
     @property
     def trunk(self) -> Trunk | None:
@@ -149,12 +152,12 @@ class Model:
         else:
             fitting = np.empty((len(images), *shape), np.uint8)  # type: ignore[arg-type]
             for i, image in enumerate(images):  # type: ignore[arg-type]
-                fitting[i] = fit_image(np.asarray(image), shape)
+                fitting[i] = fit_image(np.asarray(image), shape, self.fit)
         require(fitting.dtype == np.uint8, "images of type uint8", dtype=str(fitting.dtype))
         return fitting
 
 
-def fit_image(image: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def fit_image(image: NDArray[np.uint8], shape: tuple[int, int, int], fit: str) -> NDArray[np.uint8]:
     """Bring an image to a model's (height, width, channels), as `equipoise.load` does."""
     height, width, channels = shape
     have = image.shape[-1] if image.ndim == 3 else 0
@@ -171,7 +174,7 @@ def fit_image(image: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[
         f"images of {height}×{width} for a model of images that are not square",
         image=f"{image.shape[0]}×{image.shape[1]}",
     )
-    return resize(image, height)
+    return resize(image, height, fit)
 
 
 def evaluate(model: Model, images: NDArray) -> NDArray[np.float32]:
@@ -236,6 +239,7 @@ def save_model(model: Model, path: Path) -> None:
         "temperature": model.temperature,
         "backbone": model.backbone,
         "tuned_blocks": model.tuned_blocks,
+        "fit": model.fit,
     }
     with atomic(path) as part:
         torch.save(fields, part)
@@ -266,7 +270,7 @@ def load_model(path: str | Path, *, net: Net | None = None) -> Model:
             f"{path} holds a net of your own: give the function that makes it as net=."
         )
     size = (int(fields["size"][0]), int(fields["size"][1]))
-    # Models of earlier versions have no backbone.
+    # Models of earlier versions have no backbone, and cut pictures to their centre.
     backbone, tuned = fields.get("backbone"), fields.get("tuned_blocks", "all")
     if backbone is None:
         module = build_net(net or name, len(fields["mean"]), len(fields["classes"]), size, seed=0)
@@ -291,6 +295,7 @@ def load_model(path: str | Path, *, net: Net | None = None) -> Model:
         temperature=fields.get("temperature", 1.0),
         backbone=backbone,
         tuned_blocks=tuned,
+        fit=fields.get("fit", "crop"),
     )
 
 

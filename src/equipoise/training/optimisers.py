@@ -30,7 +30,7 @@ def get_optimiser(trainer: Trainer, net: nn.Module) -> torch.optim.Optimizer:
             fused=True,
         )
     if trainer.optimiser == "muon":
-        return Muon(parameters, rate, momentum=trainer.momentum, weight_decay=decay)
+        return Muon(net.parameters(), rate, momentum=trainer.momentum, weight_decay=decay)
     kind = torch.optim.AdamW if trainer.optimiser == "adamw" else torch.optim.Adam
     return kind(parameters, rate, weight_decay=decay, fused=True)
 
@@ -87,5 +87,5 @@ def set_learning_rate(
     # The middle of the step: no schedule begins or ends with a step of no use.
     rate = trainer.learning_rate * SCHEDULES[trainer.schedule]((step + 0.5) / steps)
     for group in optimiser.param_groups:
-        group["lr"] = rate * group["times"]
+        group["lr"] = rate * group.get("times", 1.0)
     return rate

@@ -75,7 +75,7 @@ def predict_files(
     rows: list[dict[str, Any]] = []
     broken: list[Broken] = []
     every, looked_at = image_files(paths), 0
-    for files, pictures in _decoded(every, (*model.size, model.channels)):
+    for files, pictures in _decoded(every, model):
         looked_at += len(files)
         broken.extend(p for p in pictures if isinstance(p, Broken))
         whole = [(f, p) for f, p in zip(files, pictures, strict=True) if isinstance(p, np.ndarray)]
@@ -96,7 +96,7 @@ def predict_files(
 
 
 def _decoded(
-    files: Sequence[Path], shape: tuple[int, int, int]
+    files: Sequence[Path], model: Model
 ) -> Iterator[tuple[Sequence[Path], list[NDArray[np.uint8] | Broken]]]:
     """Yield files and their images in a model's shape, on all cores and one part ahead."""
     with ThreadPoolExecutor() as pool:
@@ -104,16 +104,16 @@ def _decoded(
         def decoded(
             part: Sequence[Path],
         ) -> tuple[Sequence[Path], list[NDArray[np.uint8] | Broken]]:
-            return part, list(pool.map(lambda path: _pixels(path, shape), part))
+            return part, list(pool.map(lambda path: _pixels(path, model), part))
 
-        step = at_once(shape[:2], pixels=_PIXELS, most=_TOGETHER)
+        step = at_once(model.size, pixels=_PIXELS, most=_TOGETHER)
         parts = (files[i : i + step] for i in range(0, len(files), step))
         yield from ahead(decoded, parts, 1)
 
 
-def _pixels(path: Path, shape: tuple[int, int, int]) -> NDArray[np.uint8] | Broken:
+def _pixels(path: Path, model: Model) -> NDArray[np.uint8] | Broken:
     try:
         pixels = decode(read_regular(str(path))).pixels
     except (OSError, UndecodableError) as error:
         return Broken(str(path), str(error))
-    return fit_image(pixels, shape)
+    return fit_image(pixels, (*model.size, model.channels), model.fit)
