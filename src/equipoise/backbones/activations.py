@@ -228,7 +228,7 @@ def _halves(values: NDArray[np.float32]) -> tuple[NDArray[np.float16], NDArray[n
     """Return rows in half precision, and which of them fit it."""
     with np.errstate(over="ignore"):
         halves = values.astype(np.float16)
-    fit: NDArray[np.bool_] = np.isfinite(halves).reshape(len(values), -1).all(axis=1)
+    fit = np.asarray(np.isfinite(halves).reshape(len(values), -1).all(axis=1))
     return halves, fit
 
 

@@ -142,7 +142,10 @@ class Model:
         mean = torch.tensor(self.mean, device=images.device).view(-1, 1, 1)
         std = torch.tensor(self.std, device=images.device).view(-1, 1, 1)
         # The permuted view is channels-last as it stands.
-        return images.permute(0, 3, 1, 2).float().sub_(255 * mean).div_(255 * std)
+        pixels = images.permute(0, 3, 1, 2).float()
+        if pixels.shape[1] < len(mean):  # grey pictures for a net of colour
+            pixels = pixels.repeat(1, len(mean), 1, 1)
+        return pixels.sub_(255 * mean).div_(255 * std)
 
     def _fitting(self, images: ArrayLike | Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
         """Bring images to the model's size and channels, as `equipoise.load` does."""
