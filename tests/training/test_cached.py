@@ -119,7 +119,7 @@ def test_a_trained_model_says_the_same_of_pictures_when_it_is_loaded(pictures, t
 
 
 def test_probing_learns_the_digits(pictures):
-    run = fit(pictures, Recipe(name="none"), get_trainer("probe", epochs=6), seed=0)
+    run = fit(pictures, Recipe(name="none"), get_trainer("probe", epochs=40), seed=0)
     assert run.metrics["test"]["plain"]["roc_auc"] > 0.8
 
 
