@@ -181,24 +181,21 @@ class LiteTail(nn.Module):
     net : LiteNet
         Pretrained.
     frozen : int
-        How many of its blocks come before the tail. With all of them frozen the tail takes the
-        net's (N, 1280) embeddings, and is the head alone.
+        How many of its blocks come before the tail, not all.
     classes : int
     """
 
     def __init__(self, net: LiteNet, frozen: int, classes: int) -> None:
         super().__init__()
         self.blocks = net.blocks[frozen:]
-        self.embeds = frozen < len(net.blocks)
-        self.head = net.head if self.embeds else nn.Identity()
+        self.head = net.head
         self.classifier = nn.Linear(_HEAD, classes)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (N, classes) logits."""
         for block in self.blocks:
             x = block(x)
-        x = self.head(x)
-        return self.classifier(x.mean((2, 3)) if self.embeds else x)
+        return self.classifier(self.head(x).mean((2, 3)))
 
     def train(self, mode: bool = True) -> "LiteTail":
         """Set the mode of all but batch norm."""

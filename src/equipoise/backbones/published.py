@@ -15,6 +15,7 @@ from torch import nn
 from equipoise.backbones.activations import Pictures, Trunk
 from equipoise.backbones.graphs import trunk_graph
 from equipoise.backbones.lite import SCALES, LiteNet, LiteTail
+from equipoise.backbones.probe import LinearProbe
 from equipoise.errors import InputError, require, unknown
 
 __all__ = ["BACKBONES", "Backbone", "get_backbone"]
@@ -73,6 +74,8 @@ class Backbone:
         net = self.net()
         if tuned == "all":
             return nn.Sequential(net.stem, LiteTail(net, 0, classes))
+        if tuned == 0:
+            return LinearProbe(net.classifier.in_features, classes)
         return LiteTail(net, self.frozen(tuned), classes)
 
     def frozen(self, tuned: int) -> int:

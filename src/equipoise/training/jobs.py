@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from equipoise.backbones import get_backbone
+from equipoise.backbones import LinearProbe, get_backbone
 from equipoise.errors import require
 from equipoise.extras import check_extra, with_extra
 from equipoise.images import ImageSet, Splits, at_once
@@ -202,6 +202,8 @@ def prepare(
         )  # fmt: skip
     else:
         presented = present_cached(train, recipe, trainer, trunk, seed=seed, budget_of=budget_of)
+        if isinstance(module, LinearProbe):
+            module.fit_scale(presented.values[: len(train)])
     shown = presented.roster.labels
     model = Model(
         net=module,
