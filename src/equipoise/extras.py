@@ -21,6 +21,7 @@ from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import ImageSet, Splits
 from equipoise.mapped import concatenated
 from equipoise.readers.decoded import Decoded, decode_table
+from equipoise.readers.loading import unread
 from equipoise.readers.opening import open_table
 from equipoise.readers.sizing import Sizing, to_channels
 from equipoise.readers.table import Table, path_ids
@@ -98,11 +99,9 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
         names=np.array(names),
         digests=decoded.digests,
     )
-    notes = tuple(
-        f"{recipe.extra}: {printable(one.name)} left out: {one.reason}"
-        for one in (*table.broken, *decoded.broken)
-    )
-    return replace(data, train=_joined(data.train, more), notes=(*data.notes, *notes))
+    lost = (*unread((*table.broken, *decoded.broken)), *table.left_out)
+    left_out = (replace(one, reason=f"{one.reason} in {recipe.extra}") for one in lost)
+    return replace(data, train=_joined(data.train, more), left_out=(*data.left_out, *left_out))
 
 
 def _table(folder: str, classes: tuple[str, ...]) -> Table:
@@ -110,6 +109,12 @@ def _table(folder: str, classes: tuple[str, ...]) -> Table:
         table = open_table(folder, Selection())
     except InputError as error:
         raise InputError(f"extra: {error}") from None
+    there = np.unique(table.labels)  # an empty folder is no class
+    table = replace(
+        table,
+        classes=tuple(table.classes[label] for label in there),
+        labels=np.searchsorted(there, table.labels),
+    )
     for name in table.classes:
         if name not in classes:
             raise InputError(f"extra: {folder}: {unknown('class', printable(name), classes)}")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from equipoise.errors import InputError
+from equipoise.errors import InputError, printable
 
 __all__ = ["MARK", "atomic", "claim", "read_json", "read_yaml", "write_json", "write_text"]
 
@@ -30,9 +30,9 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file that is whole or absent."""
+    """Write a UTF-8 text file that is whole or absent; what is no UTF-8 in a name is escaped."""
     with atomic(path) as part:
-        part.write_text(text, "utf-8")
+        part.write_text(text, "utf-8", "backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -117,6 +117,10 @@ def claim(folder: Path, kind: str, fingerprint: dict[str, Any]) -> Iterator[bool
 
 
 def _check(folder: Path, mark: Path) -> None:
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:  # which not every library can write to
+        raise InputError(f"{printable(folder)} is no name in UTF-8; name another folder.") from None
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; an output folder is needed.")
     if folder.is_dir() and not mark.exists() and _foreign(folder):

@@ -1,17 +1,20 @@
 """`ImageSet`, the one type that flows through the house, and `Splits`, three of them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equipoise.errors import require
+from equipoise.errors import printable, require
 from equipoise.mapped import take
 
-__all__ = ["Broken", "ImageSet", "LeftOut", "Splits", "at_once"]
+__all__ = ["Broken", "ImageSet", "LeftOut", "Splits", "at_once", "leave_out"]
+
+_NAMED = 5  # of what is left out for one reason; a line tells the first few of these
+_TOLD = 3
 
 Images = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 
@@ -143,7 +146,7 @@ class LeftOut:
     Attributes
     ----------
     reason : str
-        Why, as it ends a line: "of other kinds", "links that leave the folder".
+        What they are, in the plural: "files of other kinds", "links that leave the folder".
     count : int
     names : tuple of str
         The first few of them.
@@ -152,6 +155,21 @@ class LeftOut:
     reason: str
     count: int
     names: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """What to tell of them, as a line without its full stop."""
+        words = f"{self.reason[:1].upper()}{self.reason[1:]} left out: {self.count:,}"
+        some = ", ".join(map(printable, self.names[:_TOLD]))
+        if self.count > len(self.names[:_TOLD]):
+            return f"{words}, such as {some}" if some else words
+        return f"{words} ({some})"
+
+
+def leave_out(reason: str, names: Iterable[str]) -> tuple[LeftOut, ...]:
+    """Return what is left out for one reason: nothing where there are no names."""
+    there = sorted(names)
+    return (LeftOut(reason, len(there), tuple(there[:_NAMED])),) if there else ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ __all__ = ["FITS", "MOST_BYTES", "MOST_PIXELS", "Selection"]
 FITS = ("squash", "crop", "pad")  # see `readers.sizing.resize`
 MOST_PIXELS = 100_000_000  # a file of a few bytes can claim any size; this one is 300 MB decoded
 MOST_BYTES = 2**28  # of one encoded file
+_ROLES = ("path", "image", "label", "group", "split")
 _LARGEST = 4096  # pixels a side
 
 
@@ -47,6 +48,12 @@ class Selection:
     size: int | None = _option(None, int, "Bring every image to SIZE×SIZE pixels.")
     fit: str = _option("squash", str, "How: squash, crop (the centre) or pad.")
     large: int = 160
+    columns: Mapping[str, str] | None = _option(
+        None, str, "Which columns of a table are which: path=file,label=breed."
+    )
+    follow_links: bool = _option(
+        False, bool, "Follow links that leave the data set's folder.", "--follow-links"
+    )
     data_dir: str | PathLike[str] | None = _option(None, Path, "Where the CIFAR-10 archive lies.")
     most_pixels: int = _option(MOST_PIXELS, int, "Leave out images of more pixels than this.")
     most_bytes: int = _option(
@@ -66,6 +73,9 @@ class Selection:
     def __post_init__(self) -> None:
         if isinstance(self.classes, str):
             raise InputError(f"classes must be a list of names, but got the text {self.classes!r}.")
+        for role in self.columns or {}:
+            if role not in _ROLES:
+                raise unknown("column to name", role, _ROLES)
         if self.size is not None:
             rule = f"2 <= size <= {_LARGEST}"
             require(_is_whole(self.size) and 2 <= self.size <= _LARGEST, rule, size=self.size)

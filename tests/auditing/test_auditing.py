@@ -24,6 +24,7 @@ KEYS = {
     "sizes",
     "modes",
     "broken",
+    "left_out",
     "duplicates",
     "leaks",
     "label_conflicts",
@@ -162,6 +163,10 @@ def test_against_counting_by_hand(rows):
 def test_mistakes(pictures_of):
     with pytest.raises(InputError, match=r"audit takes what load returns, but got str"):
         audit("photos/")
+
+
+def test_a_class_without_an_image_does_not_count_in_the_ratio(pictures_of):
     lonely = pictures_of(0, labels=(0, 0, 0))
-    with pytest.raises(InputError, match="Class 'b' has no training image"):
-        audit(Splits(lonely, lonely.select([]), lonely.select([])))
+    found = audit(Splits(lonely, lonely.select([]), lonely.select([])))
+    assert [one.training for one in found.classes] == [3, 0]
+    assert found.imbalance_ratio == 1

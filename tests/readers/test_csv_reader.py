@@ -93,12 +93,13 @@ def test_same_path_in_two_classes_is_left_to_the_audit(table, rows):
 
 MISTAKES = [
     ("", "first line must name the columns path,label"),
-    ("path;label\na;b", "first line must name .* but it is 'path;label'"),
+    ("path;breed\na;b;c", "line 2: 2 fields expected, but got 3"),
+    ("path,breed,age\na,b,c", "first line must name .* but it is .* --columns path=file,label="),
     ("path,cat,dog\na,1,0", "first line must name the columns"),
     ("path,label,label\na,b,c", "first line must name the columns"),
     ("path,label", "holds no rows"),
     ("path,label\na.png", "line 2: 2 fields expected, but got 1"),
-    ("path,label\na.png,", "line 2: label is empty"),
+    ("path,label\na.png,", "holds no row with a label"),
     ("path,label\na.png,cat\n,cat", "line 3: path is empty"),
     ("path,label\na.png,cat\0", "line 2: holds a null byte"),
     (
@@ -106,7 +107,7 @@ MISTAKES = [
         "line 2: paths must be relative .* '../a.png'. Put the .csv above",
     ),
     ("path,label\n/etc/a.png,cat", "line 2: paths must be relative"),
-    ("path,label,split\na.png,cat,dev", "split must be train, validation or test, but got 'dev'"),
+    ("path,label,split\na.png,cat,own", "split must be train, validation or test, but got 'own'"),
     ("path,label\na.png,cat\nb.png,cat;dog", "got 'cat;dog'. Multi-label data is not supported"),
     ("path,label\na.png,cat\nb.png,dog| cat", "Multi-label data is not supported"),
     ('path,label\n"a.png,cat', r"not a UTF-8 \.csv"),

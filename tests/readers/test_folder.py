@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from equipoise.errors import InputError, WorkError
+from equipoise.images import LeftOut
 from equipoise.readers import decoded, load
 from equipoise.readers.table import path_ids
 
@@ -73,15 +74,24 @@ def test_broken_files_are_named_and_left_out(folder_of, some_files):
     assert len(data.train) == 40
 
 
-def test_other_files_are_noted(folder_of, some_files):
-    data = load(folder_of(some_files | {"readme.txt": b"x", "cat/a.json": b"{}"}), cut=False)
-    assert data.notes == ("2 files of other kinds left out, such as cat/a.json",)
-
-
-def test_images_outside_class_folders_are_noted(folder_of, some_files):
+def test_what_is_left_out_is_told_reason_by_reason(folder_of, some_files):
     files = {f"train/{name}": data for name, data in some_files.items()}
-    data = load(folder_of(files | {"test/1.png": some_files["cat/00.png"]}), cut=False)
-    assert data.notes == ("1 image in no class folder left out (test/)",)
+    more = {"readme.txt": b"x", "train/cat/a.json": b"{}", "train/cat/bad.png": b""}
+    data = load(folder_of(files | more | {"test/1.png": some_files["cat/00.png"]}), cut=False)
+    assert [one.line for one in data.left_out] == [
+        "Unreadable files left out: 1 (train/cat/bad.png: empty file)",
+        "Files of other kinds left out: 2 (readme.txt, train/cat/a.json)",
+        "Images in no class folder left out: 1 (test/1.png)",
+    ]
+
+
+def test_of_many_files_left_out_a_few_are_named(folder_of, some_files):
+    data = load(folder_of(some_files | {f"cat/{i:04}.txt": b"" for i in range(1200)}), cut=False)
+    names = tuple(f"cat/{i:04}.txt" for i in range(5))
+    assert data.left_out == (LeftOut("files of other kinds", 1200, names),)
+    assert data.left_out[0].line == (
+        "Files of other kinds left out: 1,200, such as cat/0000.txt, cat/0001.txt, cat/0002.txt"
+    )
 
 
 def test_strange_class_names(folder_of, some_files):
@@ -121,7 +131,7 @@ def test_links(folder_of, some_files, tmp_path):
         "cat/outside.png": "symbolic link that leaves the folder",
         "cat/dangling.png": "symbolic link to nothing",
         "cat/pipe.png": "not a regular file",
-        "dog/loop": "symbolic link to a folder",
+        "dog/loop": "symbolic link to a folder around it",
         "fox": "symbolic link that leaves the folder",
     }
     assert "cat/inside.png" in data.train.names
@@ -193,15 +203,26 @@ def test_mistakes(folder_of, files, words):
         load(folder_of(files))
 
 
-def test_class_without_a_readable_image(folder_of, some_files):
-    with pytest.raises(InputError, match=r"class 'fox' has no readable image .*; fox/1.png: empty"):
-        load(folder_of(some_files | {"fox/1.png": b""}))
+def test_a_class_without_a_readable_image_is_left_out_unless_it_is_asked_for(folder_of, some_files):
+    root = folder_of(some_files | {"fox/1.png": b""})
+    data = load(root)
+    assert data.classes == ("cat", "dog")
+    assert LeftOut("classes without a training image", 1, ("fox: 1 unreadable",)) in data.left_out
+    for asked in ({"classes": ["fox", "cat"]}, {"take": {"fox": 1}}):
+        with pytest.raises(InputError, match=r"class 'fox' has no readable image .*1.png: empty"):
+            load(root, **asked)
 
 
-def test_class_without_a_training_image(folder_of, some_files):
-    files = some_files | {"test/fox/1.png": some_files["cat/00.png"]}
-    with pytest.raises(InputError, match="class 'fox' has no readable image in training"):
-        load(folder_of(files))
+def test_a_class_in_test_alone_is_left_out(folder_of, some_files):
+    more = {f"test/{name}/1.png": some_files["cat/00.png"] for name in ("ant", "cat", "dog")}
+    data = load(folder_of(some_files | more))
+    assert data.classes == ("cat", "dog")
+    assert data.test.names.tolist() == ["test/cat/1.png", "test/dog/1.png"]
+    assert data.test.labels.tolist() == [0, 1]
+    assert [one.line for one in data.left_out] == [
+        "Classes without a training image left out: 1 (ant: 1 in other splits)",
+        "Images of classes without a training image left out: 1 (test/ant/1.png)",
+    ]
 
 
 def test_one_class(folder_of, some_files):

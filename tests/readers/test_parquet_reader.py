@@ -11,6 +11,7 @@ import pytest
 
 import equipoise as eq
 from equipoise.errors import InputError, WorkError
+from equipoise.images import LeftOut
 from equipoise.readers import load, rows
 from equipoise.readers.parquet import read_parquet
 
@@ -160,7 +161,9 @@ def test_broken_rows(write, files, tmp_path):
     image[4], image[5] = {"bytes": b"", "path": None}, {"bytes": files[5][:100], "path": None}
     label = [None, -1, *(i % 2 for i in range(2, 24))]
     data = load(write(tmp_path / "a.parquet", image=image, label=label), cut=False)
-    assert data.notes == ("2 rows without a label left out",)
+    assert LeftOut("rows without a label", 2, ("a.parquet/00000", "a.parquet/00001")) in (
+        data.left_out
+    )
     assert {one.name[-9:]: one.reason for one in data.broken[:3]} == {
         "00002.png": "no image bytes in the table",
         "00003.png": "no image bytes in the table",
@@ -176,7 +179,7 @@ def test_broken_rows(write, files, tmp_path):
         ({"image": None}, r"a column image .* is needed, but there is: label"),
         ({"label": None}, r"a column label is needed, but there is: image"),
         ({"label": [[1, 2]] * 24}, "Multi-label data is not supported"),
-        ({"label": [0.5] * 24}, "label must be text or whole numbers, but got double"),
+        ({"label": [0.5] * 24}, "label must be text or whole numbers, but some are fractions"),
         ({"label": [7] * 24}, "label 7 is none of its 2 classes"),
         ({"label": [None] * 24}, "holds no labels"),
         ({"label": ["dog", "cat"] * 12}, "class numbers were expected, but label is string"),

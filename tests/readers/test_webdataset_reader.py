@@ -9,6 +9,7 @@ import pytest
 
 import equipoise as eq
 from equipoise.errors import InputError
+from equipoise.images import LeftOut
 from equipoise.readers import load
 from equipoise.writers import shards
 
@@ -103,14 +104,16 @@ def test_what_is_wrong_with_a_sample(pack, images):
     data = load(pack(files), cut=False)
     assert len(data.train) == 13
     assert {one.name.partition(".")[0]: one.reason[:40] for one in data.broken} == {
-        "alone": "no label beside the image",
-        "many": "second image of one key",
         "long": "label cls: more than 65,536 bytes",
         "several": "label json: one class an image is needed",
         "deep": next(one.reason[:40] for one in data.broken if one.name == "deep.png"),
         "text": "label cls: 'utf-8' codec can't decode by",
     }
-    assert data.notes == ("1 file of other kinds left out, such as other.npy",)
+    assert data.left_out[1:] == (
+        LeftOut("files of other kinds", 1, ("other.npy",)),
+        LeftOut("second images of a sample", 1, ("many.second.png",)),
+        LeftOut("images without a label", 1, ("alone.png",)),
+    )
 
 
 def test_mistakes(pack, images, some_files, tmp_path):

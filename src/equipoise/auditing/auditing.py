@@ -8,8 +8,8 @@ import numpy as np
 
 from equipoise.auditing.gathering import gather
 from equipoise.auditing.near import Near, find_near
-from equipoise.errors import InputError, printable
-from equipoise.images import Broken, Splits
+from equipoise.errors import InputError
+from equipoise.images import Broken, LeftOut, Splits
 
 __all__ = ["Audit", "ClassCount", "Same", "audit"]
 
@@ -47,11 +47,14 @@ class Audit:
         Readable images, in all splits.
     classes : tuple of ClassCount
     imbalance_ratio : float
-        Images of the largest to images of the smallest class of the training split.
+        Images of the largest to images of the smallest class of the training split; a class
+        without any does not count.
     sizes, modes : mapping
         How many images had each size (width×height) and mode in the source.
     broken : tuple of Broken
         Files that were left out: no images, cut short, too large, and so on.
+    left_out : tuple of LeftOut
+        All that is not used, reason by reason, what is broken too.
     duplicates : tuple of Same
         Every picture that is there more than once.
     leaks : tuple of Same
@@ -75,6 +78,7 @@ class Audit:
     sizes: Mapping[str, int]
     modes: Mapping[str, int]
     broken: tuple[Broken, ...]
+    left_out: tuple[LeftOut, ...]
     duplicates: tuple[Same, ...]
     leaks: tuple[Same, ...]
     label_conflicts: tuple[Same, ...]
@@ -114,8 +118,7 @@ def audit(data: Splits, *, near: bool = False) -> Audit:
             "audit(load(source, cut=False))."
         )
     training, validation, test = (part.counts.tolist() for part in data.parts.values())
-    if empty := [name for name, count in zip(data.classes, training, strict=True) if not count]:
-        raise InputError(f"Class {printable(empty[0])!r} has no training image, so no ratio.")
+    there = [count for count in training if count]
     duplicates = _duplicates(data)
     seen = find_near(data) if near else None
     return Audit(
@@ -124,10 +127,11 @@ def audit(data: Splits, *, near: bool = False) -> Audit:
             ClassCount(name, label, training[label], validation[label], test[label])
             for label, name in enumerate(data.classes)
         ),
-        imbalance_ratio=max(training) / min(training),
+        imbalance_ratio=max(there) / min(there) if there else 1.0,
         sizes=data.sizes,
         modes=data.modes,
         broken=data.broken,
+        left_out=data.left_out,
         duplicates=duplicates,
         leaks=_across(duplicates),
         label_conflicts=tuple(same for same in duplicates if len(set(same.classes)) > 1),
@@ -164,7 +168,7 @@ def _straddling(data: Splits) -> tuple[str, ...]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, (Same, Near, Broken, ClassCount)):
+    if isinstance(value, (Same, Near, Broken, LeftOut, ClassCount)):
         return {
             name: list(field) if isinstance(field, tuple) else field
             for name, field in asdict(value).items()

@@ -4,6 +4,7 @@ Everything heavy is imported inside the commands, so that `equipoise --help` ans
 """
 
 import sys
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -78,6 +79,9 @@ def way(
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # the path of DATA may hold any bytes
     sys.exit(run(sys.argv[1:]))
 
 

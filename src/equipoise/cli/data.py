@@ -29,7 +29,6 @@ __all__ = ["audit", "print_audit", "upsample"]
 
 _LISTED = 10  # of what stands in more than one split
 _FINDINGS = {
-    "broken": "files cannot be read and are left out",
     "duplicates": "pictures stand there more than once",
     "label_conflicts": "pictures stand under more than one class",
     "near_duplicates": "sets of pictures are near duplicates",
@@ -80,7 +79,7 @@ def audit(
     from equipoise.auditing import audit as look
     from equipoise.files import write_json
 
-    splits = selected(data, selection, quiet=quiet or as_json)
+    splits = selected(data, selection, quiet=quiet)
     found = look(splits, near=near)
     safety = None
     if model is not None:
@@ -242,7 +241,7 @@ def upsample(
         raise InputError("Where to is missing: give --out DIR, or --dry-run for the counts alone.")
     chosen = get_recipe(recipe) if recipe else None
     parsed = parse_strategy(strategy)
-    splits = selected(data, selection, quiet=quiet or as_json)
+    splits = selected(data, selection, quiet=quiet)
     with show.bar("writing", quiet or as_json) as move:
         summary = write(
             splits,

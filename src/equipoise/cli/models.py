@@ -67,7 +67,7 @@ def train(
     check_words(equal=equal, objective=objective, device=device)
     chosen = get_recipe(recipe)
     how = get_trainer(trainer or trainer_beside(recipe), epochs=epochs, net=net)
-    splits = selected(data, selection, quiet=quiet or as_json)
+    splits = selected(data, selection, quiet=quiet)
     with show.bar("training", quiet or as_json) as move:
         result = run_training(
             splits,

@@ -21,6 +21,7 @@ __all__ = [
     "Quiet",
     "Seed",
     "TrainerSpec",
+    "columns_of",
     "counts_of",
     "names_of",
     "shares_of",
@@ -90,6 +91,15 @@ def counts_of(option: str, text: str | None) -> dict[str, int] | None:
             )
         counts[name.strip()] = int(number)
     return counts
+
+
+def columns_of(option: str, text: str) -> dict[str, str]:
+    """Return `role=column` pairs of an option, or say how they are written."""
+    pairs = [part.partition("=") for part in names_of(text) or []]
+    columns = {role.strip(): column.strip() for role, _, column in pairs}
+    if not all(columns.values()) or len(columns) < len(pairs):
+        raise InputError(f"{option} is written path=file,label=breed, but got {text!r}.")
+    return columns
 
 
 def shares_of(option: str, text: str | None) -> dict[str, float] | None:

@@ -86,7 +86,7 @@ def search(
     check_limits(budget, trials, jobs)
     check_words(equal=equal, objective=objective, device=device)
     how = get_trainer(trainer, epochs=epochs, net=net)
-    splits = selected(data, selection, quiet=quiet or as_json)
+    splits = selected(data, selection, quiet=quiet)
     with show.bar("searching", quiet or as_json) as move:
         found = run_search(
             splits,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.options import counts_of, names_of
+from equipoise.cli.options import columns_of, counts_of, names_of
 from equipoise.selection import Selection
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ _FEW = 100  # steps below which a net has hardly begun to learn
 _PARSED: dict[str, Callable[[str], Any]] = {
     "classes": names_of,
     "take": lambda text: counts_of("--take", text),
+    "columns": lambda text: columns_of("--columns", text),
 }
 
 
@@ -77,11 +78,11 @@ def _parameter(declared: Field[Any]) -> inspect.Parameter:
 
 
 def selected(data: str, selection: Selection, *, quiet: bool) -> "Splits":
-    """Return DATA, and print what is to be noted about it."""
+    """Return DATA, and print what is left out of it and what else is to be noted."""
     from equipoise.readers import read
 
     splits = read(data, selection)
-    for line in () if quiet else splits.notes:
+    for line in () if quiet else (*(one.line for one in splits.left_out), *splits.notes):
         show.note(line)
     return splits
 

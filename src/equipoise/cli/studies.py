@@ -124,7 +124,7 @@ def compare(
     chosen = load_recipes(names_of(recipes) or [])
     how = get_trainer(trainer, epochs=epochs, net=net)
     shares = shares_of("--prior", prior)
-    splits = selected(data, selection, quiet=quiet or as_json)
+    splits = selected(data, selection, quiet=quiet)
     _compare(
         splits,
         out,

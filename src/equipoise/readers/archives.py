@@ -11,11 +11,11 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from equipoise.errors import InputError, reason
 from equipoise.images import Broken
@@ -29,10 +29,12 @@ from equipoise.readers.samples import (
     is_label_name,
     lay_out_samples,
 )
+from equipoise.readers.split_names import split_named
 from equipoise.readers.table import Stamp, Table, stamp
+from equipoise.readers.texts import as_text
 from equipoise.selection import Selection
 
-__all__ = ["list_tar", "read_tar", "read_tar_gz", "read_zip", "tar_fetch"]
+__all__ = ["Listing", "list_tar", "read_tar", "read_tar_gz", "read_zip", "tar_fetch"]
 
 _MOST_HELD = 2**32  # bytes of encoded images of a .tar.gz
 _LONGEST_NAME = 1024
@@ -46,10 +48,19 @@ ZipPlace = tuple[int, int, int, int, int]  # of the header; packed and full size
 TarPlace = tuple[int, int]  # of the data; its size
 
 
+class Listing(NamedTuple):
+    """What is in an archive: files by path, what is refused, and folders."""
+
+    found: Mapping[str, Any]
+    refused: list[Broken]
+    folders: list[str]
+
+
 def read_zip(path: Path, selection: Selection = Selection()) -> Table:
     """List a .zip of class folders."""
     found: dict[str, ZipPlace] = {}
     refused: dict[str, Broken] = {}
+    folders: list[str] = []
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -57,7 +68,10 @@ def read_zip(path: Path, selection: Selection = Selection()) -> Table:
         raise _damaged(path, error) from None
     for member in members:
         name = _tidy(member.filename.replace("\\", "/"))
-        if member.is_dir() or _hidden(name):
+        if _hidden(name):
+            continue
+        if member.is_dir():
+            folders.append(name)
             continue
         refusal = _unsafe(member.filename.replace("\\", "/")) or _zip_refusal(
             member, selection.most_bytes
@@ -72,26 +86,28 @@ def read_zip(path: Path, selection: Selection = Selection()) -> Table:
                 member.compress_type,
                 member.CRC,
             )
-    return _laid_out(found, partial(_zip_fetch, str(path)), path, refused.values())
+    listing = Listing(found, list(refused.values()), folders)
+    return _laid_out(listing, partial(_zip_fetch, str(path)), path)
 
 
 def read_tar(path: Path, selection: Selection = Selection()) -> Table:
     """List a .tar of class folders, or of samples."""
-    found, refused = list_tar(path, selection.most_bytes)
-    return _laid_out(found, partial(tar_fetch, str(path)), path, refused)
+    listing = list_tar(path, selection.most_bytes)
+    return _laid_out(listing, partial(tar_fetch, str(path)), path)
 
 
-def list_tar(path: Path, most_bytes: int) -> tuple[dict[str, TarPlace], list[Broken]]:
-    """Return the files of a .tar by path, and what is refused."""
+def list_tar(path: Path, most_bytes: int) -> Listing:
+    """Return what is in a .tar."""
     found: dict[str, TarPlace] = {}
     refused: dict[str, Broken] = {}
+    folders: list[str] = []
     try:
         with tarfile.open(path, "r:", tarinfo=_StrictInfo) as archive:
-            for name, member in _members(archive, refused, most_bytes):
+            for name, member in _members(archive, refused, folders, most_bytes):
                 found[name] = (member.offset_data, member.size)
     except (tarfile.TarError, ValueError) as error:
         raise _damaged(path, error) from None
-    return found, list(refused.values())
+    return Listing(found, list(refused.values()), folders)
 
 
 def read_tar_gz(path: Path, selection: Selection = Selection()) -> Table:
@@ -101,13 +117,14 @@ def read_tar_gz(path: Path, selection: Selection = Selection()) -> Table:
     """
     found: dict[str, bytes] = {}
     refused: dict[str, Broken] = {}
+    folders: list[str] = []
     held = 0
     try:
         with (
             gzip.open(path) as stream,
             tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictInfo) as archive,
         ):
-            for name, member in _members(archive, refused, selection.most_bytes):
+            for name, member in _members(archive, refused, folders, selection.most_bytes):
                 if not found and cifar.is_batch_name(name):
                     return cifar.read_stream(path)
                 # Folders are no classes then.
@@ -125,14 +142,19 @@ def read_tar_gz(path: Path, selection: Selection = Selection()) -> Table:
         if isinstance(error, InputError):
             raise
         raise _damaged(path, error) from None
-    return _laid_out(found, bytes, path, refused.values())
+    return _laid_out(Listing(found, list(refused.values()), folders), bytes, path)
 
 
-def _laid_out(
-    found: Mapping[str, Any], fetch: Callable[[Any], bytes], path: Path, refused: Iterable[Broken]
-) -> Table:
-    lay = lay_out_samples if are_samples(found) else lay_out
-    return lay(found, fetch, str(path), refused)
+def _laid_out(listing: Listing, fetch: Callable[[Any], bytes], path: Path) -> Table:
+    if are_samples(listing.found):
+        return lay_out_samples(listing.found, fetch, str(path), listing.refused, _split_above)
+    return lay_out(listing.found, fetch, str(path), listing.refused, listing.folders)
+
+
+def _split_above(name: str) -> str:
+    """Return the split that a folder of a path names."""
+    named = (split_named(folder) for folder in name.split("/")[:-1])
+    return next((split for split in named if split), "train")
 
 
 class _StrictInfo(tarfile.TarInfo):
@@ -160,13 +182,16 @@ class _StrictInfo(tarfile.TarInfo):
 
 
 def _members(
-    archive: tarfile.TarFile, refused: dict[str, Broken], most_bytes: int
+    archive: tarfile.TarFile, refused: dict[str, Broken], folders: list[str], most_bytes: int
 ) -> Iterator[tuple[str, tarfile.TarInfo]]:
-    """Yield the regular files of a tar, putting down what is refused."""
+    """Yield the regular files of a tar, putting down what is refused, and the folders."""
     while (member := archive.next()) is not None:
         archive.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
         name = _tidy(member.name)
-        if member.isdir() or _hidden(name):
+        if _hidden(name):
+            continue
+        if member.isdir():
+            folders.append(name)
             continue
         refusal = _unsafe(member.name) or _tar_refusal(member, most_bytes)
         if refusal:
@@ -217,7 +242,7 @@ def _is_kept(name: str, size: int, wanted: Collection[str] | None) -> bool:
     """Whether a file's bytes may be needed: of an image in a class wanted or none, or a label."""
     folders = name.split("/")[:-1]
     if is_image_name(name):
-        return wanted is None or not folders or any(part in wanted for part in folders)
+        return wanted is None or not folders or any(as_text(part) in wanted for part in folders)
     return is_label_name(name) and size <= MOST_LABEL
 
 

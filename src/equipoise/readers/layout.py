@@ -1,31 +1,32 @@
 """From relative paths to a table: ``[split/]class/…/file``."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable
-from equipoise.images import Broken
+from equipoise.files import MARK
+from equipoise.images import Broken, leave_out
+from equipoise.readers.arranging import Arrangement, arrange
+from equipoise.readers.decoding import UndecodableError, decode
+from equipoise.readers.masks import find_masks
 from equipoise.readers.table import Files, Table, path_ids, sorted_classes
 
-__all__ = ["SPLITS", "hidden", "is_image_name", "lay_out"]
-
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "test": "test",
-}
+__all__ = ["hidden", "is_image_name", "lay_out"]
 
 _SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
     *(".gif", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
-_JUNK = frozenset({"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin"})
+_JUNK = frozenset(
+    ("__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "__pycache__", "node_modules")
+)
+# What our own writers put beside the images.
+_OURS = frozenset((MARK, "manifest.parquet", "summary.json"))
 
 
 def hidden(name: str) -> bool:
@@ -43,6 +44,7 @@ def lay_out(
     fetch: Callable[[Any], bytes],
     source: str,
     refused: Iterable[Broken] = (),
+    folders: Iterable[str] = (),
 ) -> Table:
     """Read splits and classes off relative posix paths.
 
@@ -51,74 +53,122 @@ def lay_out(
     found : mapping
         Relative path to the handle that `fetch` takes. Hidden files must have been left out.
     fetch : callable
-        Handle to bytes.
+        Handle to bytes. Of images that may be masks a few are looked at.
     source : str
         For messages.
     refused : iterable of Broken
         What was found and must not be read.
+    folders : iterable of str
+        All folders, for those of classes that are empty.
 
     Returns
     -------
     Table
         In the order of the sorted paths. A folder that wraps everything (``photos/cat/1.jpg`` in
         ``photos.zip``) is passed over.
+
+    Raises
+    ------
+    InputError
+        Where there is no image in a class folder, or the folders can be taken in several ways.
     """
     broken = tuple(sorted(refused, key=lambda one: one.name))
-    images = [path for path in found if is_image_name(path)]
+    images = sorted(path for path in found if is_image_name(path))
     others = [path for path in found if not is_image_name(path)]
+    if MARK in found:
+        others = [path for path in others if path not in _OURS]
     if not images:
         raise InputError(_nothing(source, others, broken))
-    parts = _unwrap([path.split("/") for path in images])
-    beside_train = any(len(p) > 2 and SPLITS.get(p[0].lower()) == "train" for p in parts)
-    skipped: Counter[str] = Counter()
-    rows = []
-    for path, inner in zip(images, parts, strict=True):
-        name = "/".join(inner)
-        split = SPLITS.get(inner[0].lower()) if len(inner) > 1 else None
-        if split:
-            inner = inner[1:]
-        if len(inner) < 2 or (beside_train and not split):
-            skipped[name.rpartition("/")[0]] += 1
+    parted = [path.rpartition("/") for path in images]
+    first = {folder: path.split("/") for path, (folder, _, _) in zip(images, parted, strict=True)}
+    arrangement = arrange(list(first.values()), source)
+    heads = {folder: _head(arrangement, parts) for folder, parts in first.items()}
+    rows, outside = [], []
+    for path, (folder, _, file) in zip(images, parted, strict=True):
+        head = heads[folder]
+        if head is None:
+            outside.append(path)
         else:
-            rows.append((name, found[path], split or "train", inner[0]))
+            rows.append(_Row(head.folder + file, path, head.split, head.label))
     if not rows:
-        raise InputError(
-            f"{source}: images must lie in class folders (class/image or train/class/image), "
-            f"but {printable(images[0])} does not."
-        )
-    rows.sort(key=lambda row: row[0])
-    notes = (*_other_note(others), *_skipped_notes(skipped))
-    return _table(rows, fetch, broken, notes)
+        raise InputError(_no_classes(source, images[0], others))
+    masks, twins = find_masks(
+        [row.path for row in rows], [row.label for row in rows], partial(_look, found, fetch)
+    )
+    if masks:
+        gone = set(masks)
+        rows = [row for row in rows if row.path not in gone]
+    left_out = (
+        *leave_out("files of other kinds", others),
+        *leave_out("images in no class folder", outside),
+        *leave_out("masks beside photos", masks),
+    )
+    lost = _lost(arrangement, others, folders)
+    table = _table(rows, lost, Files(fetch, [found[row.path] for row in rows]))
+    notes = (*arrangement.notes, *_twin_notes(twins))
+    return replace(table, broken=broken, left_out=left_out, notes=notes)
 
 
-def _table(
-    rows: list[tuple[str, Any, str, str]],
-    fetch: Callable[[Any], bytes],
-    broken: tuple[Broken, ...],
-    notes: tuple[str, ...],
-) -> Table:
-    names, handles, splits, labels = zip(*rows, strict=True)
-    classes = sorted_classes(labels)
+class _Head(NamedTuple):
+    """A folder as names of images begin with it, its split and its class."""
+
+    folder: str
+    split: str
+    label: str
+
+
+def _head(arrangement: Arrangement, parts: list[str]) -> _Head | None:
+    """Return what an image's folder says of it; None where it is in no class folder."""
+    inner = arrangement.within(parts)
+    place = arrangement.place(inner) if inner else None
+    return _Head("/".join([*inner[:-1], ""]), *place) if inner and place else None
+
+
+class _Row(NamedTuple):
+    """An image: its name, its path in the source, its split and its class."""
+
+    name: str
+    path: str
+    split: str
+    label: str
+
+
+def _look(
+    found: Mapping[str, Any], fetch: Callable[[Any], bytes], path: str
+) -> NDArray[np.uint8] | None:
+    try:
+        return decode(fetch(found[path])).pixels
+    except (UndecodableError, OSError):
+        return None
+
+
+def _lost(
+    arrangement: Arrangement, others: Iterable[str], folders: Iterable[str]
+) -> dict[str, int]:
+    """Return how many files of other kinds there are in the place of each class."""
+    count: dict[str, int] = {}
+    empty = [f"{folder}/" for folder in folders if folder]
+    for path in (*others, *empty):
+        head = _head(arrangement, path.split("/"))
+        if head:
+            count[head.label] = count.get(head.label, 0) + (not path.endswith("/"))
+    return count
+
+
+def _table(rows: list[_Row], lost: Mapping[str, int], files: Files) -> Table:
+    names = [row.name for row in rows]
+    classes = sorted_classes(row.label for row in rows)
     position = {name: label for label, name in enumerate(classes)}
     return Table(
         names=np.array(names),
-        labels=np.array([position[label] for label in labels], np.int64),
-        classes=classes,
-        splits=np.array(splits),
+        labels=np.array([position[row.label] for row in rows], np.int64),
+        # After the others, so that an empty folder does not change their order.
+        classes=(*classes, *sorted(set(lost) - set(classes))),
+        splits=np.array([row.split for row in rows]),
         ids=path_ids(names),
-        pixels=Files(fetch, handles),
-        broken=broken,
-        notes=notes,
+        pixels=files,
+        others=lost,
     )
-
-
-def _unwrap(paths: list[list[str]]) -> list[list[str]]:
-    """Take off folders that hold everything and are neither a split nor a class."""
-    while True:
-        top = paths[0][0]
-        if top.lower() in SPLITS or not all(p[0] == top and len(p) > 2 for p in paths):
-            return paths
-        paths = [path[1:] for path in paths]
 
 
 def _nothing(source: str, others: list[str], broken: tuple[Broken, ...]) -> str:
@@ -131,16 +181,19 @@ def _nothing(source: str, others: list[str], broken: tuple[Broken, ...]) -> str:
     return f"{source}: holds no images; {expected}"
 
 
-def _other_note(others: list[str]) -> list[str]:
-    if not others:
-        return []
-    files = f"{len(others):,} file{'s'[: len(others) > 1]} of other kinds"
-    return [f"{files} left out, such as {printable(min(others))}"]
+def _no_classes(source: str, image: str, others: list[str]) -> str:
+    tables = [path for path in others if path.lower().endswith((".csv", ".tsv", ".parquet"))]
+    hint = f" If {printable(min(tables))} is a table of them, give that." if tables else ""
+    return (
+        f"{source}: images must lie in class folders (class/image or train/class/image), but "
+        f"{printable(image)} does not.{hint}"
+    )
 
 
-def _skipped_notes(skipped: Counter[str]) -> list[str]:
-    return [
-        f"{count:,} image{'s'[: count > 1]} in no class folder left out"
-        + (f" ({printable(folder)}/)" if folder else "")
-        for folder, count in sorted(skipped.items())
-    ]
+def _twin_notes(twins: list[str]) -> tuple[str, ...]:
+    if not twins:
+        return ()
+    return (
+        f"Images with the same name as one beside them: {len(twins):,}, such as "
+        f"{printable(min(twins))}. If they are masks, or the same pictures again, move them away",
+    )

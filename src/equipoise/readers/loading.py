@@ -1,6 +1,6 @@
 """`load`: read a data set, choose from it, and cut the splits it lacks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 
@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, require, unknown
-from equipoise.images import Broken, ImageSet, Splits
+from equipoise.images import Broken, ImageSet, LeftOut, Splits, leave_out
 from equipoise.readers.decoded import Decoded, decode_table
+from equipoise.readers.folder import LEAVES
 from equipoise.readers.opening import Source, open_table, source_name
 from equipoise.readers.sizing import Sizing
 from equipoise.readers.splitting import cut as cut_off
 from equipoise.readers.splitting import units
 from equipoise.readers.table import Table
 from equipoise.readers.taking import WITHHELD, apart, long_tailed
+from equipoise.readers.texts import as_text
 from equipoise.selection import MOST_BYTES, MOST_PIXELS, Selection
 
 __all__ = ["load", "read"]
@@ -34,6 +36,8 @@ def load(
     test_fraction: float = 0.2,
     validation_fraction: float = 0.15,
     cut: bool = True,
+    columns: Mapping[str, str] | None = None,
+    follow_links: bool = False,
     data_dir: str | PathLike[str] | None = None,
     most_pixels: int = MOST_PIXELS,
     most_bytes: int = MOST_BYTES,
@@ -73,6 +77,11 @@ def load(
     cut : bool
         False cuts nothing and, without `size`, resizes nothing: missing splits are empty, and
         images of mixed sizes decode on demand.
+    columns : mapping, optional
+        Which column of a .csv or Parquet file is which, from 'path' (or 'image'), 'label', 'group'
+        and 'split' to the columns' names. By default they are known by their usual names.
+    follow_links : bool
+        Also follow symbolic links that leave the data set's folder; others always are.
     data_dir : path, optional
         Where the archive or folder of 'cifar10' lies.
     most_pixels : int
@@ -99,6 +108,8 @@ def load(
             test_fraction=test_fraction,
             validation_fraction=validation_fraction,
             cut=cut,
+            columns=columns,
+            follow_links=follow_links,
             data_dir=data_dir,
             most_pixels=most_pixels,
             most_bytes=most_bytes,
@@ -108,7 +119,10 @@ def load(
 
 def read(source: Source, selection: Selection) -> Splits:
     """Read a data set as a selection says; `load` explains its fields."""
+    selection = _in_text(selection)
     table = _select(open_table(source, selection), selection.classes)
+    least = 2 if selection.cut else 1  # an audit may look at one class
+    _check_enough_classes(table.classes, least, (*unread(table.broken), *table.left_out))
     _check_take(table, selection.take or {})
     _check_long_tail(selection.long_tail, selection.take)
     cut = selection.cut
@@ -118,12 +132,14 @@ def read(source: Source, selection: Selection) -> Splits:
         whole=not cut,
         most_pixels=selection.most_pixels,
     )
-    _check_classes(table, decoded, printable(source_name(source)))
-    data = _image_set(table, decoded)
-    part = table.splits[decoded.rows]
+    asked = {*(selection.classes or ()), *(selection.take or ())}
+    _check_classes(table, decoded, asked, printable(source_name(source)))
+    data, part, emptied = _without_empty(table, decoded)
+    left_out = (*unread((*table.broken, *decoded.broken)), *table.left_out, *emptied)
+    _check_enough_classes(data.classes, least, left_out)
+    given = tuple(name for name in ("validation", "test") if (part == name).any())
     if cut:
         part = _cut(data, part, "test", selection.test_fraction, selection.seed)
-    given = tuple(name for name in ("validation", "test") if (table.splits == name).any())
     part = _take(data, part, selection.take or _profile(data, part, selection.long_tail))
     if cut:
         part = _cut(data, part, "validation", selection.validation_fraction, selection.seed)
@@ -134,12 +150,23 @@ def read(source: Source, selection: Selection) -> Splits:
         test=data.select(part == "test"),
         source=source_name(source),
         broken=(*table.broken, *decoded.broken),
+        left_out=left_out,
         sizes=decoded.sizes,
         modes=decoded.modes,
         notes=(*table.notes, *decoded.notes),
         given=given,
         withheld=data.select(withheld) if withheld.any() else None,
         fit=selection.fit,
+    )
+
+
+def _in_text(selection: Selection) -> Selection:
+    """Return a selection with its classes as a table has them."""
+    classes, take = selection.classes, selection.take
+    return replace(
+        selection,
+        classes=None if classes is None else [as_text(name) for name in classes],
+        take=None if take is None else {as_text(name): n for name, n in take.items()},
     )
 
 
@@ -150,9 +177,6 @@ def _select(table: Table, classes: Sequence[str] | None) -> Table:
         _check_class(name, table.classes)
     if twice := sorted({name for name in kept if kept.count(name) > 1}):
         raise InputError(f"Each class can be given once, but got {printable(twice[0])!r} twice.")
-    if len(kept) < 2:
-        only = f"only {printable(kept[0])!r}" if kept else "none"
-        raise InputError(f"At least two classes are needed, but there is {only}.")
     if classes is None:
         return table
     place = np.full(len(table.classes), -1)
@@ -193,22 +217,83 @@ def _check_enough(name: str, count: int, there: NDArray[np.bool_]) -> None:
         )
 
 
-def _check_classes(table: Table, decoded: Decoded, source: str) -> None:
-    """Refuse a class without an image in training, naming a file that should have been one."""
+def _check_classes(table: Table, decoded: Decoded, asked: Collection[str], source: str) -> None:
+    """Refuse a class that is asked for and has no image in training, and a set without any.
+
+    A file that should have been one is named.
+    """
     train = decoded.rows[table.splits[decoded.rows] == "train"]
     counts = np.bincount(table.labels[train], minlength=len(table.classes))
-    if counts.all():
+    lacking = [i for i, n in enumerate(counts) if not n and table.classes[i] in asked]
+    if counts.any() and not lacking:
         return
     lost = decoded.broken or table.broken
     if not len(decoded.rows) and lost:
         raise InputError(f"{source}: none of the images can be read; {_line(lost[0])}")
-    label = int(np.argmin(counts))
+    if len(decoded.rows) and not (counts.any() or lost):
+        there = " and ".join(sorted(set(table.splits[decoded.rows].tolist())))
+        raise InputError(f"{source}: holds no training image; all are of {there}.")
+    label = lacking[0] if lacking else int(np.argmin(counts))
     unread = np.setdiff1d(np.flatnonzero(table.labels == label), decoded.rows)
     names = set(table.names[unread].tolist())
     first = next((f"; {_line(one)}" for one in decoded.broken if one.name in names), ".")
+    others = table.others.get(table.classes[label])
+    kinds = f" ({others:,} files of other kinds)" if others else ""
     raise InputError(
         f"{source}: class {printable(table.classes[label])!r} has no readable image in training"
-        f"{first}"
+        f"{kinds}{first}"
+    )
+
+
+def _without_empty(
+    table: Table, decoded: Decoded
+) -> tuple[ImageSet, NDArray[np.str_], tuple[LeftOut, ...]]:
+    """Return the images and the split of each, without classes that have no training image."""
+    data, part = _image_set(table, decoded), table.splits[decoded.rows]
+    there = np.bincount(data.labels[part == "train"], minlength=len(data.classes)) > 0
+    if there.all():
+        return data, part, ()
+    known = there[data.labels]
+    left_out = (
+        *leave_out("classes without a training image", _why_empty(table, decoded, ~there)),
+        *leave_out("images of classes without a training image", data.names[~known].tolist()),
+    )
+    data = data if known.all() else data.select(known)
+    classes = tuple(name for name, one in zip(data.classes, there, strict=True) if one)
+    labels = (np.cumsum(there) - 1)[data.labels]
+    return replace(data, labels=labels, classes=classes), part[known], left_out
+
+
+def _why_empty(table: Table, decoded: Decoded, empty: NDArray[np.bool_]) -> Iterator[str]:
+    """Yield each empty class with what there is in the place of training images."""
+    listed = np.bincount(table.labels, minlength=len(table.classes))
+    read = np.bincount(table.labels[decoded.rows], minlength=len(table.classes))
+    for label in np.flatnonzero(empty).tolist():
+        name = table.classes[label]
+        counts = {
+            "unreadable": int(listed[label] - read[label]),
+            "of other kinds": table.others.get(name, 0),
+            "in other splits": int(read[label]),
+        }
+        words = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        yield f"{name}: {words}" if words else name
+
+
+def _check_enough_classes(classes: Sequence[str], least: int, left_out: Sequence[LeftOut]) -> None:
+    """Refuse fewer classes than needed, with what is left out: it may be the others."""
+    if len(classes) < least:
+        only = f"only {printable(classes[0])!r}" if classes else "none"
+        words = " ".join(f"{one.line}." for one in left_out)
+        raise InputError(f"At least two classes are needed, but there is {only}. {words}".rstrip())
+
+
+def unread(broken: Sequence[Broken]) -> tuple[LeftOut, ...]:
+    """Return what could or must not be read, reason by reason, each with its own in brackets."""
+    outside = [one.name for one in broken if one.reason == LEAVES]
+    others = [f"{one.name}: {one.reason}" for one in broken if one.reason != LEAVES]
+    return (
+        *leave_out("unreadable files", others),
+        *leave_out("links that leave the folder (--follow-links follows them)", outside),
     )
 
 

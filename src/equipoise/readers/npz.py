@@ -1,12 +1,15 @@
 """NumPy archives: MedMNIST's keys (`train_images`, `train_labels`, …), or `images` and `labels`.
 
+Keras' keys (`x_train`, `y_train`, …) are read too, and the splits may have any of their names.
+
 Numbers are the class names, unless a key `classes` names them. Nothing is ever unpickled.
 """
 
 import struct
+from collections.abc import Collection
 from os import SEEK_CUR
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
@@ -15,6 +18,7 @@ from numpy.typing import NDArray
 from equipoise.errors import InputError, reason
 from equipoise.mapped import concatenated
 from equipoise.readers.arrays import as_images, as_labels, check_fits, positions
+from equipoise.readers.split_names import split_named
 from equipoise.readers.table import Table, sorted_classes
 from equipoise.selection import Selection
 
@@ -22,7 +26,17 @@ __all__ = ["read_npz"]
 
 _MOST_HEADER = 2**16  # bytes
 _MAPPED = 2**28  # bytes; larger arrays stay in their file where they lie uncompressed
-_SPLITS = {"train_": "train", "val_": "validation", "test_": "test", "": "train"}
+_ORDER = ("train", "validation", "evaluation", "test")
+_PAIRS = (("images", "labels"), ("x", "y"))
+_PLAIN = {"images": "train"}  # the split of a key that names none
+
+
+class _Part(NamedTuple):
+    """A split, and the keys of its images and labels."""
+
+    split: str
+    images: str
+    labels: str
 
 
 def read_npz(path: Path, selection: Selection = Selection()) -> Table:
@@ -30,22 +44,34 @@ def read_npz(path: Path, selection: Selection = Selection()) -> Table:
     try:
         with ZipFile(path) as archive:
             keys = {Path(name).stem: name for name in archive.namelist() if name.endswith(".npy")}
-            prefixes = [p for p in _SPLITS if f"{p}images" in keys and f"{p}labels" in keys]
-            if "train_" in prefixes:
-                prefixes = [prefix for prefix in prefixes if prefix]
-            elif "" not in prefixes:
-                raise _no_keys(path, list(keys))
-            arrays = {
-                f"{prefix}{key}": _array(archive, keys[f"{prefix}{key}"], path)
-                for prefix in prefixes
-                for key in ("images", "labels")
-            }
+            parts = _parts(path, keys)
+            arrays = {key: _array(archive, keys[key], path) for part in parts for key in part[1:]}
             named = _array(archive, keys["classes"], path) if "classes" in keys else None
     except InputError:
         raise
     except Exception as error:  # a broken file may raise anything in the parsers beneath
         raise InputError(f"{path}: damaged, or no .npz ({reason(error)}).") from None
-    return _table(path, prefixes, arrays, named)
+    return _table(path, parts, arrays, named)
+
+
+def _parts(path: Path, keys: Collection[str]) -> list[_Part]:
+    """Return the splits with the keys of their images and labels, training first."""
+    found = []
+    own = {key.lower(): key for key in keys}
+    for key in own:
+        words = key.split("_")
+        for images, labels in _PAIRS:
+            # Of train_images and images_train alike the rest is the split.
+            rest = "_".join(word for word in words if word != images)
+            other = own.get("_".join(labels if word == images else word for word in words))
+            split = split_named(rest) if rest else _PLAIN.get(images)
+            if images in words and split and other:
+                found.append(_Part(split, own[key], other))
+    if any(part.split == "train" and part.images != "images" for part in found):
+        found = [part for part in found if part.images != "images"]
+    if not any(part.split == "train" for part in found):
+        raise _no_keys(path, list(keys))
+    return sorted(found, key=lambda part: (_ORDER.index(part.split), part.images))
 
 
 def _array(archive: ZipFile, member: str, path: Path) -> NDArray[Any]:
@@ -92,18 +118,18 @@ def _map(archive: ZipFile, member: str, path: Path) -> NDArray[Any] | None:
 
 def _table(
     path: Path,
-    prefixes: list[str],
+    parts: list[_Part],
     arrays: dict[str, NDArray[Any]],
     named: NDArray[Any] | None,
 ) -> Table:
     images, labels, names, splits = [], [], [], []
-    for prefix in prefixes:
-        part = as_images(arrays.pop(f"{prefix}images"), f"{path}: {prefix}images")
-        key = f"{prefix}labels"
-        images.append(part)
-        labels.append(as_labels(arrays.pop(key), len(part), f"{path}: {key}"))
-        names += [f"{prefix}images/{row:05d}" for row in range(len(part))]
-        splits += [_SPLITS[prefix]] * len(part)
+    for part in parts:
+        pixels = as_images(arrays.pop(part.images), f"{path}: {part.images}")
+        images.append(pixels)
+        key = part.labels
+        labels.append(as_labels(arrays.pop(key), len(pixels), f"{path}: {key}"))
+        names += [f"{part.images}/{row:05d}" for row in range(len(pixels))]
+        splits += [part.split] * len(pixels)
     label = np.concatenate(labels)
     classes = sorted_classes(label.tolist())
     return Table(

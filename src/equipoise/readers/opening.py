@@ -1,7 +1,8 @@
 """The registry of formats: which reader takes a source."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from equipoise.readers.digits import read_digits
 from equipoise.readers.folder import read_folder
 from equipoise.readers.npz import read_npz
 from equipoise.readers.parquet import is_parquet, read_parquet
+from equipoise.readers.split_names import settled
 from equipoise.readers.table import Reader, Table
+from equipoise.readers.texts import alike, as_text, as_texts
 from equipoise.readers.webdataset import is_shards, read_shards
 from equipoise.selection import Selection
 
@@ -31,8 +34,10 @@ READERS: dict[str, Reader] = {
     ".tgz": read_tar_gz,
     ".npz": read_npz,
     ".csv": read_csv,
+    ".tsv": read_csv,
     ".parquet": read_parquet,
 }
+_TABLES = (read_csv, read_parquet)
 # Folders that are no image folders: how each is known, and its reader.
 FOLDERS: tuple[tuple[Callable[[Path], bool], Reader], ...] = (
     (is_batches, read_batches),
@@ -42,7 +47,37 @@ FOLDERS: tuple[tuple[Callable[[Path], bool], Reader], ...] = (
 
 
 def open_table(source: Source, selection: Selection) -> Table:
-    """Return the table of any source: a path, a name, or a pair of arrays."""
+    """Return the table of any source: a path, a name, or a pair of arrays.
+
+    Its names and classes can be written as UTF-8, and its splits are those of `Table`.
+    """
+    table = _opened(source, selection)
+    return replace(
+        table,
+        names=as_texts(table.names),
+        classes=_apart(map(as_text, table.classes)),
+        splits=settled(table.splits),
+        groups=None if table.groups is None else as_texts(table.groups),
+        broken=tuple(replace(one, name=as_text(one.name)) for one in table.broken),
+        left_out=tuple(
+            replace(one, names=tuple(map(as_text, one.names))) for one in table.left_out
+        ),
+        others={as_text(name): count for name, count in table.others.items()},
+        notes=(*table.notes, *alike(table.classes)),
+    )
+
+
+def _apart(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of classes, no two equal: escaped bytes may be how another one is called."""
+    found: dict[str, None] = {}
+    for name in names:
+        while name in found:
+            name += "'"
+        found[name] = None
+    return tuple(found)
+
+
+def _opened(source: Source, selection: Selection) -> Table:
     if isinstance(source, (tuple, list)):
         if len(source) != 2:
             raise InputError(f"Arrays must be a pair (images, labels), but got {len(source)}.")
@@ -54,6 +89,10 @@ def open_table(source: Source, selection: Selection) -> Table:
         return read_digits()
     path = find_cifar10(selection.data_dir) if source == "cifar10" else Path(fspath(source))
     reader = _reader(path)
+    if selection.columns and reader not in _TABLES:
+        raise InputError(
+            f"{printable(path)}: --columns is for tables (.csv, .tsv, .parquet), and this is none."
+        )
     try:
         return reader(path, selection)
     except InputError as error:  # paths and names in it may hold anything

@@ -5,7 +5,7 @@ whose names stand in the schema's metadata, or text) and, if wanted, `split` and
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,22 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, reason
-from equipoise.readers.layout import SPLITS, is_image_name
+from equipoise.images import leave_out
+from equipoise.readers.columns import LONGEST, asked_column, plain, usual
+from equipoise.readers.layout import is_image_name
 from equipoise.readers.rows import Block, Rows, blocks_of, open_file
 from equipoise.readers.shards import has_shards, shards
+from equipoise.readers.split_names import split_named
 from equipoise.readers.table import Files, Table, sorted_classes, stamp
 from equipoise.selection import Selection
 
 __all__ = ["is_parquet", "read_parquet"]
 
 _IMAGES = ("image", "img", "picture", "jpg", "png", "bytes")
-_LABELS = ("label", "labels", "class", "target", "category")
-_LONGEST = 1024  # characters of a class or group
 _LONGEST_NAME = 255  # of a file
 
 _ENDINGS = {
@@ -44,15 +46,16 @@ _ENDINGS = {
 class _Layout:
     """Which columns hold what; equal in all files of a data set.
 
-    `leaf` holds the images' bytes; `path` their names, or is empty. `classes` are the names of the
-    class numbers, None where labels name the classes themselves.
+    `leaf` holds the images' bytes; `path` their names; `split` and `group` are columns, too, or
+    empty. `classes` are the names of the class numbers, None where labels name the classes
+    themselves.
     """
 
     leaf: str
     path: str
     label: str
-    split: bool
-    group: bool
+    split: str
+    group: str
     classes: tuple[str, ...] | None
 
 
@@ -79,13 +82,19 @@ def read_parquet(path: Path, selection: Selection = Selection()) -> Table:
     with. Rows without a label (null or -1) are left out.
     """
     folder = path.is_dir()
-    files = shards(path, ".parquet") if folder else [(path.name, "train")]
+    files = [(path.name, "train")]
+    if folder:
+        files = shards(path, ".parquet", follow_links=selection.follow_links)
     places = [str(path / name) if folder else str(path) for name, _ in files]
     layout: _Layout | None = None
     parts = []
     for number, ((name, split), place) in enumerate(zip(files, places, strict=True)):
         try:
-            layout, part = _file(place, number, name, split, layout)
+            with open_file(place) as file:
+                found = _layout(file.schema_arrow, place, selection.columns)
+                if layout not in (None, found):
+                    raise InputError(f"{place}: other columns or classes than the files before it.")
+                layout, part = found, _part(file, found, (place, number, name), split)
         except InputError:
             raise
         except (pa.ArrowException, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -96,54 +105,58 @@ def read_parquet(path: Path, selection: Selection = Selection()) -> Table:
     return _table(path, layout, parts, (tuple(places), stamps), selection.most_bytes)
 
 
-def _file(
-    place: str, number: int, name: str, split: str, known: _Layout | None
-) -> tuple[_Layout, _Part]:
-    """Read all of a file but its images."""
-    with open_file(place) as file:
-        layout = _layout(file.schema_arrow, place)
-        if known is not None and layout != known:
-            raise InputError(f"{place}: other columns or classes than the files before it.")
-        leaves = [layout.label, *(n for n in ("split", "group") if getattr(layout, n))]
-        read = file.read(columns=leaves + ([layout.path] if layout.path else []))
-        blocks = list(blocks_of(file, number, layout.leaf))
+def _part(file: pq.ParquetFile, layout: _Layout, where: tuple[str, int, str], split: str) -> _Part:
+    """Read all of a file but its images; `where` is its place, number and name."""
+    place, number, name = where
+    leaves = filter(None, (layout.label, layout.split, layout.group, layout.path))
+    read = file.read(columns=list(dict.fromkeys(leaves)))
+    blocks = list(blocks_of(file, number, layout.leaf))
     count = read.num_rows
     if sum(block.rows for block in blocks) != count:
         raise ValueError("its row groups are not what its description says")
-    splits = _splits(read["split"], place) if layout.split else np.full(count, split)
+    splits = _splits(read[layout.split], layout.split, place) if layout.split else None
     paths = pc.struct_field(read[layout.path[:-5]], "path").to_pylist() if layout.path else []
-    return layout, _Part(
+    return _Part(
         names=_names(name, paths, count),
         labels=_labels(read[layout.label], layout.classes, place),
-        splits=splits,
-        groups=_groups(read["group"], place) if layout.group else None,
+        splits=np.full(count, split) if splits is None else splits,
+        groups=_groups(read[layout.group], place) if layout.group else None,
         blocks=blocks,
     )
 
 
-def _layout(schema: pa.Schema, place: str) -> _Layout:
-    """Find the columns, by Hugging Face's description of them or by type and name."""
-    if len(set(schema.names)) < len(schema.names):
+def _layout(schema: pa.Schema, place: str, asked: Mapping[str, str] | None) -> _Layout:
+    """Find the columns: those asked for, or by Hugging Face's description or type and name."""
+    names = schema.names
+    if len(set(names)) < len(names):
         raise InputError(f"{place}: two columns of one name; give each its own.")
     features = _features(schema)
     of_kind = {n: f.get("_type") for n, f in features.items() if isinstance(f, dict)}
-    images = [n for n in schema.names if _image_leaf(schema.field(n))]
+    image = asked_column("image", asked, names, place) or asked_column("path", asked, names, place)
+    images = [n for n in ([image] if image else names) if _image_leaf(schema.field(n))]
     image = _chosen(
         [n for n in images if of_kind.get(n) == "Image"] or images, _IMAGES, "image", place, schema
     )
-    labels = [n for n in schema.names if of_kind.get(n) == "ClassLabel"]
-    label = _chosen(
-        labels or [n for n in schema.names if n in _LABELS], _LABELS, "label", place, schema
-    )
+    label = asked_column("label", asked, names, place)
+    if label is None:
+        known = [n for n in names if of_kind.get(n) == "ClassLabel"]
+        usually = usual("label", names)
+        # Of two columns, the one beside the images is of labels.
+        others = [n for n in names if n != image] if len(names) == 2 else []
+        label = _chosen(
+            known or ([usually] if usually else others), (usually or "",), "label", place, schema
+        )
     inner = schema.field(image).type
     named = pa.types.is_struct(inner) and inner.get_field_index("path") >= 0
+    with_names = of_kind.get(label) == "ClassLabel"
+    roles = {r: asked_column(r, asked, names, place) or usual(r, names) for r in ("split", "group")}
     return _Layout(
         leaf=_image_leaf(schema.field(image)),
         path=f"{image}.path" if named and _is_text(inner.field("path").type) else "",
         label=label,
-        split="split" in schema.names,
-        group="group" in schema.names,
-        classes=_class_names(features.get(label), place) if label in labels else None,
+        split=roles["split"] or "",
+        group=roles["group"] or "",
+        classes=_class_names(features.get(label), place) if with_names else None,
     )
 
 
@@ -185,9 +198,15 @@ def _chosen(
         return named[0] if named else found[0]
     there = printable(", ".join(found or schema.names))
     if found:
-        raise InputError(f"{place}: several {kind} columns ({there}); call the one to use {kind}.")
+        raise InputError(
+            f"{place}: several {kind} columns ({there}); call the one to use {kind}, or say "
+            f"--columns {kind}={printable(found[0])}."
+        )
     wanted = {"image": "image (bytes and path, or plain binary)", "label": "label"}[kind]
-    raise InputError(f"{place}: a column {wanted} is needed, but there is: {there or 'none'}.")
+    raise InputError(
+        f"{place}: a column {wanted} is needed, but there is: {there or 'none'}. Columns of other "
+        "names are told by --columns image=photo,label=breed."
+    )
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
@@ -208,6 +227,8 @@ def _words(column: pa.ChunkedArray, name: str, place: str) -> NDArray[np.object_
     if pa.types.is_nested(kind):
         hint = " Multi-label data is not supported." if name == "label" else ""
         raise InputError(f"{place}: one {name} an image is needed, but got {kind}.{hint}")
+    if pa.types.is_floating(kind):  # what pandas makes of whole numbers where some are missing
+        column, kind = _whole(column, name, place), pa.int64()
     if not any(f(kind) for f in (_is_text, pa.types.is_integer, pa.types.is_boolean)):
         raise InputError(f"{place}: {name} must be text or whole numbers, but got {kind}.")
     if pa.types.is_boolean(kind):
@@ -217,10 +238,18 @@ def _words(column: pa.ChunkedArray, name: str, place: str) -> NDArray[np.object_
     if isinstance(coded, pa.ChunkedArray):
         coded = pa.concat_arrays(coded.unify_dictionaries().chunks)
     values = [None if one is None else str(one) for one in coded.dictionary.to_pylist()]
-    if long := [one for one in values if one is not None and len(one) > _LONGEST]:
-        raise InputError(f"{place}: {name} of more than {_LONGEST:,} characters: {long[0][:40]!r}.")
+    if long := [one for one in values if one is not None and len(one) > LONGEST]:
+        raise InputError(f"{place}: {name} of more than {LONGEST:,} characters: {long[0][:40]!r}.")
     table = np.array([*values, None], object)
     return table[coded.indices.fill_null(len(values)).to_numpy(zero_copy_only=False)]
+
+
+def _whole(column: pa.ChunkedArray, name: str, place: str) -> pa.ChunkedArray:
+    """Return floating-point numbers that are whole as integers; NaN is null."""
+    known = pc.if_else(pc.is_nan(column), None, column)
+    if pc.any(pc.not_equal(known, pc.round(known))).as_py():
+        raise InputError(f"{place}: {name} must be text or whole numbers, but some are fractions.")
+    return known.cast(pa.int64())
 
 
 def _labels(
@@ -239,13 +268,23 @@ def _labels(
     return np.array([names[label] for label in found.tolist()], object)
 
 
-def _splits(column: pa.ChunkedArray, place: str) -> NDArray[np.str_]:
+def _splits(column: pa.ChunkedArray, name: str, place: str) -> NDArray[np.str_] | None:
+    """Return each row's split.
+
+    A column of another name than `split` is one of splits where all its values are; otherwise None.
+    """
+    if plain(name) != "split" and not _is_text(column.type):
+        return None
     found = _words(column, "split", place)
-    if strange := [s for s in set(found.tolist()) if s is None or s.lower() not in SPLITS]:
+    known = {value: split_named(value or "") for value in set(found.tolist())}
+    strange = [value for value, split in known.items() if split is None]
+    if strange and plain(name) != "split":
+        return None
+    if strange:
         raise InputError(
             f"{place}: split must be train, validation or test, but got {printable(strange[0])!r}."
         )
-    return np.array([SPLITS[split.lower()] for split in found.tolist()], "U10")
+    return np.array([known[value] for value in found.tolist()], "U10")
 
 
 def _groups(column: pa.ChunkedArray, place: str) -> NDArray[np.str_]:
@@ -282,7 +321,7 @@ def _table(
     fetch = Rows(*files, layout.leaf, tuple(starts), tuple(blocks), most_bytes)
     classes = layout.classes or sorted_classes(labels[kept].tolist())
     place = {name: label for label, name in enumerate(classes)}
-    left = len(labels) - len(kept)
+    unlabelled = np.setdiff1d(np.arange(len(labels)), kept)
     with_groups = [part.groups for part in parts if part.groups is not None]
     return Table(
         names=_with_endings(names, fetch),
@@ -292,7 +331,7 @@ def _table(
         ids=np.arange(len(labels), dtype=np.int64),
         pixels=Files(fetch, range(len(labels))),
         groups=np.concatenate(with_groups) if with_groups else None,
-        notes=(f"{left:,} row{'s'[: left != 1]} without a label left out",) if left else (),
+        left_out=leave_out("rows without a label", (names[row] for row in unlabelled)),
     ).pick(kept)
 
 

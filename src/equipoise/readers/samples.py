@@ -1,6 +1,8 @@
 """WebDataset's convention: ``KEY.jpg`` and ``KEY.cls`` (or .txt, .json) are one sample.
 
-A key is a path up to the first dot of its file's name. A label is a whole number or the name of a
+A key is a path up to the first dot of its file's name. Of several images of a key, the one with the
+fewest dots is meant (``KEY.png`` rather than ``KEY.depth.png``), or one whose name says so
+(``KEY.image.png``). A label is a whole number or the name of a
 class; in a .json it stands under `label`, `cls` or `class`.
 """
 
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from equipoise.errors import InputError, printable, reason
-from equipoise.images import Broken
+from equipoise.images import Broken, leave_out
 from equipoise.readers.layout import is_image_name
 from equipoise.readers.table import Files, Table, path_ids, sorted_classes
 
@@ -21,6 +23,7 @@ __all__ = ["MOST_LABEL", "are_samples", "is_class_name", "is_label_name", "lay_o
 MOST_LABEL = 1 << 16  # bytes of a label's file
 
 _LABELS = (".cls", ".json", ".txt")  # the first that a key has counts
+_IMAGES = frozenset(("image", "img", "rgb", "color", "colour", "photo", "input"))
 _FIELDS = ("label", "cls", "class")
 _LONGEST = 1024  # characters of a class
 
@@ -80,18 +83,17 @@ def lay_out_samples(
         In the order of the sorted paths.
     """
     broken = list(refused)
-    images, labels = _by_key(found, broken)
-    rows = []
+    images, labels, second = _by_key(found)
+    rows, unlabelled = [], []
     for key, name in images.items():
-        words = "no label beside the image"
+        if key not in labels:
+            unlabelled.append(name)
+            continue
         try:
-            label = _label(labels[key], fetch(found[labels[key]])) if key in labels else None
+            rows.append((name, _label(labels[key], fetch(found[labels[key]]))))
         except (OSError, ValueError, RecursionError) as error:
-            label, words = None, f"label {labels[key].rpartition('.')[2]}: {reason(error)}"
-        if label is None:
-            broken.append(Broken(name, words))
-        else:
-            rows.append((name, label))
+            ending = labels[key].rpartition(".")[2]
+            broken.append(Broken(name, f"label {ending}: {reason(error)}"))
     if not rows:
         first = f"; {printable(broken[0].name)}: {broken[0].reason}." if broken else "."
         raise InputError(f"{source}: holds no image with a label (KEY.jpg and KEY.cls){first}")
@@ -105,31 +107,41 @@ def lay_out_samples(
         ids=path_ids(names),
         pixels=Files(fetch, [found[name] for name in names]),
         broken=tuple(sorted(broken, key=lambda one: one.name)),
-        notes=_other_note(found),
+        left_out=(
+            *leave_out("files of other kinds", filter(_is_other, found)),
+            *leave_out("second images of a sample", second),
+            *leave_out("images without a label", unlabelled),
+        ),
     )
     return _with_labels(table, found_labels, classes, source)
 
 
-def _by_key(
-    found: Mapping[str, Any], broken: list[Broken]
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the image and the label of each key, by path."""
+def _by_key(found: Iterable[str]) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """Return the image and the label of each key, by path, and the keys' other images."""
     images: dict[str, str] = {}
     labels: dict[str, str] = {}
+    second: list[str] = []
     for name in found:
         key = _key(name)
         if is_image_name(name):
             if key in images:
-                broken.append(Broken(name, "second image of one key"))
+                images[key], other = sorted((images[key], name), key=_likelihood)
+                second.append(other)
             else:
                 images[key] = name
         elif is_label_name(name) and (key not in labels or _rank(name) < _rank(labels[key])):
             labels[key] = name
-    return images, labels
+    return images, labels, second
 
 
 def _rank(name: str) -> int:
     return next(i for i, ending in enumerate(_LABELS) if name.lower().endswith(ending))
+
+
+def _likelihood(name: str) -> tuple[int, bool, str]:
+    """Return what sorts the images of a key, the one that is meant first."""
+    words = name.rpartition("/")[2].lower().split(".")[1:-1]
+    return len(words), not _IMAGES.intersection(words), name
 
 
 def _key(name: str) -> str:
@@ -173,9 +185,5 @@ def _with_labels(
     return replace(table, labels=positions, classes=names)
 
 
-def _other_note(found: Mapping[str, Any]) -> tuple[str, ...]:
-    others = [name for name in found if not (is_image_name(name) or is_label_name(name))]
-    if not others:
-        return ()
-    files = f"{len(others):,} file{'s'[: len(others) > 1]} of other kinds"
-    return (f"{files} left out, such as {printable(min(others))}",)
+def _is_other(name: str) -> bool:
+    return not (is_image_name(name) or is_label_name(name))

@@ -1,13 +1,14 @@
 """Data sets of a few large files in a folder: which files, and which split each holds."""
 
 import os
-import re
 from pathlib import Path
 
 from equipoise.errors import InputError, printable
-from equipoise.readers.layout import SPLITS, hidden
+from equipoise.readers.folder import is_inside
+from equipoise.readers.layout import hidden
+from equipoise.readers.split_names import split_named, split_of
 
-__all__ = ["Shard", "has_shards", "shards", "split_of"]
+__all__ = ["Shard", "has_shards", "shards"]
 
 _OTHERS = frozenset({"manifest.parquet"})  # our own writers', beside the data
 # Where the files of a data set lie: as Hugging Face lays them out, and in folders of splits.
@@ -21,40 +22,30 @@ def has_shards(folder: Path, suffix: str) -> bool:
     return bool(_found(folder, suffix))
 
 
-def shards(folder: Path, suffix: str) -> list[Shard]:
+def shards(folder: Path, suffix: str, *, follow_links: bool) -> list[Shard]:
     """Return the files of a data set in a folder, sorted by path, each with its split.
 
     Raises
     ------
     InputError
-        Where one of them is a link that leads out of the folder.
+        Where one of them is a link that leads out of the folder and such are not followed.
     """
     root = os.path.realpath(folder)
     found = _found(folder, suffix)
     for name in found:
-        if os.path.commonpath((os.path.realpath(f"{root}/{name}"), root)) != root:
-            raise InputError(f"{folder}: {printable(name)} is a link that leaves the folder.")
+        if not (follow_links or is_inside(os.path.realpath(f"{root}/{name}"), root)):
+            raise InputError(
+                f"{folder}: {printable(name)} is a link that leaves the folder; --follow-links "
+                "follows it."
+            )
     return [(name, split_of(name)) for name in found]
-
-
-def split_of(name: str) -> str:
-    """Return the split that a path names: ``data/train-00000-of-00002.parquet`` is training.
-
-    The first word that is a split's name counts, in the file's name or else in its folders'. A
-    path without one is training.
-    """
-    for part in reversed(name.lower().split("/")):
-        for word in re.split(r"[\W\d_]+", part):
-            if word in SPLITS:
-                return SPLITS[word]
-    return "train"
 
 
 def _found(folder: Path, suffix: str) -> list[str]:
     names: list[str] = []
     for room in _ROOMS:
         files, folders = _listed(folder, room, suffix)
-        splits = [one for one in folders if one.lower() in SPLITS]
+        splits = [one for one in folders if split_named(one)]
         # Beside class folders such a file is something else, such as a table of remarks.
         if room == "data" or not set(folders) - {*_ROOMS, *splits}:
             names += files

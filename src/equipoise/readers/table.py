@@ -1,8 +1,8 @@
 """`Table`, what every reader returns, and `Encoded`, images that are decoded on demand."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.images import Broken
+from equipoise.images import Broken, LeftOut
 from equipoise.selection import Selection
 
 __all__ = ["Files", "Reader", "Stamp", "Table", "path_ids", "sorted_classes", "stamp"]
@@ -61,6 +61,10 @@ class Table:
     groups : (N,) str, optional
     broken, notes
         As in `equipoise.images.Splits`.
+    left_out : tuple of LeftOut
+        What else is not used: what is broken is no part of it.
+    others : mapping
+        From class to how many files of other kinds there are in its place.
     """
 
     names: NDArray[np.str_]
@@ -71,6 +75,8 @@ class Table:
     pixels: Files | NDArray[np.uint8] | list[NDArray[np.uint8]]
     groups: NDArray[np.str_] | None = None
     broken: tuple[Broken, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    others: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def pick(self, rows: NDArray[np.intp]) -> "Table":

@@ -27,14 +27,14 @@ def is_shards(folder: Path) -> bool:
 
 def read_shards(path: Path, selection: Selection = Selection()) -> Table:
     """List the samples of a folder of .tar shards; a shard's name tells its split."""
-    listed = shards(path, ".tar")
+    listed = shards(path, ".tar", follow_links=selection.follow_links)
     files = [name for name, _ in listed]
     found: dict[str, ShardPlace] = {}
     refused: list[Broken] = []
     for number, file in enumerate(files):
-        members, broken = list_tar(path / file, selection.most_bytes)
-        found |= {f"{file}/{name}": (number, *place) for name, place in members.items()}
-        refused += [Broken(f"{file}/{one.name}", one.reason) for one in broken]
+        listing = list_tar(path / file, selection.most_bytes)
+        found |= {f"{file}/{name}": (number, *place) for name, place in listing.found.items()}
+        refused += [Broken(f"{file}/{one.name}", one.reason) for one in listing.refused]
     if not are_samples([name[len(files[place[0]]) + 1 :] for name, place in found.items()]):
         raise InputError(
             f"{path}: its .tar files hold no samples (KEY.jpg and KEY.cls). Give one archive of "

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from equipoise import __version__
 from equipoise.errors import InputError, WorkError
 from equipoise.files import atomic
+from equipoise.images import LeftOut
 from equipoise.reports import diagnosis, search, shortcut, tables
 from equipoise.reports.figures import Gallery, draw, picture
 from equipoise.reports.folder import StudyFolder, named, open_folder
@@ -189,10 +190,15 @@ def audit_view(audit: Mapping[str, Any]) -> dict[str, Any]:
         "ratio": formats.number(audit.get("imbalance_ratio")),
         "classes": classes,
         "splits": [s for s in ("training", "validation", "test") if any(s in c for c in classes)],
+        "left_out": [_left_out(entry).line for entry in audit.get("left_out") or ()],
         "sizes": dict(audit.get("sizes") or {}),
         "modes": dict(audit.get("modes") or {}),
         **lists,
     }
+
+
+def _left_out(entry: Mapping[str, Any]) -> LeftOut:
+    return LeftOut(entry["reason"], entry["count"], tuple(entry["names"]))
 
 
 def _cut_list(found: Sequence[Any]) -> dict[str, Any]:

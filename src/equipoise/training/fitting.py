@@ -1,6 +1,6 @@
 """`fit` and `train`: from data, a recipe and a trainer to a finished run."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +130,11 @@ def _finish(job: Job, data: Splits) -> Run:
         equal=job.equal,
         rows=job.logs.rows,
         history=_history(job.logs),
-        metrics={**_metrics(job, model, predictions), "generated": generated_counts(data)},
+        metrics={
+            **_metrics(job, model, predictions),
+            "generated": generated_counts(data),
+            "left_out": [asdict(one) for one in data.left_out],
+        },
         predictions=predictions,
         model=model,
     )

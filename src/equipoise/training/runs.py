@@ -35,7 +35,7 @@ class Run:
         `test` and `validation`, each with the figures of the `plain`, the `tuned` and the
         `adjusted` decision and of `calibrated` probabilities; the `decision`, `adjusted` and
         `temperature` themselves; `steps`, `passes`, `seconds`; how many different `sources` and
-        `images` of each class were `seen`; `positive_class`.
+        `images` of each class were `seen`; `positive_class`; what of the source is `left_out`.
     predictions : dict
         From 'validation' and 'test' to `Predictions`.
     model : Model

@@ -15,6 +15,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from equipoise.images import ImageSet
+from equipoise.readers.split_names import split_named
 
 __all__ = ["class_folders", "copy_name", "looks_like_split", "safe", "stems", "suffix"]
 
@@ -22,7 +23,6 @@ _SIMPLE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 _FORBIDDEN = frozenset('<>:"/\\|?*%')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _OURS = re.compile(r".+__.+__\d+_*")
-_SPLITS = frozenset(("train", "training", "val", "valid", "validation", "test"))
 
 
 def safe(name: str, longest: int = 100) -> str:
@@ -55,7 +55,7 @@ def class_folders(classes: Sequence[str]) -> list[str]:
 
 def looks_like_split(folder: str) -> bool:
     """Whether a class folder at the top of a data set would be taken for a split."""
-    return folder.casefold() in _SPLITS
+    return split_named(folder) is not None
 
 
 def stems(part: ImageSet) -> list[str]:

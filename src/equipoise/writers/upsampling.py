@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from equipoise.errors import InputError, WorkError, require, unknown
+from equipoise.errors import InputError, WorkError, printable, require, unknown
 from equipoise.extras import check_extra, generated_counts, with_extra
 from equipoise.files import claim, write_json
-from equipoise.images import Splits
+from equipoise.images import LeftOut, Splits
 from equipoise.parallel import check_backend
 from equipoise.planning import Strategy, share_out, targets, undersample
 from equipoise.readers import load
@@ -77,6 +77,8 @@ class Summary:
         All images written.
     broken : int
         Files of the source that could not be read and are left out.
+    left_out : tuple of LeftOut
+        All of the source that is not used, reason by reason.
     notes : tuple of str
     """
 
@@ -89,6 +91,7 @@ class Summary:
     generated: dict[str, int]
     images: int
     broken: int
+    left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -188,6 +191,10 @@ def upsample(
         strategy, techniques, scope = _measure(measure)
     chosen = tuple(resolve(technique) for technique in techniques)
     splits = data if isinstance(data, Splits) else load(data, cut=False)
+    if len(splits.classes) < 2:
+        raise InputError(
+            f"At least two classes are needed, but there is only {printable(splits.classes[0])!r}."
+        )
     before, splits = splits, with_extra(splits, measure)
     if measure is not None:
         check_extra(splits, measure)
@@ -364,5 +371,6 @@ def _summary(data: Splits, outputs: Outputs, out: str, format: str) -> Summary:
         generated=generated_counts(outputs.data),
         images=len(outputs),
         broken=len(outputs.data.broken),
+        left_out=outputs.data.left_out,
         notes=outputs.data.notes,
     )

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from math import ceil, inf
 from pathlib import Path
@@ -283,6 +283,7 @@ def _facts(data: Splits, space: Space, command: str, settings: dict[str, Any]) -
         "source": data.source,
         "data_digest": data.digest,
         "classes": list(data.classes),
+        "left_out": [asdict(one) for one in data.left_out],
         "command": command,
         "dimensions": {d.name: {"of": d.of, "choices": list(d.choices)} for d in space},
     }
