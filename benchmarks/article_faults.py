@@ -30,7 +30,7 @@ import equipoise as eq
 from equipoise import keys
 from equipoise.files import read_json, write_json
 from equipoise.recipes import get_recipe
-from equipoise.studies.statistics import estimate
+from equipoise.studies.estimates import over_runs
 from equipoise.training import fit, get_trainer, presenting
 from equipoise.training.nets.article import article
 
@@ -117,9 +117,9 @@ def run(data: eq.Splits, recipe: str, variant: str, seed: int, path: Path) -> No
 
 
 def cell(runs: list[dict[str, Any]], key: str) -> str:
-    values = estimate([run[key] for run in runs])
-    half = (values.high - values.low) / 2
-    return f"{values.mean * 100:.1f} ± {half * 100:.1f}"
+    values = over_runs([run[key] for run in runs], [(k, 0) for k in range(len(runs))])
+    half = "" if values.half is None else f" ± {100 * values.half:.1f}"
+    return f"{100 * (values.mean or 0.0):.1f}{half}"
 
 
 def print_table(folder: Path) -> None:

@@ -11,24 +11,27 @@ are kept.
 """
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 import equipoise as eq
-from equipoise.studies.facts import read_facts, read_trials
+from equipoise.objectives import get_objective
+from equipoise.studies.facts import read_plan
+from equipoise.studies.inference import differences, levels
+from equipoise.studies.outcomes import Outcome, read_outcome
+from equipoise.studies.scoring import Setting, score
 from equipoise.studies.searching import open_search
-from equipoise.studies.tables import DECISIONS, differences, score
-from equipoise.studies.trials import Outcome, folder_of, read_outcome
 
 TAKE = {"cat": 4800, "dog": 1200}
 METRICS = {"balanced_accuracy": "balanced accuracy", "roc_auc": "ROC-AUC", "accuracy": "accuracy"}
 
 
-def runs_of(study: Path, recipe: str, seeds: list[int]) -> list[Outcome]:
-    """Return the runs of a recipe with these seeds."""
-    trials = [t for t in read_trials(study, read_facts(study)) if t.recipe.name == recipe]
-    return [read_outcome(t, folder_of(study, t)) for t in trials if t.seed in seeds]
+def runs_of(study: Path, recipe: str, seeds: Sequence[int], called: str) -> list[Outcome]:
+    """Return the runs of a recipe with these seeds, under another name."""
+    trials = [t for t in read_plan(study).trials if t.recipe.name == recipe and t.seed in seeds]
+    read = [read_outcome(study, trial) for trial in trials]
+    return [replace(outcome, recipe=called) for outcome in read if outcome is not None]
 
 
 def main() -> None:
@@ -39,27 +42,29 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
     found = open_search(options.search)
-    seeds = found.study.summary["seeds"][: options.seeds]
+    seeds = found.study.summary.seeds[: options.seeds]
     data = eq.load(options.data, classes=["cat", "dog"], take=TAKE)
     eq.compare(
         data, ["article"], trainer="article", seed=seeds[0], seeds=len(seeds), out=options.out
     )
-    article = runs_of(options.out, "article", seeds)
-    best = runs_of(options.search / "confirm", found.best.name, seeds)
-    outcomes = {"article": article, "best": best}
-    scores = {(n, d): score(of, d, 1, 0) for n, of in outcomes.items() for d in DECISIONS}
-    rows = differences(outcomes, scores, "article", "balanced_accuracy", 0)
+    runs = {
+        "article": runs_of(options.out, "article", seeds, "article"),
+        "best": runs_of(options.search / "confirm", found.best.name, seeds, "best"),
+    }
+    setting = Setting(get_objective("balanced_accuracy").on(data.classes, data.rarest), data.rarest)
+    scored = score(runs, setting)
     print(f"{found.best.name}, {len(seeds)} seeds, in points (ROC-AUC times 100)\n")
     print("| figure | decision | article | found | difference | 95 % |\n" + "|---" * 6 + "|")
-    for row in rows:
-        decision, metric = row["decision"], row["metric"]
-        if row["recipe"] != "best" or decision not in DECISIONS or metric not in METRICS:
-            continue
-        theirs, mine = (np.mean(scores[name, decision].values(metric)) for name in outcomes)
-        print(
-            f"| {METRICS[metric]} | {decision} | {100 * theirs:.1f} | {100 * mine:.1f} "
-            f"| {100 * row['mean']:+.1f} | [{100 * row['low']:.1f}, {100 * row['high']:.1f}] |"
-        )
+    for metric, name in METRICS.items():
+        for decision in ("plain", "tuned"):
+            table = scored.tables[decision, metric]
+            theirs, mine = (level.mean for level in levels(table) if level is not None)
+            apart = differences(table)[1]
+            assert apart is not None
+            print(
+                f"| {name} | {decision} | {100 * theirs:.1f} | {100 * mine:.1f} "
+                f"| {100 * apart.mean:+.1f} | [{100 * apart.low:.1f}, {100 * apart.high:.1f}] |"
+            )
 
 
 if __name__ == "__main__":

@@ -1,75 +1,70 @@
-"""Print a study's table and differences as Markdown, for docs/results.
+"""Print a study's table and verdicts as Markdown, for docs/results.
 
 python benchmarks/tables.py STUDY
 """
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from equipoise.studies import open_study
-from equipoise.studies.formats import ORACLE
-from equipoise.studies.verdicts import told
+from equipoise.studies import StudySummary, open_study
+from equipoise.studies.formats import ORACLE, change, interval
+from equipoise.studies.summary import Question
+from equipoise.studies.values import Estimate
 
 
-def share(estimate: Mapping[str, Any]) -> str:
+def share(estimate: Estimate) -> str:
     """Mean and half the interval in percent."""
-    half = "" if estimate["low"] is None else f" ± {(estimate['high'] - estimate['low']) * 50:.1f}"
-    return f"{estimate['mean'] * 100:.1f}{half}"
+    if estimate.mean is None:
+        return "–"
+    half = "" if estimate.half is None else f" ± {100 * estimate.half:.1f}"
+    return f"{100 * estimate.mean:.1f}{half}"
 
 
 def main() -> None:
     summary = open_study(Path(sys.argv[1])).summary
-    verdicts = {
-        (row["recipe"], row["decision"], row["metric"]): row for row in summary["differences"]
-    }
-    reference = next(iter(summary["recipes"]))
-    closed = (summary.get("oracle") or {}).get("closed")
+    reference, oracle = summary.reference, summary.oracle
     heads = ["recipe", "balanced accuracy, plain", "tuned", "recall, plain", "recall, tuned",
              "precision, tuned", "ROC-AUC", f"tuned, against tuned {reference}",
              f"ROC-AUC, against {reference}", "seconds"]  # fmt: skip
-    heads += ["gap closed"] * bool(closed)
+    heads += ["gap closed"] * (oracle is not None)
     print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
-    for row in summary["table"]:
-        plain, tuned = row["plain"], row["tuned"]
+    for row in summary.table:
         cells = [
-            row["recipe"],
-            share(plain["balanced_accuracy"]),
-            share(tuned["balanced_accuracy"]),
-            share(plain["recall"]),
-            share(tuned["recall"]),
-            share(tuned["precision"]),
-            share(tuned["roc_auc"]),
-            difference(verdicts.get((row["recipe"], "tuned", "balanced_accuracy"))),
-            difference(verdicts.get((row["recipe"], "plain", "roc_auc"))),
-            f"{row['seconds']['mean']:.0f}",
+            row.recipe,
+            share(row.plain["balanced_accuracy"]),
+            share(row.tuned["balanced_accuracy"]),
+            share(row.plain["recall"]),
+            share(row.tuned["recall"]),
+            share(row.tuned["precision"]),
+            share(row.tuned["roc_auc"]),
+            verdict(summary.question, row.recipe),
+            verdict(summary.ranking, row.recipe),
+            "–" if row.seconds is None else f"{row.seconds.mean:.0f}",
         ]
-        print("| " + " | ".join(cells + gap(row["recipe"], reference, closed)) + " |")
-    for line in summary["shortcut_words"]:
+        print("| " + " | ".join(cells + gap(summary, row.recipe)) + " |")
+    for line in (*(mark.sentence for mark in summary.marks), *summary.answer.notes):
         print(f"\n- {line}")
-    print(f"\n{summary['answer']}")
-    for note in summary["answer_notes"]:
-        print(f"\n- {note}")
+    print(f"\n{summary.answer.sentence}")
+    for line in (*summary.answer.others, summary.answer.about):
+        print(f"\n- {line}")
 
 
-def difference(row: Mapping[str, Any] | None) -> str:
-    """A paired difference in points, with its verdict, and its p-value where that takes it back."""
-    if row is None:
+def verdict(question: Question | None, recipe: str) -> str:
+    """A difference to the baseline with its simultaneous interval, and what that says."""
+    one = None if question is None else question.of(recipe)
+    if question is None or one is None:
         return "–"
-    ends = f"[{row['low'] * 100:.1f}, {row['high'] * 100:.1f}]"
-    verdict = told(row)
-    p = f", p = {row['p_holm']:.3f}" if verdict.endswith("alone") else ""
-    return f"{row['mean'] * 100:+.1f} {ends}, {verdict}{p}"
+    ends = interval(question.metric, one.low, one.high)
+    return f"{change(question.metric, one.mean)} [{ends}], {one.verdict}"
 
 
-def gap(recipe: str, reference: str, closed: Mapping[str, Any] | None) -> list[str]:
+def gap(summary: StudySummary, recipe: str) -> list[str]:
     """How much of the gap to the oracle a recipe closes with its tuned decision."""
-    if not closed:
+    if summary.oracle is None:
         return []
-    if recipe in (reference, ORACLE):
-        return ["0 %" if recipe == reference else "100 %"]
-    return [f"{share(closed[recipe]['tuned'])} %"]
+    if recipe in (summary.reference, ORACLE):
+        return ["0 %" if recipe == summary.reference else "100 %"]
+    return [f"{share(summary.oracle.closed[recipe]['tuned'])} %"]
 
 
 if __name__ == "__main__":

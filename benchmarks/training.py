@@ -41,7 +41,7 @@ import article_reference as reference
 import equipoise as eq
 from equipoise.files import atomic, read_json, write_json, write_text
 from equipoise.recipes import get_recipe
-from equipoise.studies.statistics import estimate, paired
+from equipoise.studies.estimates import over_runs
 from equipoise.training import Progress, Trainer, batches, build_net, fit, get_trainer
 
 CLASSES, TAKE = ("cat", "dog"), {"cat": 4800, "dog": 1200}
@@ -370,7 +370,9 @@ def differences(runs: Runs) -> Iterator[str]:
         cells = [name]
         for metric in ("balanced_accuracy", "roc_auc"):
             values = [[100 * run["test"]["tuned"][metric] for run in of] for of in (mine, base)]
-            found = estimate(paired(*values))
+            apart = np.array(values[0]) - np.array(values[1])
+            keys = [(seed, 0) for seed in range(len(apart))]
+            found = over_runs(apart.tolist(), keys, (-np.inf, np.inf))
             cells.append(f"{found.mean:+.1f} [{found.low:.1f}, {found.high:.1f}]")
         yield "| " + " | ".join(cells) + " |"
 

@@ -13,6 +13,7 @@ _HOME = {
     "Decision": "training",
     "ImageSet": "images",
     "InputError": "errors",
+    "Objective": "objectives",
     "Recipe": "recipes",
     "Splits": "images",
     "Trainer": "training",
@@ -22,6 +23,7 @@ _HOME = {
     "batches": "training",
     "compare": "studies",
     "embed": "backbones",
+    "evaluate": "studies",
     "load": "readers",
     "load_model": "training",
     "report": "reports",
@@ -40,11 +42,13 @@ if TYPE_CHECKING:
     from equipoise.errors import WorkError as WorkError
     from equipoise.images import ImageSet as ImageSet
     from equipoise.images import Splits as Splits
+    from equipoise.objectives import Objective as Objective
     from equipoise.oversampling import AugmentationOverSampler as AugmentationOverSampler
     from equipoise.readers import load as load
     from equipoise.recipes import Recipe as Recipe
     from equipoise.reports import report as report
     from equipoise.studies import compare as compare
+    from equipoise.studies import evaluate as evaluate
     from equipoise.studies.searching import search as search
     from equipoise.training import Augmented as Augmented
     from equipoise.training import Decision as Decision

@@ -7,15 +7,16 @@ a chain, seed, copy, epoch) and of its pixels. Threads, batches and order change
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equipoise.errors import InputError, require
+from equipoise.errors import InputError, require, whole_seed
 from equipoise.keys import image_keys, uniforms
 from equipoise.techniques import Technique, resolve
 from equipoise.techniques.base import Step
@@ -24,7 +25,7 @@ from equipoise.techniques.steps import check_shape, choose, draw
 if TYPE_CHECKING:
     from equipoise.planning import Plan
 
-__all__ = ["ENGINE_VERSION", "augment", "augment_each", "carry_out", "fresh"]
+__all__ = ["ENGINE_VERSION", "augment", "augment_each", "carry_out", "fresh", "own_techniques"]
 
 # Bumped whenever any address gives other bytes than before. Within one version the bytes are the
 # same on every machine; `jpeg`, which runs OpenCV's codec, may change with OpenCV's version too.
@@ -38,6 +39,9 @@ Shape = tuple[int, int, int]
 # bytes a further thread costs more than it brings.
 _CHUNK_BYTES = 1 << 20
 _WORKER_BYTES = 256 << 10
+
+# Draws by which a function of the user's is known: one may do something now and then alone.
+_TRIED = 8
 
 
 def augment(
@@ -167,6 +171,32 @@ def carry_out(
     return _each(images, source, techniques, plan.technique, seed, ids, plan.copy, 0, threads, None)
 
 
+def own_techniques(techniques: Iterable[Technique], images: Any) -> dict[str, str]:
+    """Return what techniques that are functions of the user's do, by name: a digest of an image.
+
+    A name says too little of a function: one that was edited has the same. One that does something
+    else each time, whatever its generator, has none to be told by.
+
+    Parameters
+    ----------
+    techniques : iterable of Technique
+    images : (N, H, W, C) uint8 array, or a sequence of (H, W, C) uint8 arrays
+        The first is what they are tried on.
+    """
+    found: dict[str, str] = {}
+    for technique in techniques if len(images) else ():
+        found |= own_techniques(technique.parts, images)
+        if technique.function is None:
+            continue
+        few = np.asarray(images[0])[None].repeat(_TRIED, axis=0)
+        ids = range(_TRIED)
+        made, again = (augment(few, technique, seed=0, ids=ids, threads=1) for _ in range(2))
+        same = np.array_equal(made, again)
+        digest = blake2b(made.tobytes(), digest_size=8).hexdigest() if same else "random"
+        found[technique.name] = found.get(technique.name, "") + digest
+    return found
+
+
 def _each(
     images: Any, source: NDArray[np.int64] | None, techniques: Sequence[object],
     choice: ArrayLike, seed: int, ids: ArrayLike, copy: ArrayLike, epoch: ArrayLike,
@@ -189,7 +219,7 @@ def _each(
 def _address(
     rows: Any, seed: int, ids: ArrayLike, copy: ArrayLike, epoch: ArrayLike
 ) -> Callable[[slice], NDArray[np.uint32]]:
-    count = len(rows)
+    count, seed = len(rows), whole_seed(seed)
     ids = _whole(ids, [(count,)], "ids one whole number an image")
     either = [(count,), ()]
     copies = _whole(copy, either, "copy one whole number an image, or one for all")

@@ -20,15 +20,18 @@ from equipoise.auditing.near import find_near
 from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import ImageSet, Splits
 from equipoise.mapped import concatenated
+from equipoise.readers.belonging import lineage_of
 from equipoise.readers.decoded import Decoded, decode_table
-from equipoise.readers.loading import unread
+from equipoise.readers.lineage import hexadecimal
+from equipoise.readers.listing import Unread, listed
+from equipoise.readers.loading import image_set, unread
 from equipoise.readers.opening import open_table
 from equipoise.readers.sizing import Sizing, to_channels
 from equipoise.readers.table import Table, path_ids
 from equipoise.recipes import Recipe
 from equipoise.selection import MOST_PIXELS, Selection
 
-__all__ = ["Joined", "check_extra", "generated_counts", "with_extra"]
+__all__ = ["Joined", "check_extra", "extra_images", "generated_counts", "with_extra"]
 
 # Smaller pictures hold too little to tell one that is nearly the same from one that is alike.
 _SMALLEST = 16
@@ -61,6 +64,11 @@ class Joined(Sequence[NDArray[np.uint8]]):
         """Return the images at `rows`, in that order."""
         return replace(self, part=self.part[rows], row=self.row[rows])
 
+    def is_wide(self, index: int) -> bool:
+        """Return whether an image's file has sixteen bits a channel."""
+        images = self.parts[self.part[index]]
+        return hasattr(images, "is_wide") and images.is_wide(int(self.row[index]))
+
     def encoded(self, index: int) -> bytes:
         """Return an image's file: its own, where it came from one as it is, otherwise a PNG."""
         images, row = self.parts[self.part[index]], int(self.row[index])
@@ -87,12 +95,18 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
         return data
     table = _table(recipe.extra, data.classes)
     shape = _shape(data)
-    decoded = _decode(table, shape, recipe.extra, data.fit)
+    if isinstance(data.train.images, Unread):
+        decoded = listed(table)
+        images = decoded.images
+    else:
+        decoded = _decode(table, shape, data, recipe.extra)
+        images = _in_channels(decoded.images, shape, recipe.extra)
     kept = table.pick(decoded.rows)
     names = [f"generated/{PurePosixPath(name).with_suffix('.png')}" for name in kept.names.tolist()]
     place = np.array([data.classes.index(name) for name in table.classes])
+    _check_copies(data, table, decoded, recipe.extra)
     more = ImageSet(
-        images=_in_channels(decoded.images, shape, recipe.extra),
+        images=images,
         labels=place[kept.labels].astype(np.int64),
         classes=data.classes,
         ids=path_ids(f"generated/{name}" for name in kept.names.tolist()),
@@ -101,7 +115,19 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
     )
     lost = (*unread((*table.broken, *decoded.broken)), *table.left_out)
     left_out = (replace(one, reason=f"{one.reason} in {recipe.extra}") for one in lost)
-    return replace(data, train=_joined(data.train, more), left_out=(*data.left_out, *left_out))
+    return replace(
+        data,
+        train=_joined(data.train, more),
+        left_out=(*data.left_out, *left_out),
+        notes=(*data.notes, *(f"{recipe.extra}: {note}" for note in decoded.notes)),
+        range=data.range or decoded.range,
+    )
+
+
+def extra_images(data: Splits, recipe: Recipe) -> ImageSet | None:
+    """Return the images of the recipe's `extra` folder alone, or None without one."""
+    train = with_extra(data, recipe).train
+    return None if train.generated is None else train.select(train.generated)
 
 
 def _table(folder: str, classes: tuple[str, ...]) -> Table:
@@ -134,10 +160,12 @@ def _shape(data: Splits) -> tuple[int, ...] | None:
     return images[0].shape if len(data.sizes) == len(data.modes) == 1 else None
 
 
-def _decode(table: Table, shape: tuple[int, ...] | None, folder: str, fit: str) -> Decoded:
+def _decode(table: Table, shape: tuple[int, ...] | None, data: Splits, folder: str) -> Decoded:
     square = shape is not None and shape[0] == shape[1]
-    size = shape[0] if shape is not None and square else None
-    found = decode_table(table, sizing=Sizing(size, fit), whole=True, most_pixels=MOST_PIXELS)
+    sizing = Sizing(shape[0] if shape is not None and square else None, data.fit)
+    found = decode_table(
+        table, sizing=sizing, whole=True, most_pixels=MOST_PIXELS, bounds=data.range
+    )
     require(len(found.rows) > 0, "readable images in extra", extra=folder)
     if shape is not None and not square:
         fits = {image.shape[:2] for image in found.images} == {shape[:2]}
@@ -148,6 +176,21 @@ def _decode(table: Table, shape: tuple[int, ...] | None, folder: str, fit: str) 
             extra=folder,
         )
     return found
+
+
+def _check_copies(data: Splits, table: Table, decoded: Decoded, folder: str) -> None:
+    """Refuse copies of validation and test images, as a manifest in the folder names them."""
+    found = lineage_of(extra := image_set(table, decoded), table)
+    if found is None:
+        return
+    for split in ("validation", "test"):
+        part = data.parts[split]
+        names = dict(zip(hexadecimal(part.digests).tolist(), part.names.tolist(), strict=True))
+        rows = np.flatnonzero(np.isin(found.pictures, list(names)))
+        if len(rows):
+            first = int(rows[0])
+            one, theirs = extra.names[first], names[str(found.pictures[first])]
+            raise _leak(folder, one, theirs, split, len(rows), "is a copy of")
 
 
 def _in_channels(images: Any, shape: tuple[int, ...] | None, folder: str) -> Any:
@@ -182,6 +225,7 @@ def _joined(train: ImageSet, more: ImageSet) -> ImageSet:
         digests=np.concatenate([train.digests, more.digests]),
         groups=None if groups is None else np.concatenate([groups, more.names]),
         generated=np.repeat([False, True], sizes),
+        copies=None if train.copies is None else np.append(train.copies, np.zeros(len(more), bool)),
     )
 
 
@@ -198,7 +242,9 @@ def check_extra(data: Splits, recipe: Recipe) -> None:
         there = dict(zip(part.digests.tolist(), part.names.tolist(), strict=True))
         same = [(i, there[d]) for i, d in enumerate(extra.digests.tolist()) if d in there]
         if same:
-            raise _leak(recipe, extra.names[same[0][0]], same[0][1], split, len(same), "is")
+            raise _leak(
+                recipe.extra or "", extra.names[same[0][0]], same[0][1], split, len(same), "is"
+            )
     if not others or min(extra.images[0].shape[:2]) < _SMALLEST:
         return
     near = find_near(replace(data, train=extra)).near
@@ -208,14 +254,16 @@ def check_extra(data: Splits, recipe: Recipe) -> None:
         mine = one.images[one.splits.index("train")]
         theirs = next(i for i, split in enumerate(one.splits) if split != "train")
         count = sum(one.splits.count("train") for one in across)
-        raise _leak(recipe, mine, one.images[theirs], one.splits[theirs], count, "is nearly")
+        raise _leak(
+            recipe.extra or "", mine, one.images[theirs], one.splits[theirs], count, "is nearly"
+        )
 
 
-def _leak(recipe: Recipe, mine: str, theirs: str, split: str, count: int, verb: str) -> InputError:
+def _leak(folder: str, mine: str, theirs: str, split: str, count: int, verb: str) -> InputError:
     more = f" (and so with {count - 1} more)" if count > 1 else ""
     return InputError(
         f"extra: {printable(mine)} {verb} {printable(theirs)} of the {split} split{more}, and what "
-        f"is tested must not be trained on. Take such images out of {recipe.extra}."
+        f"is tested must not be trained on. Take such images out of {folder}."
     )
 
 

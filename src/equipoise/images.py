@@ -36,11 +36,14 @@ class ImageSet:
     names : (N,) str
         The relative path in the source, or a row's name, for messages and manifests.
     groups : (N,) str, optional
-        Images of one group (a patient, a camera burst) stay in one split.
+        Images of one group (a patient, a camera burst, an image and its copies) stay in one split.
     digests : (N,) bytes of length 16
         A digest of each image's decoded pixels as they were in the source, before any resizing.
     generated : (N,) bool, optional
         Which images are from elsewhere than the data set: those of a recipe's `extra` folder.
+    copies : (N,) bool, optional
+        Which images `upsample` made, by a manifest that lies with the data. None of them is ever
+        validated or tested on.
     """
 
     images: Images
@@ -51,6 +54,7 @@ class ImageSet:
     digests: NDArray[np.bytes_]
     groups: NDArray[np.str_] | None = None
     generated: NDArray[np.bool_] | None = None
+    copies: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.labels), len(self.ids), len(self.names), len(self.digests)}
@@ -100,7 +104,20 @@ class ImageSet:
             digests=self.digests[rows],
             groups=None if self.groups is None else self.groups[rows],
             generated=None if self.generated is None else self.generated[rows],
+            copies=None if self.copies is None else self.copies[rows],
         )
+
+    @cached_property
+    def digest(self) -> str:
+        """A digest of what the set holds: ids, labels, pixels."""
+        state = hashlib.blake2b(digest_size=16)
+        _feed(state, "", self)
+        return state.hexdigest()
+
+    @property
+    def originals(self) -> NDArray[np.bool_]:
+        """Which images no upsampling made."""
+        return np.ones(len(self), bool) if self.copies is None else ~self.copies
 
     @property
     def real_counts(self) -> NDArray[np.int64]:
@@ -120,6 +137,18 @@ def _pick(
     """Rows of a sequence; one that decodes on demand brings its own lazy `pick`."""
     pick = getattr(images, "pick", None)
     return pick(rows) if pick else [images[i] for i in rows]
+
+
+def _feed(state: "hashlib.blake2b", name: str, part: ImageSet) -> None:
+    state.update(f"{name}:{len(part)}".encode())
+    shape = part.images.shape if isinstance(part.images, np.ndarray) else ()
+    state.update(repr(shape).encode())
+    for column in (part.ids, part.labels, part.digests):
+        state.update(np.ascontiguousarray(column).tobytes())
+    if part.groups is not None:  # folds and draws keep them whole
+        state.update("\0".join(part.groups.tolist()).encode("utf-8", "surrogatepass"))
+    if part.copies is not None:
+        state.update(part.copies.tobytes())
 
 
 def at_once(size: tuple[int, int], *, pixels: int, most: int) -> int:
@@ -192,6 +221,8 @@ class Splits:
         What a reader changed on the way and a user should know ("brought to 64×64").
     given : tuple of str
         Which of 'validation' and 'test' the source brought along; the others were cut.
+    range : (low, high), optional
+        Which values of images of sixteen bits a channel are 0 and 255 here; None without any.
     withheld : ImageSet, optional
         The training images of a class that a selection left out, where there are any: of those
         classes there are other draws. None of them is in, or in one group with, validation or test.
@@ -209,8 +240,9 @@ class Splits:
     modes: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
+    range: tuple[int, int] | None = None
     withheld: ImageSet | None = None
-    fit: str = "squash"
+    fit: str = "crop"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -222,18 +254,23 @@ class Splits:
         """The three splits by the names used in every file: train, validation, test."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
+    @property
+    def untested(self) -> tuple[str, ...]:
+        """The classes without an image in a test split that there is."""
+        there = self.test.counts
+        lacking = zip(self.classes, there.tolist(), strict=True)
+        return tuple(name for name, count in lacking if there.any() and not count)
+
     @cached_property
     def digest(self) -> str:
-        """A digest of what the splits hold (ids, labels, pixels): resuming compares it."""
+        """A digest of what the splits hold (ids, labels, pixels, range): resuming compares it."""
         state = hashlib.blake2b(digest_size=16)
         state.update("\0".join(self.classes).encode("utf-8", "surrogatepass"))
         state.update(self.fit.encode())
         for name, part in self.parts.items():
-            state.update(f"{name}:{len(part)}".encode())
-            shape = part.images.shape if isinstance(part.images, np.ndarray) else ()
-            state.update(repr(shape).encode())
-            for column in (part.ids, part.labels, part.digests):
-                state.update(np.ascontiguousarray(column).tobytes())
+            _feed(state, name, part)
+        if self.range is not None:
+            state.update(repr(self.range).encode())
         return state.hexdigest()
 
     @property

@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["blocks", "concatenated", "empty", "filled", "is_mapped", "take"]
+__all__ = ["blocks", "concatenated", "empty", "file_of", "filled", "is_mapped", "take"]
 
 _BLOCK = 2**24  # bytes copied at a time
 _SMALL = 2**20  # bytes that a column may take in memory
 _PREFIX, _SUFFIX = "equipoise-", ".mapped"
 _YOUNG = 60  # seconds in which a file may not yet be locked
 
-Pixels = NDArray[np.uint8]
+Pixels = NDArray[Any]
 
 
 def is_mapped(array: object) -> bool:
@@ -40,20 +40,30 @@ def is_mapped(array: object) -> bool:
     return False
 
 
+def file_of(array: object) -> Path | None:
+    """Return the file that an array is a map of, or a view of one; None where it has no name."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return Path(array.filename) if array.filename else None
+        array = array.base
+    return None
+
+
 def take(images: Pixels, rows: NDArray[np.intp]) -> Pixels:
     """Return the images at `rows`, in that order; of a map, without holding them in memory."""
     if not is_mapped(images):
         return images[rows]
     if len(rows) and (np.diff(rows) == 1).all():
         return images[rows[0] : rows[-1] + 1]
-    return filled((len(rows), *images.shape[1:]), lambda start, stop: images[rows[start:stop]])
+    shape = (len(rows), *images.shape[1:])
+    return filled(shape, lambda start, stop: images[rows[start:stop]], images.dtype)
 
 
 def concatenated(parts: Sequence[Pixels]) -> Pixels:
     """Return arrays of images as one, a map where one of them is."""
     if len(parts) == 1 or not any(map(is_mapped, parts)):
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
-    joined = _scratch((sum(map(len, parts)), *parts[0].shape[1:]))
+    joined = _scratch((sum(map(len, parts)), *parts[0].shape[1:]), parts[0].dtype)
     start = 0
     for part in parts:
         for block in blocks(part.shape):

@@ -32,6 +32,11 @@ def test_audit_tries_techniques_on_the_images_that_a_run_was_validated_on(photos
         (["compare", "PHOTOS", "--prior", "dog:0.05", "--out", "OUT"], "--prior is written"),
         (["compare", "PHOTOS", "--prior", "dog=0.5,cat=0.6", "--out", "OUT"], "sum to 1"),
         (["compare", "PHOTOS", "--prior", "dgo=0.5,cat=0.5", "--out", "OUT"], "Did you mean 'dog'"),
+        (["compare", "PHOTOS", "--seeds", "some", "--out", "OUT"], "--seeds is a number, or auto"),
+        (["compare", "PHOTOS", "--margin", "0", "--out", "OUT"], "0 < margin < 100"),
+        (["compare", "PHOTOS", "--decision", "best", "--out", "OUT"], "no decision 'best'"),
+        (["compare", "PHOTOS", "--most-seeds", "2", "--out", "OUT"], "most_seeds >= 3"),
+        (["compare", "PHOTOS", "--budget", "soon", "--out", "OUT"], "written 90s"),
     ],
 )
 def test_mistakes_are_one_line(photos, tmp_path, capsys, given, words):

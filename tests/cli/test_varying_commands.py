@@ -22,7 +22,7 @@ def test_draws_with_an_oracle_and_a_long_tail(photos, tmp_path, capsys):
     assert found["draws"] == [0, 1]
     assert list(found["recipes"]) == ["none", "oracle"]
     assert found["oracle"]["runs"] == 2
-    assert isinstance(found["answer_notes"], list)
+    assert isinstance(found["answer"]["notes"], list)
 
 
 def test_folds_use_every_image(photos, tmp_path, capsys):

@@ -4,7 +4,6 @@ import struct
 import zlib
 from io import BytesIO
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
@@ -112,23 +111,6 @@ def test_colour_key(colour, encode):
     key = tuple(int(v) for v in colour[3, 4])
     pixels = decode(encode(colour, transparency=key)).pixels
     assert pixels[3, 4, 3] == 0
-
-
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_sixteen_bits_are_scaled(channels):
-    wide = np.linspace(0, 65535, 24 * 32 * channels).round().astype(np.uint16)
-    wide = wide.reshape(24, 32, channels)
-    stored = wide[..., [2, 1, 0, 3][:channels]] if channels > 1 else wide  # OpenCV's order
-    for suffix in (".png", ".tiff") if channels == 1 else (".png",):
-        data = cv2.imencode(suffix, stored)[1].tobytes()
-        picture = decode(data)
-        np.testing.assert_array_equal(picture.pixels, np.round(wide / 257).astype(np.uint8))
-        assert picture.mode.endswith("16")
-
-
-def test_sixteen_bit_colour_tiff(colour):
-    data = cv2.imencode(".tiff", colour[..., ::-1].astype(np.uint16) * 257)[1].tobytes()
-    np.testing.assert_array_equal(decode(data).pixels, colour)
 
 
 def test_cmyk(encode):

@@ -1,20 +1,23 @@
-"""A made-up study: simulated logits and pictures, figures computed from them as a study does."""
+"""A made-up study: simulated logits and pictures, in a folder as a comparison leaves it."""
 
 import csv
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet
 import pytest
 from PIL import Image
-from scipy import stats
 
-from equipoise.metrics import HIGHER_IS_BETTER, figures
+from equipoise.files import seal, write_json, write_sealed, write_text
+from equipoise.recipes import get_recipe
+from equipoise.studies.intact import of_trial
+from equipoise.studies.shortcut import PROBES
+from equipoise.studies.trials import Trial, folder_of
+from equipoise.training.predictions import Predictions, write_predictions
+from equipoise.training.runs import FILES
+from equipoise.training.tuning import tune
 
 # How well a recipe's simulated net tells the classes apart, and how far it leans to the majority.
 NETS = {
@@ -25,16 +28,19 @@ NETS = {
     "balanced": (1.7, 0.05),
 }
 TECHNIQUES = ("crop", "flip", "noise")
+SPLITS = ("test", "validation")
 
 
 @dataclass(frozen=True)
 class MadeUp:
-    classes: Sequence[str] = ("cat", "dog")
+    classes: tuple[str, ...] | list[str] = ("cat", "dog")
     nets: dict[str, tuple[float, float]] | None = None
     seeds: int = 3
     draws: int = 1
     epochs: int = 10
     test: int = 400
+    prior: dict[str, float] | None = None
+    probed: bool = True
 
 
 @pytest.fixture(scope="session")
@@ -52,54 +58,89 @@ def build(folder: Path, made: MadeUp | None = None) -> Path:
     nets = made.nets or NETS
     training = np.linspace(4080, 1020, len(made.classes)).astype(int)
     rng = np.random.default_rng(0)
-    labels = np.sort(rng.integers(0, len(made.classes), made.test))
+    labels = {split: np.sort(rng.integers(0, len(made.classes), made.test)) for split in SPLITS}
     runs = [(seed, draw) for draw in range(made.draws) for seed in range(made.seeds)]
-    found = {
-        name: [_trial(folder, made, name, net, run, labels, training) for run in runs]
-        for name, net in nets.items()
-    }
+    _write_yaml(folder, nets)
+    facts = _facts(made, list(nets), training)
+    write_sealed(folder / "study.json", facts)
+    for name, net in nets.items():
+        for run in runs:
+            recipe = get_recipe(folder / "recipes" / f"{name}.yaml")
+            place = _trial(folder, made, net, Trial(recipe, *run), labels, training)
+            seal(place, FILES, of_trial(Trial(recipe, *run), facts))
+            if made.probed:
+                seal(place, PROBES)
     rows = [row for name in nets for row in _epochs(name, nets[name], made, runs)]
     _write_csv(folder / "results.csv", rows)
     _write_pictures(folder / "examples", len(made.classes))
-    _write_yaml(folder, nets)
-    summary = _summary(made, list(nets), found, training)
-    (folder / "summary.json").write_text(json.dumps(summary), "utf-8")
     return folder
 
 
 def _trial(
     folder: Path,
     made: MadeUp,
-    name: str,
     net: tuple[float, float],
-    run: tuple[int, int],
-    labels: np.ndarray,
+    trial: Trial,
+    labels: dict[str, np.ndarray],
     training: np.ndarray,
-) -> dict[str, Any]:
+) -> Path:
+    """Write a run as training leaves it, its net asked what the probes ask."""
     apart, lean = net
+    name, run = trial.recipe.name, (trial.seed, trial.draw)
     rng = np.random.default_rng([run[0], run[1], *name.encode()])
     k = len(made.classes)
-    apart = apart + rng.normal(0, 0.06)
-    logits = rng.normal(0, 1.0, (len(labels), k)) + apart * np.eye(k)[labels]
-    # Some images are hard for every net: they are what the list of worst mistakes shows.
-    logits += np.random.default_rng(1).normal(0, 0.7, logits.shape)
+    apart = apart + rng.normal(0, 0.03)
     prior = lean * np.log(training / training.mean())
-    directory = folder / "trials" / f"{name}-seed{run[0]}-draw{run[1]}"
-    directory.mkdir(parents=True)
-    table = {
-        "split": ["test"] * len(labels),
-        "id": np.arange(len(labels)),
-        "name": [f"test/{made.classes[y]}/{i:04d}.png" for i, y in enumerate(labels)],
-        "label": labels,
-        **{f"logit_{c}": (logits + prior)[:, c] for c in range(k)},
+    parts = {}
+    for number, (split, y) in enumerate(labels.items()):
+        logits = rng.normal(0, 1.0, (len(y), k)) + apart * np.eye(k)[y]
+        # Some images are hard for every net: they are what the list of worst mistakes shows.
+        logits += np.random.default_rng(number).normal(0, 0.7, logits.shape)
+        names = [f"{split}/{made.classes[c]}/{i:04d}.png" for i, c in enumerate(y)]
+        parts[split] = Predictions(logits + prior, y, np.arange(len(y)), np.array(names))
+    directory = folder_of(folder, trial)
+    for file in FILES:
+        write_text(directory / file, "made up\n")
+    write_predictions(directory, parts)
+    validation = parts["validation"]
+    seen = {c: int(n) for c, n in zip(made.classes, training, strict=True)}
+    decision = tune(validation.logits, validation.labels, "balanced_accuracy")
+    metrics = {
+        "recipe": name,
+        "classes": list(made.classes),
+        "positive_class": made.classes[-1] if k == 2 else None,
+        "decision": decision.to_dict(),
+        "temperature": 1.4,
+        "seconds": 31.0 + run[0],
+        "steps": 1280,
+        "passes": 9.6,
+        "seen": {"images": seen, "sources": seen},
+        "generated": {},
+        "rows": _epochs(name, net, made, [run]),
     }
-    pa.parquet.write_table(pa.table(table), directory / "predictions.parquet")
-    positive = 1 if k == 2 else None
-    tuned = (logits + prior * rng.normal(0, 0.1)).argmax(1)
-    return {
-        "plain": figures(logits + prior, labels, positive=positive),
-        "tuned": figures(logits + prior, labels, positive=positive, predictions=tuned),
-    }
+    write_json(directory / "metrics.json", metrics)
+    if made.probed:
+        write_json(directory / "shortcut.json", _probe(name, validation.labels, k, rng))
+        remembered = {"classes": [], "clean": None, "validation": None, "techniques": {}}
+        write_json(directory / "memory.json", remembered)
+    return directory
+
+
+def _probe(name: str, labels: np.ndarray, k: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Confusions before and after each technique; in the nets of `article` noise is a mark."""
+    counts = np.bincount(labels, minlength=k)
+
+    def confusion(lost: float) -> list[list[int]]:
+        matrix = np.diag(counts)
+        for row in range(k - 1):
+            moved = int(counts[row] * (lost + rng.uniform(0, 0.02)))
+            matrix[row, row] -= moved
+            matrix[row, k - 1] += moved
+        return matrix.tolist()
+
+    lost = {t: 0.5 if (name, t) == ("article", "noise") else 0.2 for t in TECHNIQUES}
+    found = {technique: confusion(share) for technique, share in lost.items()}
+    return {"clean": confusion(0.15), **found, "recognised": found}
 
 
 def _epochs(
@@ -123,16 +164,11 @@ def _epochs(
     return rows
 
 
-def _summary(
-    made: MadeUp, names: list[str], found: dict[str, list[dict[str, Any]]], training: np.ndarray
-) -> dict[str, Any]:
+def _facts(made: MadeUp, names: list[str], training: np.ndarray) -> dict[str, Any]:
     classes = list(made.classes)
     return {
         "equipoise": "0.1.0",
         "command": "equipoise compare made-up.tar.gz --classes cat,dog --out made-up",
-        "finished": True,
-        "missing": [],
-        "failed": {},
         "versions": {"python": "3.11.0", "numpy": np.__version__},
         "machine": {"cores": 2, "processor": "made up"},
         "data": {
@@ -143,18 +179,21 @@ def _summary(
             "notes": ["Simulated figures: this study was made up for a test."],
         },
         "positive_class": classes[-1] if len(classes) == 2 else None,
+        "recipes": names,
         "seeds": list(range(made.seeds)),
         "draws": list(range(made.draws)),
+        "due": {},
+        "seed": 0,
+        "folds": None,
+        "overlap": None,
+        "prior": made.prior,
         "equal": "steps",
         "objective": "balanced_accuracy",
-        "trainer": {"net": "article"},
-        "recipes": {name: {"name": name} for name in names},
-        "table": [_row(name, found[name], classes, training) for name in names],
-        "differences": _differences(names, found),
-        "shortcut": _shortcut(names, classes),
-        "shortcut_words": [
-            f"In nets trained with 'article', noise has become a mark of {classes[-1]}."
-        ],
+        "decision": "tuned",
+        "margin": 1.0,
+        "trainer": {"name": "article", "net": "article"},
+        "fingerprint": "made up",
+        "contents": {},
     }
 
 
@@ -169,102 +208,18 @@ def _audit(classes: list[str], training: np.ndarray) -> dict[str, Any]:
         "sizes": {"32×32": int(training.sum())},
         "modes": {"RGB": int(training.sum())},
         "broken": [{"name": "cat/0007.jpg", "reason": "truncated file"}],
-        "duplicates": [["dog/0001.png", "dog/0002.png"]],
+        "duplicates": [
+            {
+                "images": ["dog/0001.png", "dog/0002.png"],
+                "splits": ["train", "train"],
+                "classes": ["dog", "dog"],
+            }
+        ],
         "leaks": [],
         "label_conflicts": [],
+        "straddling_groups": [],
+        "left_out": [],
     }
-
-
-def _row(
-    name: str, runs: list[dict[str, Any]], classes: list[str], training: np.ndarray
-) -> dict[str, Any]:
-    decisions = ("plain", "tuned")
-    return {
-        "recipe": name,
-        "runs": len(runs),
-        "seconds": estimate([31.0 + k for k in range(len(runs))]),
-        "steps": 1280,
-        "passes": 9.6,
-        "distinct_images": {c: float(n) for c, n in zip(classes, training, strict=True)},
-        **{d: {m: estimate([r[d][m] for r in runs]) for m in HIGHER_IS_BETTER} for d in decisions},
-        "per_class": {
-            d: {
-                c: {
-                    m: estimate([r[d][f"per_class_{m}"][k] for r in runs])
-                    for m in ("recall", "precision")
-                }
-                for k, c in enumerate(classes)
-            }
-            for d in decisions
-        },
-        "confusion": {
-            d: np.sum([r[d]["confusion"] for r in runs], axis=0).tolist() for d in decisions
-        },
-    }
-
-
-def _differences(names: list[str], found: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    rows = []
-    for name in names:
-        for label, mine, theirs in (
-            ("plain", "plain", "plain"),
-            ("tuned", "tuned", "tuned"),
-            ("tuned vs plain baseline", "tuned", "plain"),
-        ):
-            if name == names[0] and mine == theirs:
-                continue
-            for metric in HIGHER_IS_BETTER:
-                pairs = zip(found[name], found[names[0]], strict=True)
-                values = [a[mine][metric] - b[theirs][metric] for a, b in pairs]
-                apart = estimate(values)
-                rows.append(
-                    {
-                        "recipe": name,
-                        "decision": label,
-                        "metric": metric,
-                        **apart,
-                        "runs": len(values),
-                        "verdict": verdict(apart),
-                    }
-                )
-    return rows
-
-
-def _shortcut(names: list[str], classes: list[str]) -> dict[str, Any]:
-    marked = {"article": {"noise": 0.27, "crop": 0.09}}
-    return {
-        name: {
-            technique: {
-                c: {
-                    "clean": 0.2,
-                    "augmented": 0.26 + (excess if k == 0 else -excess / 2),
-                    "toward": classes[-1] if k == 0 else classes[0],
-                    "excess": excess if k == 0 else -excess / 2,
-                }
-                for k, c in enumerate(classes)
-            }
-            for technique in TECHNIQUES
-            for excess in [marked.get(name, {}).get(technique, 0.01)]
-        }
-        for name in names
-    }
-
-
-def estimate(values: Sequence[float]) -> dict[str, Any]:
-    """Mean and Student interval; no interval with one run."""
-    mean, low, high = float(np.mean(values)), None, None
-    if len(values) > 1:
-        half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
-        low, high = mean - float(half), mean + float(half)
-    return {"mean": mean, "low": low, "high": high, "values": [float(v) for v in values]}
-
-
-def verdict(apart: dict[str, Any]) -> str:
-    if apart["low"] is None:
-        return "one run: no verdict"
-    if apart["low"] > 0:
-        return "higher"
-    return "lower" if apart["high"] < 0 else "no difference shown"
 
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -286,8 +241,9 @@ def _write_pictures(folder: Path, classes: int) -> None:
 
 
 def _write_yaml(folder: Path, nets: dict[str, tuple[float, float]]) -> None:
-    (folder / "recipes").mkdir()
-    for name in nets:
-        text = f"name: {name}\nstrategy: auto\ntechniques:\n- crop\n- flip\n- noise\n"
+    (folder / "recipes").mkdir(parents=True)
+    for place, name in enumerate(nets):
+        techniques = ", ".join(TECHNIQUES) if place else ""
+        text = f"name: {name}\nstrategy: auto\ntechniques: [{techniques}]\n"
         (folder / "recipes" / f"{name}.yaml").write_text(text, "utf-8")
     (folder / "trainer.yaml").write_text("net: article\nepochs: 10\nbatch_size: 64\n", "utf-8")

@@ -9,10 +9,9 @@ from equipoise.reports.curves import (
     GRID,
     chosen_point,
     learning_band,
-    reliability,
     trade_off,
 )
-from equipoise.reports.folder import Predictions
+from equipoise.training.predictions import Predictions
 
 
 def simulated(seed: int, classes: int = 2, images: int = 3000) -> Predictions:
@@ -62,16 +61,6 @@ def test_the_chosen_point_is_that_of_scikit_learn(classes):
 @pytest.mark.parametrize("matrix", [None, [], [[1, 2]], [[0, 0], [3, 4]]])
 def test_a_matrix_without_meaning_has_no_point(matrix):
     assert chosen_point(matrix, [0]) is None
-
-
-def test_reliability_counts_every_answer_once():
-    run = simulated(2)
-    confidence, accuracy, share = reliability([run, run])
-    assert share.sum() == pytest.approx(1)
-    right = np.mean(run.logits.argmax(1) == run.labels)
-    assert accuracy @ share == pytest.approx(right)
-    assert confidence @ share == pytest.approx(softmax(run.logits, 1).max(1).mean())
-    assert reliability([]) is None
 
 
 def test_a_band_is_the_mean_and_the_span_of_the_runs():

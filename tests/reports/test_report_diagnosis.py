@@ -1,72 +1,61 @@
 """The diagnostics in the page: each with its sentence and its table, in their order."""
 
-import json
-
 import pytest
 
 from equipoise.recipes import Recipe
 from equipoise.reports import report
-from equipoise.reports.folder import open_folder, predictions
-from equipoise.studies.calibration import calibration
-from equipoise.studies.gains import gains
-from equipoise.studies.memory import memory_words
-from equipoise.studies.safety import safety_warnings, safety_words
-from equipoise.studies.trials import Outcome, Trial
+from equipoise.studies import Study, open_study
+from equipoise.studies.memory import Copies, Memory, Recall, memory_words
+from equipoise.studies.safety import Loss, safety_warnings, safety_words
+from equipoise.studies.values import Estimate
 
 
-def estimate(mean):
-    return {"mean": mean, "low": mean - 0.02, "high": mean + 0.02, "values": [mean] * 3}
+def recall(mean):
+    return Recall(mean=mean, low=mean - 0.02, high=mean + 0.02, values=(mean,) * 3, images=90)
 
 
-def entry(lost, unsafe):
-    ends = {"low": lost - 0.1, "high": lost + 0.1}
+def loss(lost, unsafe):
     toward = {"toward": "dog", "toward_share": 1.0}
-    return {"images": 90, "lost": lost, **ends, **toward, "unsafe": unsafe}
+    return Loss(images=90, lost=lost, low=lost - 0.1, high=lost + 0.1, unsafe=unsafe, **toward)
 
 
-def diagnosed(summary, outcomes):
+def diagnosed(summary):
     """The summary with the diagnostics that a study of these figures might have had."""
-    names = list(summary["recipes"])
-    safety = {"flip": {"cat": entry(0.62, True), "dog": entry(0.04, False)}}
-    crop = {
-        "copies": estimate(0.99),
-        "fresh": estimate(0.81),
-        "validation": estimate(0.55),
-        "gap": estimate(0.18),
-    }
-    ends = {"clean": estimate(0.97), "validation": estimate(0.6)}
+    safety = {"flip": {"cat": loss(0.62, True), "dog": loss(0.04, False)}}
+    crop = Copies(
+        copies=recall(0.99),
+        fresh=recall(0.81),
+        validation=recall(0.55),
+        gap=Estimate(mean=0.18, low=0.16, high=0.2),
+        p=0.001,
+        learned=True,
+    )
+    ends = {"classes": ("dog",), "clean": recall(0.97), "validation": recall(0.6)}
     memory = {
-        "none": {"classes": ["dog"], **ends, "techniques": {}},
-        "article": {"classes": ["dog"], **ends, "techniques": {"crop": crop}},
+        "none": Memory(**ends, techniques={}),
+        "article": Memory(**ends, techniques={"crop": crop}),
     }
-    audited = summary["data"]["audit"]["classes"]
-    return {
-        **summary,
-        "label_safety": safety,
-        "label_safety_words": safety_words(safety),
-        "label_safety_warnings": safety_warnings(safety),
-        "memory": memory,
-        "memory_words": memory_words(memory),
-        "gain": gains(summary["differences"], names, "balanced_accuracy"),
-        "calibration": calibration(outcomes, audited, {"cat": 0.95, "dog": 0.05}),
-        "generated": {"article": {"dog": 1300}},
-        "shortcut_remedies": {"article": Recipe(name="article-all", scope="all").to_yaml()},
-    }
+    return summary.model_copy(
+        update={
+            "label_safety": safety,
+            "label_safety_words": tuple(safety_words(safety)),
+            "label_safety_warnings": tuple(safety_warnings(safety)),
+            "memory": memory,
+            "memory_words": tuple(memory_words(memory)),
+            "generated": {"article": {"dog": 1300}},
+            "shortcut_remedies": {"article": Recipe(name="article-all", scope="all").to_yaml()},
+        }
+    )
 
 
 @pytest.fixture(scope="module")
 def html(tmp_path_factory, make_study, made_up):
     nets = {"none": (1.0, 1.0), "article": (1.1, 0.4)}
-    folder = make_study(tmp_path_factory.mktemp("study"), made_up(nets=nets, seeds=2, test=200))
-    outcomes = {}
-    for trial in open_folder(folder).trials:
-        found = predictions(trial)
-        run = Trial(Recipe(name=trial.recipe), trial.seed)
-        one = Outcome(run, {"temperature": 1.4}, found.logits, found.labels)
-        outcomes.setdefault(trial.recipe, []).append(one)
-    path = folder / "summary.json"
-    path.write_text(json.dumps(diagnosed(json.loads(path.read_text("utf-8")), outcomes)), "utf-8")
-    return report(folder, plots=folder / "plots").read_text("utf-8")
+    made = made_up(nets=nets, test=200, prior={"cat": 0.95, "dog": 0.05})
+    folder = make_study(tmp_path_factory.mktemp("study"), made)
+    study = open_study(folder)
+    whole = Study(folder, diagnosed(study.summary), study.outcomes)
+    return report(whole, plots=folder / "plots").read_text("utf-8")
 
 
 def test_a_warning_stands_beside_the_answer(html):
@@ -76,18 +65,22 @@ def test_a_warning_stands_beside_the_answer(html):
 
 
 def test_each_diagnosis_has_its_sentence_and_its_figures(html):
+    probe = html[html.index('id="shortcut"') : html.index('id="safety"')]
+    assert "noise has become a mark of dog" in probe
     safety = html[html.index('id="safety"') : html.index('id="memory"')]
     assert "62\u202f%" in safety
     assert "class cat" in safety
     memory = html[html.index('id="memory"') : html.index('id="gain"')]
     assert "has learned copies by heart" in memory
     assert "18.0" in memory
-    gain = html[html.index('id="gain"') : html.index('id="calibration"')]
-    assert "the tuned threshold of" in gain
-    calibration_ = html[html.index('id="calibration"') : html.index('id="mistakes"')]
-    assert "as frequent as in training" in calibration_
-    assert "dog 5.0\u202f%" in calibration_
-    assert calibration_.count("<figure") == 4
+    beside = html[html.index('id="gain"') : html.index('id="calibration"')]
+    assert "Does tuning the decision help the baseline?" in beside
+    assert "Do the nets rank the images better?" in beside
+    calibration = html[html.index('id="calibration"') : html.index('id="mistakes"')]
+    assert "as frequent as in training" in calibration
+    assert "dog 5.0\u202f%" in calibration
+    assert "by chance" in calibration
+    assert calibration.count("<figure") == 4
 
 
 def test_generated_images_and_the_recipe_that_mends_are_told(html):
@@ -97,8 +90,8 @@ def test_generated_images_and_the_recipe_that_mends_are_told(html):
 
 def test_a_summary_without_diagnostics_says_so(tmp_path, make_study, made_up):
     nets = {"none": (1.0, 1.0), "article": (1.1, 0.4)}
-    folder = make_study(tmp_path / "study", made_up(nets=nets, seeds=1, test=100, epochs=2))
-    html = report(folder).read_text("utf-8")
+    made = made_up(nets=nets, seeds=1, test=100, epochs=2, probed=False)
+    html = report(make_study(tmp_path / "study", made)).read_text("utf-8")
     assert "No techniques have been tried" in html
     assert "No run has been asked yet" in html
     assert "Warning." not in html

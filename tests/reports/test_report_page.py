@@ -1,16 +1,17 @@
 """The page: complete, self-contained, honest about what is missing, and safe from names."""
 
-import json
 import re
 import shutil
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import pytest
 
 from equipoise.errors import InputError, WorkError
+from equipoise.files import SEALS, read_sealed, write_sealed
 from equipoise.reports import audit_page, report
 from equipoise.reports.page import audit_view
+from equipoise.studies import open_study
+from equipoise.studies.summary import read_summary
 
 SECTIONS = (
     "answer",
@@ -117,18 +118,25 @@ def test_every_picture_and_plot_has_words_for_those_who_do_not_see_it(page):
 
 
 def test_the_figures_of_the_summary_stand_in_the_page(study, page):
-    summary = json.loads((study / "summary.json").read_text())
-    for row in summary["table"]:
+    summary = read_summary(study / "summary.json")
+    for row in summary.table:
         for decision in ("plain", "tuned"):
-            assert f"{100 * row[decision]['balanced_accuracy']['mean']:.1f}" in page.text
-    assert summary["command"] in page.text
-    assert summary["data"]["digest"] in page.text
-    assert "no difference shown" in page.text
+            mean = row.figures(decision)["balanced_accuracy"].mean
+            assert f"{100 * mean:.1f}" in page.text
+    assert summary.command in page.text
+    assert summary.data.digest in page.text
+    assert "no verdict" in page.text
+
+
+def test_the_first_screen_has_the_question_that_decides(html):
+    top = html[: html.index('id="comparison"')]
+    for words in ("Difference", "none</bdi>, tuned as well", "margin 1 point", "no verdict"):
+        assert words in top
+    assert top.count('class="margin"') == 1
 
 
 def test_a_study_object_gives_the_same_page_and_its_plots(study, html, tmp_path):
-    given = SimpleNamespace(directory=study)
-    again = report(given, tmp_path / "page.html", plots=tmp_path / "plots")
+    again = report(open_study(study), tmp_path / "page.html", plots=tmp_path / "plots")
     assert again.read_text("utf-8") == html
     files = sorted(path.name for path in (tmp_path / "plots").iterdir())
     assert len(files) == 2 * 7
@@ -139,43 +147,28 @@ def test_a_study_object_gives_the_same_page_and_its_plots(study, html, tmp_path)
 @pytest.mark.parametrize(
     ("gone", "words"),
     [
-        ("results.csv", "no learning curves"),
-        ("trials", "No predictions to read yet"),
+        ("trials", "No run has finished yet"),
         ("examples", "There are no example pictures"),
-        ("recipes", "How to reproduce it"),
-        ("summary.json", "No run has finished yet"),
     ],
 )
 def test_the_page_says_what_is_missing(copy, gone, words):
     path = copy / gone
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    if gone != "summary.json":
-        assert (copy / "summary.json").exists()
-    else:
-        (copy / "trainer.yaml").write_text("net: article\n")
     _, page = read(report(copy))
     assert words in page.text
     assert tuple(attrs["id"] for attrs in page.all("section")) == SECTIONS
 
 
 def test_an_unfinished_study_says_so(copy):
-    summary = json.loads((copy / "summary.json").read_text())
-    summary |= {"finished": False, "missing": ["article seed 1 draw 0"]}
-    summary["failed"] = {"weights seed 1 draw 0": "the loss became nan"}
-    (copy / "summary.json").write_text(json.dumps(summary))
+    shutil.rmtree(copy / "trials" / "article-seed1-draw0")
+    failed = copy / "trials" / "article-seed0-draw0"
+    of = read_sealed(failed / SEALS)["of"]
+    shutil.rmtree(failed)
+    write_sealed(failed / "failed.json", {"reason": "the loss became nan", "of": of})
     _, page = read(report(copy))
     assert "This study is not finished." in page.text
     assert "1 run missing: article seed 1 draw 0" in page.text
-    assert "weights seed 1 draw 0 failed: the loss became nan" in page.text
-
-
-@pytest.mark.parametrize("key", ["table", "differences", "data", "shortcut", "recipes", "seeds"])
-def test_any_part_of_the_summary_may_be_missing(copy, key):
-    summary = json.loads((copy / "summary.json").read_text())
-    del summary[key]
-    (copy / "summary.json").write_text(json.dumps(summary))
-    _, page = read(report(copy))
-    assert tuple(attrs["id"] for attrs in page.all("section")) == SECTIONS
+    assert "article seed 0 draw 0 failed: the loss became nan" in page.text
 
 
 @pytest.mark.parametrize("name", ["summary.json", "results.csv", "examples/crop.png"])
@@ -186,9 +179,21 @@ def test_a_spoilt_file_spoils_only_its_part(copy, name, content):
     assert tuple(attrs["id"] for attrs in page.all("section")) == SECTIONS
 
 
-def test_a_spoilt_run_is_left_out(copy):
-    next((copy / "trials").glob("none-*/predictions.parquet")).write_bytes(b"PAR1")
-    assert report(copy).is_file()
+@pytest.mark.parametrize("name", ["summary.json", "results.csv"])
+def test_what_follows_from_the_runs_is_made_again(copy, html, name):
+    report(copy)
+    (copy / name).unlink()
+    again = report(copy).read_text("utf-8")
+    assert again == html
+    assert (copy / name).is_file()
+
+
+@pytest.mark.parametrize("name", ["predictions.parquet", "metrics.json"])
+def test_a_spoilt_run_is_left_out_and_named(copy, name):
+    next((copy / "trials").glob(f"none-seed1-*/{name}")).write_bytes(b"PAR1")
+    _, page = read(report(copy))
+    assert f"trials/none-seed1-draw0 is left out: {name} is not what was written" in page.text
+    assert "1 run missing: none seed 1 draw 0" in page.text
 
 
 HOSTILE = ["<script>alert(1)</script>", '"><img src=x onerror=alert(2)>']
@@ -224,7 +229,7 @@ def test_names_that_are_no_unicode_do_not_break_the_page(tmp_path):
 
 
 def test_an_audit_alone_has_its_page(study, tmp_path):
-    audit = json.loads((study / "summary.json").read_text())["data"]["audit"]
+    audit = read_summary(study / "summary.json").data.audit.to_dict()
     same = {"images": ["x/a.png", "y/a.png"], "splits": ["train", "test"], "classes": ["x", "x"]}
     audit |= {"leaks": [same], "straddling_groups": ["patient 7"]}
     _, page = read(audit_page(audit, tmp_path / "audit.html", source="photos.zip"))
@@ -247,7 +252,7 @@ def near(*splits):
 
 
 def test_near_duplicates_are_named_within_and_across_splits(study, tmp_path):
-    audit = json.loads((study / "summary.json").read_text())["data"]["audit"]
+    audit = read_summary(study / "summary.json").data.audit.to_dict()
     _, page = read(audit_page(audit, tmp_path / "audit.html"))
     assert "Near duplicates were not looked for" in page.text
     across, within = near("train", "test"), near(*["train"] * 30)

@@ -11,7 +11,7 @@ from equipoise.reports import report
 from equipoise.studies import compare
 from equipoise.training import Trainer
 
-KEYS = ("label_safety", "memory", "gain", "calibration", "shortcut_remedies", "generated")
+KEYS = ("label_safety", "memory", "marks", "calibration", "shortcut_remedies", "generated")
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +39,15 @@ def study(tmp_path_factory):
 
 
 def test_every_diagnosis_stands_in_the_summary(study):
-    summary = read_json(study.directory / "summary.json")
+    summary = read_json(study.directory / "summary.json")  # as users read it
     assert set(KEYS) <= set(summary)
     assert set(summary["label_safety"]) == {"noise", "crop"}
     assert set(summary["label_safety"]["noise"]) == {"3", "8"}
     assert list(summary["memory"]) == ["none", "mine"]
     assert len(summary["memory"]["mine"]["techniques"]["crop"]["gap"]["values"]) == 2
-    assert "words" in summary["gain"]["mine"]
     assert summary["generated"] == {"mine": {"8": 6}}
     assert summary["prior"] == {"3": 0.9, "8": 0.1}
-    assert set(summary["calibration"]["recipes"]["mine"]) == {"temperature", "training", "given"}
+    assert set(summary["calibration"]["recipes"]["mine"]["at"]) == {"training", "given"}
     for key in ("label_safety_words", "memory_words"):
         assert all(isinstance(line, str) for line in summary[key])
 
@@ -56,7 +55,7 @@ def test_every_diagnosis_stands_in_the_summary(study):
 def test_and_in_the_report(study):
     html = report(study).read_text("utf-8")
     assert "6 of 8" in html
-    for words in (study.summary["gain"]["mine"]["words"], *study.summary["memory_words"]):
+    for words in (*study.summary.calibration.words, *study.summary.memory_words):
         assert words.split(":")[0].replace("'", "&#39;") in html
 
 

@@ -1,24 +1,27 @@
 """Figures as readers see them."""
 
-import math
-
 import pytest
 
 from equipoise.metrics import HIGHER_IS_BETTER
 from equipoise.studies.formats import (
-    LOWER_IS_BETTER,
     METRICS,
     change,
     duration,
-    estimate,
+    higher_is_better,
+    in_sentence,
+    interval,
+    is_share,
     level,
+    metric_name,
     percent,
+    points,
+    quantity,
 )
 
 
 def test_every_metric_has_a_name_and_the_same_direction():
     assert set(METRICS) == set(HIGHER_IS_BETTER)
-    assert {name for name, higher in HIGHER_IS_BETTER.items() if not higher} == LOWER_IS_BETTER
+    assert all(higher_is_better(name) == up for name, up in HIGHER_IS_BETTER.items())
 
 
 @pytest.mark.parametrize(
@@ -49,10 +52,20 @@ def test_durations_are_in_the_unit_a_person_would_use(seconds, text):
     assert duration(seconds).replace("\u202f", " ") == text
 
 
-def test_what_is_no_figure_is_no_estimate():
-    assert estimate(None) is None
-    assert estimate({"mean": math.nan}) is None
-    assert estimate({"mean": "x"}) is None
-    assert estimate(7).mean == 7
-    one_run = estimate({"mean": 0.5, "low": None, "high": None, "values": [0.5]})
-    assert (one_run.low, one_run.values) == (None, (0.5,))
+def test_sizes_have_their_unit_and_no_sign():
+    assert points("recall", 0.01) == "1 point"
+    assert points("recall", -0.028) == "2.8 points"
+    assert points("roc_auc", 0.0126) == "0.013"
+    assert interval("recall", -0.004, 0.031) == "−0.4 to +3.1"
+    assert interval("recall", None, None) == ""
+    assert quantity("recall", 0.702).replace("\u202f", " ") == "70.2 %"
+
+
+def test_figures_of_an_objective_are_called_and_read_like_others():
+    assert metric_name("dog.recall") == "Recall of dog"
+    assert in_sentence("dog.recall") == "recall of dog"
+    assert in_sentence("roc_auc") == "ROC-AUC"
+    assert is_share("f2")
+    assert not is_share("cost")
+    assert higher_is_better("dog.recall")
+    assert not higher_is_better("cost")

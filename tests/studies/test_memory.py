@@ -24,25 +24,27 @@ def asked(digits, recipe, folder):
 def test_what_was_trained_on_is_told_from_its_like(digits, tmp_path):
     fields = {"strategy": "auto", "techniques": ("noise", "flip"), "strength": {"3": 0.5}}
     folders = {
-        name: [asked(digits, Recipe(name=name, augmentation=name, **fields), tmp_path / name)]
+        name: {
+            (1, 0): asked(digits, Recipe(name=name, augmentation=name, **fields), tmp_path / name)
+        }
         for name in ("static", "fresh")
     }
-    folders["none"] = [asked(digits, Recipe(name="none"), tmp_path / "none")]
+    folders["none"] = {(1, 0): asked(digits, Recipe(name="none"), tmp_path / "none")}
     table = memory_table(folders)
-    assert table["static"]["classes"] == ["8"]
-    noise = table["static"]["techniques"]["noise"]
+    assert table["static"].classes == ("8",)
+    noise = table["static"].techniques["noise"]
     made = 90 - 8
-    assert noise["copies"]["images"] == noise["fresh"]["images"] == made // 2
-    assert noise["copies"]["mean"] >= noise["fresh"]["mean"]
-    assert noise["gap"]["mean"] == pytest.approx(noise["copies"]["mean"] - noise["fresh"]["mean"])
+    assert noise.copies.images == noise.fresh.images == made // 2
+    assert noise.copies.mean >= noise.fresh.mean
+    assert noise.gap.mean == pytest.approx(noise.copies.mean - noise.fresh.mean)
     # A flip has no other like it: its fresh copies are its copies.
-    assert table["static"]["techniques"]["flip"]["gap"]["mean"] == 0
-    fresh = table["fresh"]["techniques"]["noise"]
-    assert fresh["copies"] is None
-    assert fresh["gap"] is None
-    assert fresh["validation"]["images"] == (digits.validation.labels == 2).sum()
-    assert table["none"]["techniques"] == {}
-    assert table["none"]["clean"]["images"] == 8
+    assert table["static"].techniques["flip"].gap.mean == 0
+    fresh = table["fresh"].techniques["noise"]
+    assert fresh.copies is None
+    assert fresh.gap is None
+    assert fresh.validation.images == (digits.validation.labels == 2).sum()
+    assert table["none"].techniques == {}
+    assert table["none"].clean.images == 8
     before = (tmp_path / "none" / MEMORY).stat().st_mtime_ns
     remember(tmp_path / "none", digits, Recipe(name="none"), 1)
     assert (tmp_path / "none" / MEMORY).stat().st_mtime_ns == before
@@ -64,14 +66,29 @@ def folder(tmp_path, number, copies, fresh):
     return path
 
 
+def runs(tmp_path, first, pairs):
+    return {(k, 0): folder(tmp_path, first + k, *pair) for k, pair in enumerate(pairs)}
+
+
 def test_a_sentence_where_copies_are_learned_by_heart_and_only_there(tmp_path):
-    learned = [folder(tmp_path, k, 0.99 - k / 100, 0.7) for k in range(3)]
+    learned = runs(tmp_path, 0, [(0.99, 0.70), (0.98, 0.71), (0.97, 0.70)])
     words = memory_words(memory_table({"article": learned}))
+    assert len(words) == 1
     assert "'article' has learned copies by heart" in words[0]
     assert "98% of its crop copies but 70% of fresh ones" in words[0]
     assert "augmentation: fresh" in words[0]
-    wavering = [folder(tmp_path, 10 + k, 0.9, 0.6 + 0.3 * k) for k in range(2)]
-    assert "no sign" in memory_words(memory_table({"article": wavering}))[0]
-    one = memory_words(memory_table({"article": learned[:1]}))
-    assert "may be chance" in one[0]
-    assert memory_table({"article": [tmp_path / "absent"]}) == {}
+    # That nothing is shown is no sign that nothing is there: no sentence says so.
+    wavering = runs(tmp_path, 10, [(0.9, 0.6), (0.9, 0.9), (0.9, 0.75)])
+    assert memory_words(memory_table({"article": wavering})) == []
+    assert memory_words(memory_table({"article": dict(list(learned.items())[:1])})) == []
+    assert memory_table({"article": {(0, 0): tmp_path / "absent"}}) == {}
+
+
+def test_small_gaps_are_not_worth_a_sentence_and_many_recipes_ask_for_more(tmp_path):
+    small = runs(tmp_path, 20, [(0.73, 0.70), (0.73, 0.701), (0.731, 0.70)])
+    assert memory_words(memory_table({"article": small})) == []
+    rng = np.random.default_rng(0)
+    gaps = {
+        f"r{k}": runs(tmp_path, 100 + 10 * k, 0.7 + rng.normal(0, 0.05, (3, 2))) for k in range(12)
+    }
+    assert memory_words(memory_table(gaps)) == []

@@ -6,10 +6,11 @@ import pytest
 from sklearn.datasets import load_digits
 
 from equipoise.errors import InputError
+from equipoise.files import write_json
 from equipoise.readers import load
 from equipoise.recipes import Recipe
 from equipoise.studies import held_out, label_safety, safety_words
-from equipoise.studies.safety import safety_matrix, safety_warnings
+from equipoise.studies.safety import Loss, safety_matrix, safety_warnings
 from equipoise.studies.shortcut import probe
 from equipoise.techniques import resolve
 from equipoise.training import Trainer, fit, write_run
@@ -46,20 +47,20 @@ def safety(digits, run):
 
 
 def test_a_mirrored_digit_and_one_turned_upside_down_are_named(safety):
-    mirrored = {name for name, entry in safety["flip"].items() if entry["unsafe"]}
+    mirrored = {name for name, entry in safety["flip"].items() if entry.unsafe}
     assert {"2", "5", "6"} <= mirrored
     # An eight mirrored is an eight.
     assert not {"0", "8"} & mirrored
     turned = safety["upside_down"]
     for digit, other in (("6", "9"), ("9", "6")):
-        assert turned[digit]["unsafe"]
-        assert turned[digit]["toward"] == other
-    assert not turned["0"]["unsafe"]
+        assert turned[digit].unsafe
+        assert turned[digit].toward == other
+    assert not turned["0"].unsafe
 
 
 def test_a_mild_crop_is_not(safety):
-    assert not any(entry["unsafe"] for entry in safety["crop"].values())
-    assert max(entry["lost"] for entry in safety["crop"].values()) < 0.25
+    assert not any(entry.unsafe for entry in safety["crop"].values())
+    assert max(entry.lost for entry in safety["crop"].values()) < 0.25
 
 
 def test_the_words_name_technique_and_class_and_say_what_to_do(safety):
@@ -72,7 +73,7 @@ def test_the_words_name_technique_and_class_and_say_what_to_do(safety):
 
 
 def test_what_spares_hardly_a_class_is_hard_and_no_warning():
-    entry = {"images": 50, "lost": 0.9, "toward": "a", "toward_share": 0.4, "unsafe": True}
+    entry = Loss(images=50, lost=0.9, toward="a", toward_share=0.4, unsafe=True)
     noise = {"noise": {"a": entry, "b": entry, "c": entry}}
     assert "Hardly a class is spared" in safety_words(noise)[0]
     assert "let all classes see them" in safety_words(noise)[0]
@@ -85,10 +86,10 @@ def test_the_shares_are_of_images_recognised_when_clean(safety, digits, run):
     mine = images.labels == images.classes.index("5")
     mirrored = model.predict(images.array[:, :, ::-1], "plain")
     entry = safety["flip"]["5"]
-    assert entry["images"] == (known & mine).sum()
+    assert entry.images == (known & mine).sum()
     wrong = mirrored[known & mine] != images.classes.index("5")
-    assert entry["lost"] == pytest.approx(wrong.mean())
-    assert entry["low"] < entry["lost"] < entry["high"] or entry["lost"] in (0, 1)
+    assert entry.lost == pytest.approx(wrong.mean())
+    assert entry.low < entry.lost < entry.high or entry.lost in (0, 1)
 
 
 def test_a_study_reads_the_same_from_its_probes(safety, digits, run):
@@ -111,3 +112,18 @@ def test_a_run_knows_the_images_it_was_validated_on(digits, run, tmp_path):
 def test_a_class_that_is_never_recognised_has_no_share():
     nothing = safety_matrix([], ["a", "b"])
     assert nothing == {}
+
+
+def test_the_more_is_looked_at_the_surer_each_must_be(tmp_path):
+    """Of thirty images eleven are lost: that alone would be named, among forty it may be chance."""
+    one = {"recognised": {"t0": [[17, 13], [0, 30]]}}
+    many = {"recognised": {f"t{k}": [[17, 13], [0, 30]] if not k else [[30, 0], [0, 30]]
+                           for k in range(40)}}  # fmt: skip
+    found = []
+    for number, asked in enumerate((one, many)):
+        write_json(tmp_path / str(number) / "shortcut.json", {"clean": [], **asked})
+        found.append(safety_matrix([tmp_path / str(number)], ["a", "b"])["t0"]["a"])
+    assert found[0].low > 0.25
+    assert found[0].unsafe
+    assert not found[1].unsafe
+    assert found[1].p > found[0].p

@@ -13,14 +13,17 @@ import pytest
 import yaml
 
 from equipoise.cli import run
+from equipoise.cli.searching import finish_search
 from equipoise.errors import InputError
 from equipoise.files import read_json
 from equipoise.readers import load
 from equipoise.recipes import NAMED, Recipe, get_recipe
 from equipoise.reports import report
 from equipoise.studies.searching import open_search, search
-from equipoise.studies.searching.arms import ENTRANTS, is_late, rungs
+from equipoise.studies.searching.arms import ENTRANTS, Arm, is_late, rungs
+from equipoise.studies.searching.attempts import Result
 from equipoise.studies.searching.clock import in_words, seconds_of
+from equipoise.studies.searching.confirming import ranked
 from equipoise.studies.searching.space import (
     RECIPES,
     choose,
@@ -199,9 +202,9 @@ def test_late_bloomers_are_run_at_full_length_alone(found):
 
 def test_the_best_of_three_is_confirmed_on_other_seeds(found):
     summary = found.study.summary
-    assert summary["seeds"] == [1, 2, 3]
-    assert next(iter(summary["recipes"])) == "none"
-    assert len(summary["recipes"]) == 3
+    assert summary.seeds == (1, 2, 3)
+    assert summary.reference == "none"
+    assert len(summary.recipes) == 3
     values = found.summary["validation"]
     assert values[found.best.name] == max(values.values())
     if values["none"] == max(values.values()):
@@ -222,6 +225,52 @@ def test_a_finished_search_is_read_again(digits, found):
     assert (found.directory / "search.json").read_bytes() == before
     with pytest.raises(InputError, match="another trials"):
         search(digits, trials=7, out=found.directory, recipes=FIRST, trainer=QUICK, jobs=1)
+
+
+def test_a_search_for_the_lowest_cost(digits, tmp_path, capsys):
+    goal = {"figure": "cost", "at_least": {"3.recall": 0.3}, "costs": {"8": {"3": 5.0}}}
+    trainer = QUICK.model_copy(update={"epochs": 1})
+    found = search(
+        digits, trials=3, out=tmp_path / "out", recipes=["weights", "article"], trainer=trainer,
+        objective=goal, jobs=1,
+    )  # fmt: skip
+    assert (found.summary["objective"], found.summary["tuned_for"]) == ("cost", goal)
+    kept = [read_json(p) for p in (found.directory / "attempts").glob("*/attempt.json")]
+    utilities = {(r["arm"], r["epochs"]): r["utility"] for r in kept}
+    places = [utilities[row["trial"], row["epochs"]] for row in found.leaderboard]
+    assert places == sorted(places, reverse=True)
+    assert all(-r["score"] / 5 >= r["utility"] for r in kept)
+    assert set(found.summary["validation"]) >= {"none", found.best.name}
+    text = " ".join(found.summary["words"])
+    assert "cost per image 0." in text
+    finish_search(found, found.directory / "report.html", "photos", as_json=False, quiet=False)
+    asked = "--costs 8:3=5 --at-least 3.recall=0.3"
+    assert f"best.yaml {asked} --out model" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(InputError, match="another objective"):
+        search(
+            digits, trials=3, out=found.directory, recipes=["weights", "article"], trainer=trainer,
+            jobs=1,
+        )  # fmt: skip
+
+
+def test_a_search_needs_validation_images_of_its_objective(digits, tmp_path):
+    rows = np.flatnonzero(digits.validation.labels == 0)
+    blind = replace(digits, validation=digits.validation.select(rows))
+    with pytest.raises(InputError, match=r"validation images that 8\.f2 is of"):
+        search(blind, trials=2, out=tmp_path / "out", trainer=QUICK, objective="8.f2")
+    assert not (tmp_path / "out").exists()
+
+
+def test_of_equal_lengths_the_higher_utility_stands_first():
+    arms = [Arm(k, NAMED[name], QUICK, 0, "complete", {}) for k, name in enumerate(FIRST[:3])]
+    results = [
+        Result(0, 3, score=0.4, plain=0.5, roc_auc=0.9, seconds=1.0, utility=-0.08),
+        Result(1, 3, score=0.3, plain=0.5, roc_auc=0.9, seconds=1.0, utility=-0.06),
+        Result(2, 3, score=0.2, plain=0.5, roc_auc=0.9, seconds=1.0, utility=-0.9),
+    ]
+    assert [arm.number for arm, _ in ranked(arms, results)] == [1, 0, 2]
+    # Results of before there was a utility.
+    assert Result(0, 3, score=0.4, plain=0.5, roc_auc=0.9, seconds=1.0).utility == 0.4
 
 
 def test_the_page_tells_of_the_search(found):
@@ -261,8 +310,8 @@ def test_a_searched_trainer_is_the_baselines_too(digits, tmp_path):
         digits, trials=3, out=tmp_path / "out", recipes=["none"], trainer=QUICK, space=space, jobs=1
     )
     assert [row["recipe"] for row in done.leaderboard] == ["none", "none"]
-    assert list(done.study.summary["recipes"]) == ["none"]
-    assert done.study.summary["trainer"]["learning_rate"] == done.trainer.learning_rate
+    assert list(done.study.summary.recipes) == ["none"]
+    assert done.study.summary.trainer.learning_rate == done.trainer.learning_rate
     assert done.trainer.learning_rate in (0.001, 0.01)
 
 
@@ -364,4 +413,4 @@ def test_the_budget_is_kept(digits, tmp_path):
     report(done)
     assert time.monotonic() - started <= 1.1 * budget
     assert done.summary["trials"] > len(FIRST)
-    assert len(done.study.summary["seeds"]) >= 2
+    assert len(done.study.summary.seeds) >= 3

@@ -14,8 +14,8 @@ from equipoise.recipes import Recipe
 from equipoise.training import fit, get_trainer, load_model
 from equipoise.training.budgets import budget
 from equipoise.training.cached import CachedSet, activations_of, present_cached
-from equipoise.training.model import save_model
 from equipoise.training.presenting import draw_up
+from equipoise.training.saving import save_model
 
 TRUNK = get_backbone("lite0").trunk(1)
 

@@ -11,11 +11,13 @@ import torch
 from torch import nn
 
 import equipoise as eq
+from equipoise.objectives import Objective
 from equipoise.recipes import NAMED, Recipe, get_recipe
 from equipoise.training import Trainer, budget, fit, load_model
-from equipoise.training.decisions import adjust, temperature, tune
+from equipoise.training.calibrating import temperature
 from equipoise.training.jobs import prepare
 from equipoise.training.loop import _batch, one_thread
+from equipoise.training.tuning import adjust, tune
 
 SHORT = Trainer(name="short", epochs=2, batch_size=16)
 
@@ -211,6 +213,8 @@ def test_the_same_call_gives_the_same_numbers_in_another_process(digits, tmp_pat
     assert first.equals(again)
     histories = [(p / "history.json").read_text() for p in (out, tmp_path / "again")]
     assert histories[0] == histories[1]
+    models = [(p / "model.pt").read_bytes() for p in (out, tmp_path / "again")]
+    assert models[0] == models[1]
     other = fit(digits, get_recipe("balanced"), SHORT, seed=6)
     assert other.history != json.loads(histories[0])
 
@@ -232,7 +236,7 @@ def test_the_files_of_a_run(digits, tmp_path):
     done = eq.train(digits, "article", trainer=SHORT, out=out)
     names = {p.name for p in out.iterdir() if not p.name.startswith(".")}
     assert names == {
-        "batches.csv", "equipoise.json", "history.json", "metrics.json", "model.pt",
+        "batches.csv", "digests.json", "equipoise.json", "history.json", "metrics.json", "model.pt",
         "predictions.parquet", "recipe.yaml", "trainer.yaml",
     }  # fmt: skip
     assert json.loads((out / "history.json").read_text()) == done.history
@@ -250,6 +254,52 @@ def test_the_files_of_a_run(digits, tmp_path):
     assert get_recipe(out / "recipe.yaml") == done.recipe
     assert eq.load_model(out).classes == ("3", "8")
     assert load_model(out / "model.pt").decision == done.model.decision
+
+
+def test_an_objective_is_tuned_for_measured_and_kept(digits, tmp_path):
+    out = tmp_path / "run"
+    goal = {"figure": "8.recall", "at_least": {"8.precision": 0.7}}
+    done = eq.train(digits, "none", trainer=SHORT, out=out, objective=goal)
+    for row in done.rows:
+        assert row["validation_8.recall"] == row["validation_recall"]
+    for split in ("validation", "test"):
+        for name in ("plain", "tuned", "adjusted"):
+            found = done.metrics[split][name]
+            assert found["8.recall"] == found["recall"]
+            assert found["8.precision"] == found["precision"]
+    model = load_model(out)
+    assert model.decision == done.model.decision
+    assert model.decision.objective.to_json() == goal
+    assert done.metrics["decision"]["objective"] == goal
+    predicted = model.predict(digits.test.array)
+    confusion = np.array(done.metrics["test"]["tuned"]["confusion"])
+    assert (predicted == 1).sum() == confusion[:, 1].sum()
+    assert model.decision.objective.value(confusion) == done.metrics["test"]["tuned"]["8.recall"]
+    with pytest.raises(eq.InputError, match="another objective"):
+        eq.train(digits, "none", trainer=SHORT, out=out, objective="macro_f1")
+
+
+def test_costs_of_many_classes_are_kept_with_the_model(make_digits, tmp_path):
+    data = make_digits({3: 40, 8: 20, 9: 10}, held_out=30)
+    goal = Objective("cost", costs={"9": {"3": 20.0}})
+    done = eq.train(data, "none", trainer=SHORT, out=tmp_path, objective=goal)
+    test = done.predictions["test"]
+    spent = goal.on(data.classes).cost_matrix[test.labels, load_model(tmp_path).predict(
+        data.test.array)]  # fmt: skip
+    assert done.metrics["test"]["tuned"]["cost"] == pytest.approx(spent.mean())
+    assert done.metrics["test"]["tuned"]["cost"] <= done.metrics["test"]["plain"]["cost"]
+
+
+def test_few_or_no_validation_images_of_a_class_are_remarked_on(digits):
+    rows = np.flatnonzero(digits.validation.labels == 0)
+    kept = replace(digits, validation=digits.validation.select(rows))
+    goal = {"figure": "8.recall", "at_least": {"8.precision": 0.7}}
+    trainer = SHORT.model_copy(update={"keep": "best", "patience": 2, "epochs": 3})
+    for objective in ("balanced_accuracy", goal):
+        done = run(kept, trainer=trainer, objective=objective)
+        assert "(0 of '8')" in done.metrics["remarks"][0]
+        assert done.metrics["epochs"] == done.metrics["kept_epoch"] or objective != goal
+        assert np.isfinite(done.model.decision.offsets).all()
 
 
 def test_a_finished_run_given_again_is_read(digits, tmp_path):
@@ -304,6 +354,8 @@ def test_mistakes_are_found_before_anything_is_written(digits, make_digits, tmp_
         (digits, {"epochs": 0}, "1 <= epochs"),
         (digits, {"equal": "time"}, "equal 'steps' or 'epochs'"),
         (digits, {"objective": "acuracy"}, "no objective 'acuracy'"),
+        (digits, {"objective": "9.f2"}, "no class '9'"),
+        (digits, {"objective": "recall"}, "--at-least 8.precision"),
         (digits, {"recipe": "articel"}, "no recipe 'articel'"),
         (digits, {"net": "resnet"}, "no net 'resnet'"),
         (digits, {"recipe": Recipe(name="r", loss="focl")}, "no loss 'focl'. Did you mean 'focal'"),

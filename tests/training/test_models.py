@@ -3,12 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import equipoise as eq
 from equipoise.recipes import get_recipe
 from equipoise.training import Decision, Trainer, fit
-from equipoise.training.model import channel_statistics, save_model
+from equipoise.training.model import channel_statistics
+from equipoise.training.saving import save_model
 
 SHORT = Trainer(name="short", epochs=1, batch_size=16)
 
@@ -62,6 +64,20 @@ def test_a_model_keeps_its_adjustment_and_temperature(run, images, tmp_path):
         old.predict(images, decision="adjusted")
 
 
+def test_a_model_keeps_its_range(run, tmp_path):
+    path = tmp_path / "model.pt"
+    save_model(replace(run.model, range=(100, 4095)), path)
+    assert eq.load_model(path).range == (100, 4095)
+    fields = torch.load(path, weights_only=True)
+    for odd in ([4095, 100], [0], [0, 65536], [-1, 5], ["a", "b"], "0:4095", [0, float("nan")]):
+        torch.save({**fields, "range": odd}, path)
+        with pytest.raises(eq.InputError, match="is no model of ours"):
+            eq.load_model(path)
+    del fields["range"]
+    torch.save(fields, path)
+    assert eq.load_model(path).range is None
+
+
 def test_probabilities_are_those_of_the_logits(run, images):
     probabilities = run.model.predict_proba(images)
     np.testing.assert_allclose(probabilities.sum(1), 1)
@@ -76,9 +92,47 @@ def test_images_of_other_sizes_and_grey_ones_are_brought_to_the_models(run, imag
     np.testing.assert_allclose(run.model.predict_proba(mixed), expected, rtol=1e-5)
     assert run.model.predict(np.zeros((5, 30, 50, 3), np.uint8)).shape == (5,)
     assert run.model.predict([]).shape == (0,)
-    for bad in (images[:2] / 255, images[0], [np.zeros((8, 8, 2), np.uint8)]):
-        with pytest.raises(eq.InputError, match="uint8"):
+    mistakes = (
+        (images[:2] / 255, "convert with astype\\('uint8'\\)"),
+        (images[0], r"One image alone is images\[None\]"),
+        (images[0, ..., 0], r"One image alone is images\[None\]"),
+        (Image.fromarray(images[0]), "an array or a list of images"),
+        ([np.zeros((8, 8, 2), np.uint8)], r"images\[0\]: shape .* got \(8, 8, 2\)"),
+        (images[:2].astype(np.uint16), "need a model that was trained on 16-bit ones"),
+    )
+    for bad, words in mistakes:
+        with pytest.raises(eq.InputError, match=words):
             run.model.predict(bad)
+
+
+def test_images_are_taken_as_load_takes_them(run, images):
+    """Grey N×H×W, Pillow's images of any mode, and whole numbers of any kind."""
+    grey = images[:5, ..., 0]
+    expected = run.model.predict_proba(np.repeat(grey[..., None], 3, axis=-1))
+    for same in (
+        grey,
+        grey.astype(np.int64),
+        list(grey),
+        [Image.fromarray(one) for one in grey],
+        [Image.fromarray(one).convert("RGB").quantize(256) for one in grey],
+    ):
+        np.testing.assert_allclose(run.model.predict_proba(same), expected, rtol=1e-4)
+
+
+def test_colour_is_brought_to_a_grey_models_channel(make_digits):
+    data = make_digits({3: 60, 8: 15})
+    model = fit(data, get_recipe("none"), SHORT, seed=0).model
+    grey = data.test.array[:6]
+    expected = model.predict_proba(grey)
+    colour = np.repeat(grey, 3, axis=-1)
+    alpha = np.full_like(grey, 255)
+    for same in (colour, np.concatenate([colour, alpha], axis=-1), grey[..., 0]):
+        np.testing.assert_allclose(model.predict_proba(same), expected, rtol=1e-4)
+    red = np.zeros_like(colour)
+    red[..., 0] = 200  # as Pillow and OpenCV see it: 60
+    np.testing.assert_allclose(
+        model.predict_proba(red), model.predict_proba(np.full_like(grey, 60)), rtol=1e-4
+    )
 
 
 def test_many_images_in_a_few_batches_are_as_one_by_one(run, images):

@@ -7,7 +7,7 @@ import torch
 import equipoise as eq
 from equipoise.recipes import get_recipe
 from equipoise.training import Trainer, build_net, fit, get_trainer, load_model
-from equipoise.training.model import save_model
+from equipoise.training.saving import save_model
 
 
 def library():

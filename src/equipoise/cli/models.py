@@ -1,6 +1,6 @@
 """`train` and `predict`: one model."""
 
-import csv
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +9,8 @@ import typer
 
 from equipoise.cli import show
 from equipoise.cli.options import (
+    AtLeast,
+    Costs,
     Data,
     Device,
     Epochs,
@@ -20,12 +22,12 @@ from equipoise.cli.options import (
     Quiet,
     Seed,
 )
-from equipoise.cli.selecting import note_few_steps, selected, selects
-from equipoise.errors import require
+from equipoise.cli.selecting import note_few_steps, note_more, selected, selects
+from equipoise.errors import WorkError, plural, require
 from equipoise.selection import Selection
 
 if TYPE_CHECKING:
-    from equipoise.training import Progress
+    from equipoise.training import Decision, Progress
 
 __all__ = ["export", "predict", "train"]
 
@@ -45,7 +47,9 @@ def train(
     net: NetName = None,
     epochs: Epochs = None,
     equal: Equal = "steps",
-    objective: Objective = "balanced_accuracy",
+    objective: Objective = None,
+    costs: Costs = None,
+    at_least: AtLeast = None,
     seed: Seed = 0,
     device: Device = "auto",
     tensorboard: Annotated[
@@ -58,17 +62,19 @@ def train(
 
     equipoise train photos/ --recipe balanced --out model
     """
+    from equipoise.objectives import get_objective
     from equipoise.recipes import get_recipe
     from equipoise.training import check_words, get_trainer
     from equipoise.training import train as run_training
     from equipoise.training.trainers import trainer_beside
 
     # Names are looked up before the data set is read: it may be large.
-    check_words(equal=equal, objective=objective, device=device)
+    goal = get_objective(objective, at_least=at_least or (), costs=costs)
+    check_words(equal=equal, device=device)
     chosen = get_recipe(recipe)
     how = get_trainer(trainer or trainer_beside(recipe), epochs=epochs, net=net)
     splits = selected(data, selection, quiet=quiet)
-    with show.bar("training", quiet or as_json) as move:
+    with show.remarked(quiet), show.bar("training", quiet or as_json) as move:
         result = run_training(
             splits,
             chosen,
@@ -76,32 +82,45 @@ def train(
             seed=seed,
             out=out,
             equal=equal,
-            objective=objective,
-            progress=lambda p: move(p.step, p.steps, _running(p)),
+            objective=goal,
+            progress=lambda p: move(p.step, p.steps, _running(p, goal.name)),
             device=device,
             tensorboard=tensorboard,
         )
     if as_json:
         show.print_json(result.metrics)
     elif not quiet:
-        _print_run(result.metrics, out)
+        note_more(result.metrics.get("left_out", ()), splits)
+        _print_run(result.metrics, result.model.decision, out)
         note_few_steps(splits, how, equal)
 
 
-def _running(progress: "Progress") -> str:
+def _running(progress: "Progress", objective: str) -> str:
     figures = f"epoch {progress.epoch}, training loss {progress.loss:.3f}"
     if progress.row is None:
         return figures
-    validation = progress.row["validation_balanced_accuracy"]
-    return f"{figures}, validation balanced accuracy {validation:.3f}"
+    return f"{figures}, validation {objective} {progress.row[f'validation_{objective}']:.3f}"
 
 
-def _print_run(metrics: dict[str, Any], out: Path) -> None:
-    names = ("balanced_accuracy", "accuracy", "recall", "precision", "roc_auc", "ece")
+def _print_run(metrics: dict[str, Any], decision: "Decision", out: Path) -> None:
+    from equipoise.training import untested_words
+
+    own = decision.objective.figures if decision.objective else ()
+    usual = ("balanced_accuracy", "accuracy", "recall", "precision", "roc_auc", "ece")
+    names = dict.fromkeys((*own, *usual))
     plain, tuned = metrics["test"]["plain"], metrics["test"]["tuned"]
-    rows = [(name, f"{plain[name]:.3f}", f"{tuned[name]:.3f}") for name in names]
+    rows = [(name, _figure(plain[name]), _figure(tuned[name])) for name in names]
     show.grid(("on the test split", "plain decision", "tuned decision"), rows)
-    show.say("", f"Model: {out / 'model.pt'}", f"Next: equipoise predict {out} new-pictures/")
+    show.tell(*untested_words(metrics["untested"], metrics["classes"]), *decision.remarks)
+    show.say(
+        "",
+        f"Model: {out / 'model.pt'}",
+        f"Next: equipoise predict {shlex.quote(str(out))} new-pictures/",
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None or value != value else f"{value:.3f}"
 
 
 def predict(
@@ -114,6 +133,9 @@ def predict(
             "adjusted for the prior."
         ),
     ] = "tuned",
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Also the probability of each class, a column.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -125,24 +147,36 @@ def predict(
 
     loaded = load_model(model)
     with show.bar("classifying", quiet or as_json) as move:
-        rows, broken = predict_files(
+        found = predict_files(
             loaded,
             images,
             decision=decision,
             progress=lambda done, total: move(done, total, "images"),
         )
+    _print_answers(found.rows, loaded.classes if probabilities else (), as_json=as_json)
+    if not quiet:
+        for item in found.left_out:
+            show.note(f"left out: {item.name}: {item.reason}")
+        for line in found.notes:
+            show.note(line)
+        if not as_json and sys.stderr.isatty():
+            done = plural(len(found.rows), "image")
+            show.note(f"{done} classified, {len(found.left_out):,} left out")
+    if not found.rows:
+        raise WorkError("No image could be classified: none of those named can be read.")
+
+
+def _print_answers(rows: list[dict[str, Any]], classes: tuple[str, ...], *, as_json: bool) -> None:
+    """Print what `predict` says, with the probabilities of these classes."""
+    heads = ("path", "class", "probability")
     if as_json:
-        show.print_json(rows)
-    else:
-        writer = csv.DictWriter(sys.stdout, ("path", "class", "probability"), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    if quiet:
+        kept = (*heads, "probabilities") if classes else heads
+        show.print_json([{name: row[name] for name in kept} for row in rows])
         return
-    for item in broken:
-        show.note(f"left out: {item.name}: {item.reason}")
-    if not as_json and sys.stderr.isatty():
-        show.note(f"{len(rows)} images classified, {len(broken)} left out")
+    show.print_rows(
+        (*heads, *(f"probability_{name}" for name in classes)),
+        ((*map(row.get, heads), *map(row["probabilities"].get, classes)) for row in rows),
+    )
 
 
 def export(
@@ -155,9 +189,11 @@ def export(
 
     equipoise export model --out model.onnx
     """
-    from equipoise.training import export_onnx, load_model
+    from equipoise.readers import check_apart
+    from equipoise.training import export_onnx, load_model, source_of
 
     require(out.suffix == ".onnx", "a name ending in .onnx for --out", out=str(out))
+    check_apart(out, source_of(model))
     loaded = load_model(model)
     export_onnx(loaded, out)
     if as_json:

@@ -1,30 +1,30 @@
 """The options that several commands share, each declared once."""
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from equipoise.errors import InputError
-
 __all__ = [
+    "AtLeast",
     "Backend",
+    "Costs",
     "Data",
+    "DecisionName",
     "Device",
     "Epochs",
     "Equal",
     "Jobs",
     "Json",
+    "Margin",
     "NetName",
     "Objective",
     "Out",
     "Quiet",
     "Seed",
     "TrainerSpec",
-    "columns_of",
-    "counts_of",
-    "names_of",
-    "shares_of",
+    "objective_again",
 ]
 
 Data = Annotated[
@@ -49,11 +49,38 @@ Equal = Annotated[
     str, typer.Option(help="What is equal for every recipe: [bold]steps[/bold] or epochs.")
 ]
 Objective = Annotated[
+    str | None,
+    typer.Option(
+        help="What decisions are tuned for on validation and recipes are judged by: "
+        "[bold]balanced_accuracy[/bold], macro_f1, g_mean, accuracy, mcc, f2 (or another F-beta), "
+        "dog.recall or dog.precision (with --at-least), or cost (with --costs)."
+    ),
+]
+Costs = Annotated[
+    str | None,
+    typer.Option(
+        help="What mistakes cost, true:predicted, where the mean cost is the objective: "
+        "dog:cat=5,cat:dog=1, or a .yaml or .csv file. Others cost 1."
+    ),
+]
+AtLeast = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What the tuned decision must reach first, as far as validation tells: "
+        "cat.recall=0.9. Several are parted by commas, or the option is given again."
+    ),
+]
+DecisionName = Annotated[
     str,
     typer.Option(
-        help="What the tuned decision maximises on validation: balanced_accuracy, g_mean, "
-        "macro_f1 or accuracy."
+        "--decision",
+        help="With which decision recipes are compared: [bold]tuned[/bold], or plain, for those "
+        "who cannot tune theirs.",
     ),
+]
+Margin = Annotated[
+    float,
+    typer.Option(help="The smallest difference that matters, in points of the objective."),
 ]
 Jobs = Annotated[
     int | None,
@@ -71,51 +98,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and not
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")]
 
 
-def names_of(text: str | None) -> list[str] | None:
-    """Return the names of a comma-separated option."""
-    if text is None:
-        return None
-    return [name.strip() for name in text.split(",") if name.strip()]
+def objective_again(tuned_for: Any) -> str:
+    """Return the options, after a space, that ask for the objective of a study or search."""
+    from equipoise.objectives import get_objective
 
-
-def counts_of(option: str, text: str | None) -> dict[str, int] | None:
-    """Return `name=count` pairs of an option, or say how they are written."""
-    if text is None:
-        return None
-    counts: dict[str, int] = {}
-    for part in names_of(text) or []:
-        name, mark, number = part.rpartition("=")
-        if not mark or not number.strip().isdigit() or name in counts:
-            raise InputError(
-                f"{option} is written cat=4800,dog=1200 (each class once), but got {text!r}."
-            )
-        counts[name.strip()] = int(number)
-    return counts
-
-
-def columns_of(option: str, text: str) -> dict[str, str]:
-    """Return `role=column` pairs of an option, or say how they are written."""
-    pairs = [part.partition("=") for part in names_of(text) or []]
-    columns = {role.strip(): column.strip() for role, _, column in pairs}
-    if not all(columns.values()) or len(columns) < len(pairs):
-        raise InputError(f"{option} is written path=file,label=breed, but got {text!r}.")
-    return columns
-
-
-def shares_of(option: str, text: str | None) -> dict[str, float] | None:
-    """Return `name=share` pairs of an option, or say how they are written."""
-    if text is None:
-        return None
-    shares: dict[str, float] = {}
-    for part in names_of(text) or []:
-        name, mark, number = part.rpartition("=")
-        try:
-            share = float(number)
-        except ValueError:
-            mark = ""
-        if not mark or name.strip() in shares:
-            raise InputError(
-                f"{option} is written dog=0.05,cat=0.95 (each class once), but got {text!r}."
-            )
-        shares[name.strip()] = share
-    return shares
+    words = get_objective(tuned_for).options
+    return f" {shlex.join(words)}" if words else ""

@@ -9,7 +9,9 @@ import typer
 
 from equipoise.cli import show
 from equipoise.cli.options import (
+    AtLeast,
     Backend,
+    Costs,
     Data,
     Device,
     Epochs,
@@ -22,10 +24,11 @@ from equipoise.cli.options import (
     Quiet,
     Seed,
     TrainerSpec,
-    names_of,
+    objective_again,
 )
-from equipoise.cli.selecting import note_few_steps, selected, selects
+from equipoise.cli.selecting import as_given, note_few_steps, selected, selects
 from equipoise.selection import Selection
+from equipoise.typed import names_of
 
 if TYPE_CHECKING:
     from equipoise.studies.searching import Search
@@ -60,7 +63,9 @@ def search(
     net: NetName = None,
     epochs: Epochs = None,
     equal: Equal = "steps",
-    objective: Objective = "balanced_accuracy",
+    objective: Objective = None,
+    costs: Costs = None,
+    at_least: AtLeast = None,
     jobs: Jobs = None,
     backend: Backend = "loky",
     device: Device = "auto",
@@ -76,6 +81,7 @@ def search(
 
     equipoise search photos/ --budget 20m --out search
     """
+    from equipoise.objectives import get_objective
     from equipoise.reports import report as write_report
     from equipoise.studies.searching import search as run_search
     from equipoise.studies.searching.arms import ENTRANTS
@@ -84,21 +90,22 @@ def search(
 
     # Names and the budget are looked at before the data set is read: it may be large.
     check_limits(budget, trials, jobs)
-    check_words(equal=equal, objective=objective, device=device)
+    goal = get_objective(objective, at_least=at_least or (), costs=costs)
+    check_words(equal=equal, device=device)
     how = get_trainer(trainer, epochs=epochs, net=net)
     splits = selected(data, selection, quiet=quiet)
-    with show.bar("searching", quiet or as_json) as move:
+    with show.remarked(quiet), show.bar("searching", quiet or as_json) as move:
         found = run_search(
             splits,
             budget=budget,
             trials=trials,
             out=out,
-            recipes=names_of(recipes) or ENTRANTS,
+            recipes=ENTRANTS if recipes is None else names_of(recipes),
             trainer=how,
             trainer_fields=trainer_fields,
             space=space,
             equal=equal,
-            objective=objective,
+            objective=goal,
             seed=seed,
             jobs=jobs,
             backend=backend,
@@ -106,13 +113,13 @@ def search(
             command=shlex.join(["equipoise", *sys.argv[1:]]),
             progress=move,
         )
-    finish_search(found, write_report(out), data, as_json, quiet)
+    finish_search(found, write_report(out), as_given(data, selection), as_json, quiet)
     if not (quiet or as_json):
         note_few_steps(splits, how, equal)
 
 
 def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: bool) -> None:
-    """Print what a search found, or how far it is."""
+    """Print what a search found, or how far it is; `data` is for the next command."""
     if as_json:
         show.print_json(found.summary)
         return
@@ -131,25 +138,35 @@ def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: 
             "ROC-AUC",
             "seconds",
         ),
-        [_cells(row) for row in board[:_SHOWN]],
+        [_cells(row, summary["objective"]) for row in board[:_SHOWN]],
         words=("trainer",),
         spare=("seconds", "ROC-AUC", "trainer", "plain"),
     )
     more = [f"and {len(board) - _SHOWN} more in leaderboard.csv"] if len(board) > _SHOWN else []
-    show.tell(*more, "", *summary.get("words", ["The search is not finished."]), "")
+    show.tell(
+        *more,
+        "",
+        *summary.get("untested_words", ()),
+        *summary.get("words", ["The search is not finished."]),
+        "",
+    )
     show.say(f"Report: {page}")
     if summary["finished"]:
         best = found.directory / "best.yaml"
         show.say(f"Best recipe: {best}")
-        show.say(f"Next: equipoise train {data} --recipe {best} --out model")
+        goal = objective_again(summary.get("tuned_for"))
+        again = f"--recipe {shlex.quote(str(best))}{goal} --out model"
+        show.say(f"Next: equipoise train {data} {again}")
     else:
         show.say("Next: the same search command again; it goes on from what is finished.")
 
 
-def _cells(row: dict[str, Any]) -> tuple[object, ...]:
+def _cells(row: dict[str, Any], metric: str) -> tuple[object, ...]:
+    from equipoise.studies.formats import level
+
     changed = ", ".join(f"{key} {_short(value)}" for key, value in row["trainer"].items()) or "–"
     auc = "–" if row["roc_auc"] is None else f"{row['roc_auc']:.3f}"
-    scores = (f"{row['score'] * 100:.1f}", f"{row['plain'] * 100:.1f}", auc)
+    scores = (level(metric, row["score"]), level(metric, row["plain"]), auc)
     return (row["recipe"], row["place"], changed, row["epochs"], *scores, f"{row['seconds']:.0f}")
 
 

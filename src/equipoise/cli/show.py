@@ -1,10 +1,17 @@
-"""What commands print: tables on stdout, progress and remarks on stderr."""
+"""What commands print: tables on stdout, progress and remarks on stderr.
 
+Names come from anyone's files, and a terminal obeys control characters: here, where all goes
+through, they are escaped.
+"""
+
+import csv
 import json
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -19,12 +26,31 @@ from rich.progress import (
 )
 from rich.table import Table
 
-__all__ = ["bar", "comparison", "grid", "note", "print_json", "remarks", "say", "tell"]
+from equipoise.errors import Remark, escaped, shows
+
+if TYPE_CHECKING:
+    from equipoise.studies import StudySummary
+    from equipoise.studies.values import Estimate
+
+__all__ = [
+    "bar",
+    "comparison",
+    "grid",
+    "note",
+    "print_json",
+    "print_rows",
+    "remarked",
+    "remarks",
+    "say",
+    "tell",
+]
 
 Cells = Sequence[object]
 _GAP = 2  # between the columns of a table
 _PROSE = 100  # the longest line of prose that is easy to read
 _BAR = 24
+_UNCOMMON = re.compile(r"[^\n -~]")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _FIGURES = 46  # of a progress bar: counts, times and the gaps between them
 
 
@@ -32,7 +58,7 @@ def say(*lines: str) -> None:
     """Print lines of plain text on stdout; names in them are never taken for markup."""
     console = Console(highlight=False, soft_wrap=True)
     for line in lines:
-        console.print(line, markup=False)
+        console.print(escaped(line), markup=False)
 
 
 def tell(*lines: str, bold: bool = False) -> None:
@@ -46,17 +72,71 @@ def tell(*lines: str, bold: bool = False) -> None:
     console = Console(highlight=False)
     width = min(_PROSE, console.width)
     for line in lines:
-        console.print(line, markup=False, width=width, style="bold" if bold else None)
+        console.print(escaped(line), markup=False, width=width, style="bold" if bold else None)
 
 
 def note(line: str) -> None:
     """Print a remark on stderr."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(line, markup=False)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escaped(line), markup=False)
+
+
+@contextmanager
+def remarked(quiet: bool) -> Iterator[None]:
+    """Print what is remarked on during the work, such as a file that is made again, on stderr."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, Remark):
+            usual(message, category, *place, **more)
+        elif not quiet and str(message) not in said:
+            said.add(str(message))
+            note(str(message))
+
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+        warnings.simplefilter("always", Remark)
+        warnings.showwarning = show
+        yield
 
 
 def print_json(value: Any) -> None:
     """Print JSON on stdout."""
-    sys.stdout.write(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    sys.stdout.write(_UNCOMMON.sub(_in_json, text) + "\n")
+
+
+def _in_json(found: re.Match[str]) -> str:
+    """Escape a character of a text in JSON that does not print, or that stdout cannot encode."""
+    try:
+        found[0].encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(found[0])[1:-1]
+    return found[0] if shows(found[0]) else json.dumps(found[0])[1:-1]
+
+
+def print_rows(heads: Sequence[str], rows: Iterable[Cells]) -> None:
+    """Print a CSV on stdout in which each row is a line and no name a formula.
+
+    In heads and texts what does not print, a percent sign, and a first character that would make
+    a spreadsheet compute are written %XX: the bytes of UTF-8, or of a name that is none, in
+    hexadecimal. `urllib.parse.unquote(cell, errors="surrogateescape")` gives the name back.
+    """
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    for row in (heads, *rows):
+        writer.writerow([_cell(one) if isinstance(one, str) else one for one in row])
+
+
+def _cell(text: str) -> str:
+    cell = "".join(c if shows(c) and c != "%" else _in_hexadecimal(c) for c in text)
+    if cell[:1] in ("=", "+", "-", "@") and not _NUMBER.fullmatch(cell):
+        cell = _in_hexadecimal(cell[0]) + cell[1:]
+    return cell
+
+
+def _in_hexadecimal(character: str) -> str:
+    stray = "\udc80" <= character <= "\udcff"  # a byte of a name that is no UTF-8
+    code = character.encode("utf-8", "surrogateescape" if stray else "surrogatepass")
+    return "".join(f"%{byte:02X}" for byte in code)
 
 
 def grid(
@@ -77,7 +157,8 @@ def grid(
     spare : sequence of str
         Heads of columns that a narrow terminal does without, the first of them first.
     """
-    cells = [[str(cell) for cell in row] for row in rows]
+    heads = [escaped(head) for head in heads]
+    cells = [[escaped(str(cell)) for cell in row] for row in rows]
     columns = [[head, *(row[k] for row in cells)] for k, head in enumerate(heads)]
     least = [_least(column, column[0] in words) for column in columns]
     # Where stdout is a file or a pipe there is no width to keep to.
@@ -146,107 +227,95 @@ def bar(title: str, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(title, total=None, remark="", left="")
         yield lambda done, total, remark: progress.update(
-            task, completed=done, total=total, remark=escape(remark[:room]), left="left"
+            task, completed=done, total=total, remark=escape(escaped(remark)[:room]), left="left"
         )
 
 
-def comparison(summary: Mapping[str, Any]) -> None:
-    """Print a study's table: both decisions, and the verdict on the tuned one.
+def comparison(summary: "StudySummary") -> None:
+    """Print a study's table: the levels of both decisions, and the verdict of the question.
 
     With an oracle, also the share of the way to it; where it says nothing, a dash.
     """
     from equipoise.studies.formats import metric_name
 
-    objective = summary.get("objective") or "balanced_accuracy"
-    reference = next(iter(summary["recipes"]), "")
-    verdicts = {
-        (row["recipe"], row["decision"]): row
-        for row in summary["differences"]
-        if row["metric"] == objective
-    }
+    objective, decision = summary.objective, summary.decision
+    tuned = any(row.tuned for row in summary.table)
     rows = [
         (
-            row["recipe"],
-            _percent(row["plain"][objective]),
-            _percent(row["tuned"][objective]),
-            _percent(row["tuned"]["recall"]),
-            _percent(row["tuned"]["precision"]),
-            _percent(row["tuned"]["roc_auc"]),
-            *_difference(verdicts.get((row["recipe"], "tuned")), row["recipe"] == reference),
-            _p_value(verdicts.get((row["recipe"], "tuned"))),
-            _rank(row),
-            *([_closed(summary["oracle"], row["recipe"])] if summary.get("oracle") else []),
-            f"{row['seconds']['mean']:.0f} s",
+            row.recipe,
+            *(_level(objective, row.figures(d).get(objective)) for d in _decisions(tuned)),
+            *(_level(m, row.figures(decision).get(m)) for m in ("recall", "precision", "roc_auc")),
+            *_difference(summary, row.recipe),
+            f"{row.rank[decision]:.1f}" if decision in row.rank else "–",
+            *([_closed(summary, row.recipe)] if summary.oracle is not None else []),
+            "–" if row.seconds is None else f"{row.seconds.mean:.0f} s",
         )
-        for row in summary["table"]
+        for row in summary.table
     ]
+    name = metric_name(objective)
     heads = (
         "recipe",
-        f"{metric_name(objective)}, plain",
-        "tuned",
-        "recall, tuned",
-        "precision, tuned",
+        *([f"{name}, plain", "tuned"] if tuned else [name]),
+        "recall",
+        "precision",
         "ROC-AUC",
-        f"tuned, against {reference}",
+        f"against {summary.reference}, {decision}",
         "verdict",
-        "p (Holm)",
         "rank",
-        *(["gap closed"] if summary.get("oracle") else []),
+        *(["gap closed"] if summary.oracle is not None else []),
         "a run",
     )
-    spare = ("a run", "rank", "p (Holm)", "ROC-AUC", "precision, tuned", "recall, tuned")
-    grid(heads, rows, spare=spare)
+    spare = ("a run", "rank", "ROC-AUC", "precision", "recall")
+    grid(heads, rows, words=("verdict",), spare=spare)
 
 
-def _percent(estimate: Mapping[str, Any]) -> str:
-    mean, low, high = (estimate[key] for key in ("mean", "low", "high"))
-    if mean is None:
+def _decisions(tuned: bool) -> tuple[str, ...]:
+    return ("plain", "tuned") if tuned else ("plain",)
+
+
+def _level(metric: str, estimate: "Estimate | None") -> str:
+    from equipoise.studies.formats import level
+
+    if estimate is None or estimate.mean is None:
         return "–"
-    half = "" if low is None else f" ± {(high - low) * 50:.1f}"
-    return f"{mean * 100:.1f}{half}"
+    half = "" if estimate.half is None else f" ± {level(metric, estimate.half)}"
+    return level(metric, estimate.mean) + half
 
 
-def _difference(row: Mapping[str, Any] | None, is_reference: bool) -> tuple[str, str]:
-    from equipoise.studies.verdicts import told
+def _difference(summary: "StudySummary", recipe: str) -> tuple[str, str]:
+    """Return the difference that decides with its interval, and what it says."""
+    from equipoise.studies.formats import change, interval
 
-    if is_reference:
-        return "–", "reference"
-    if row is None:
-        return "–", ""
-    return f"{row['mean'] * 100:+.1f}", told(row)
-
-
-def _p_value(row: Mapping[str, Any] | None) -> str:
-    p = None if row is None else row["p_holm"]
-    return "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+    one = None if summary.question is None else summary.question.of(recipe)
+    if one is None:
+        return "–", "baseline" if recipe == summary.reference else ""
+    ends = interval(summary.objective, one.low, one.high)
+    text = change(summary.objective, one.mean) + (f" ({ends})" if ends else "")
+    return text, one.verdict
 
 
-def _rank(row: Mapping[str, Any]) -> str:
-    rank = (row.get("rank") or {}).get("tuned")
-    return "–" if rank is None else f"{rank:.1f}"
-
-
-def _closed(oracle: Mapping[str, Any], recipe: str) -> str:
-    share = (oracle["closed"].get(recipe) or {}).get("tuned") or {}
-    if not oracle["opens"] or share.get("mean") is None:
+def _closed(summary: "StudySummary", recipe: str) -> str:
+    oracle = summary.oracle
+    share = None if oracle is None else oracle.closed.get(recipe, {}).get("tuned")
+    if oracle is None or not oracle.opens or share is None or share.mean is None:
         return "–"
-    low, high = share["low"], share["high"]
-    ends = "" if low is None else f" ({low * 100:.0f} to {high * 100:.0f})"
-    return f"{share['mean'] * 100:.0f} %{ends}"
+    low, high = share.low, share.high
+    ends = "" if low is None or high is None else f" ({low * 100:.0f} to {high * 100:.0f})"
+    return f"{share.mean * 100:.0f} %{ends}"
 
 
-def remarks(summary: Mapping[str, Any]) -> None:
+def remarks(summary: "StudySummary") -> None:
     """Print what a study says in words: failures, what is missing, warnings, the answer."""
-    failed = [f"Failed: {name}: {reason}" for name, reason in summary["failed"].items()]
-    missing = [f"Unfinished: {', '.join(summary['missing'])}"] if summary["missing"] else []
+    failed = [f"Failed: {name}: {reason}" for name, reason in summary.failed.items()]
+    missing = [f"Unfinished: {', '.join(summary.missing)}"] if summary.missing else []
     warnings = [
-        *summary["shortcut_words"],
-        *summary["label_safety_warnings"],
-        *summary["memory_words"],
+        *summary.untested_words,
+        *(mark.sentence for mark in summary.marks),
+        *summary.label_safety_warnings,
+        *summary.memory_words,
     ]
-    # A gain that is not shown is made of nothing; the page has the figures all the same.
-    gains = summary["gain"].values()
-    why = [entry["words"] for entry in gains if entry["kind"] not in ("none", "one run")]
-    tell("", *failed, *missing, *warnings, *why, "")
-    tell(summary["answer"], bold=True)
-    tell(*summary.get("answer_notes", ()), "")
+    answer = summary.answer
+    about = [answer.about] if answer.about else []
+    tell("", *failed, *missing, *warnings, "")
+    tell(answer.sentence, bold=True)
+    tell(*answer.notes, *answer.others, *about, "")

@@ -3,42 +3,47 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from equipoise.cli import show
 from equipoise.cli.data import print_audit
+from equipoise.cli.evaluating import finish
 from equipoise.cli.options import (
+    AtLeast,
     Backend,
+    Costs,
     Data,
+    DecisionName,
     Device,
     Epochs,
     Equal,
     Jobs,
     Json,
+    Margin,
     NetName,
     Objective,
     Out,
     Quiet,
     Seed,
     TrainerSpec,
-    names_of,
-    shares_of,
 )
 from equipoise.cli.searching import finish_search
-from equipoise.cli.selecting import note_few_steps, selected, selects
+from equipoise.cli.selecting import as_given, note_few_steps, selected, selects
+from equipoise.errors import InputError, plural
 from equipoise.selection import Selection
+from equipoise.typed import names_of, shares_of, shown, whole_of
 
 if TYPE_CHECKING:
     from equipoise.images import Splits
-    from equipoise.studies import Study
 
 __all__ = ["compare", "demo", "report"]
 
 _RECIPES = "none,duplicate,weights,article,balanced"
 # Of the demo: the digits are few, so a pass is a handful of steps.
 _DEMO_EPOCHS = 15
+_SAME_DATA = "DATA"  # of a study on disk: with the options it was read with
 # Mirror images of digits are no digits.
 _DEMO_TRAINER = "upright"
 
@@ -63,7 +68,7 @@ def demo(
     if not (quiet or as_json):
         print_audit(look(splits))
     how = {"trainer": _DEMO_TRAINER, "epochs": _DEMO_EPOCHS}
-    _compare(splits, out, as_json, quiet, seed=seed, jobs=jobs, **how)
+    _compare(splits, out, "digits", as_json, quiet, seed=seed, jobs=jobs, **how)
 
 
 @selects()
@@ -73,7 +78,18 @@ def compare(
     recipes: Annotated[
         str, typer.Option(help="Names or YAML files; the first is the reference.")
     ] = _RECIPES,
-    seeds: Annotated[int, typer.Option(help="Runs a recipe.")] = 3,
+    seeds: Annotated[
+        str,
+        typer.Option(
+            help="Runs a recipe; [bold]auto[/bold] looks at 3, 5, 7 and 9 and ends early where "
+            "more would decide nothing."
+        ),
+    ] = "auto",
+    most_seeds: Annotated[int, typer.Option(help="Where --seeds auto ends.")] = 9,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Begin no look that would not end within this time: 90s, 20m, 1h30m."),
+    ] = None,
     draws: Annotated[
         int, typer.Option(help="Draws of the images that --take chooses; each with every seed.")
     ] = 1,
@@ -101,7 +117,11 @@ def compare(
     net: NetName = None,
     epochs: Epochs = None,
     equal: Equal = "steps",
-    objective: Objective = "balanced_accuracy",
+    objective: Objective = None,
+    costs: Costs = None,
+    at_least: AtLeast = None,
+    decision: DecisionName = "tuned",
+    margin: Margin = 1.0,
     jobs: Jobs = None,
     backend: Backend = "loky",
     device: Device = "auto",
@@ -116,29 +136,39 @@ def compare(
 
     equipoise compare cifar10 --classes cat,dog --take cat=4800,dog=1200 --out study
     """
+    from equipoise.objectives import get_objective
     from equipoise.recipes import load_recipes
+    from equipoise.studies.comparing import check_study
     from equipoise.training import check_words, get_trainer
 
     # Names are looked up before the data set is read: it may be large.
-    check_words(equal=equal, objective=objective, device=device)
-    chosen = load_recipes(names_of(recipes) or [])
+    goal = get_objective(objective, at_least=at_least or (), costs=costs)
+    check_words(equal=equal, device=device)
+    wanted = _seeds_of(seeds)
+    check_study(wanted, most_seeds, budget, decision, margin)
+    chosen = load_recipes(names_of(recipes))
     how = get_trainer(trainer, epochs=epochs, net=net)
-    shares = shares_of("--prior", prior)
+    shares = None if prior is None else shares_of("--prior", prior)
     splits = selected(data, selection, quiet=quiet)
     _compare(
         splits,
         out,
+        as_given(data, selection),
         as_json,
         quiet,
         recipes=chosen,
-        seeds=seeds,
+        seeds=wanted,
+        most_seeds=most_seeds,
+        budget=budget,
         draws=draws,
         folds=folds,
         oracle=oracle,
         prior=shares,
         trainer=how,
         equal=equal,
-        objective=objective,
+        objective=goal,
+        decision=decision,
+        margin=margin,
         jobs=jobs,
         backend=backend,
         device=device,
@@ -148,42 +178,33 @@ def compare(
         note_few_steps(splits, how, equal)
 
 
-def _compare(splits: "Splits", out: Path, as_json: bool, quiet: bool, **how: Any) -> None:
+def _compare(
+    splits: "Splits", out: Path, data: str, as_json: bool, quiet: bool, **how: Any
+) -> None:
     from equipoise.reports import report as write_report
     from equipoise.studies import compare as run_study
 
-    with show.bar("training", quiet or as_json) as move:
+    with show.remarked(quiet), show.bar("training", quiet or as_json) as move:
         study = run_study(
             splits,
             out=out,
             command=shlex.join(["equipoise", *sys.argv[1:]]),
-            progress=lambda done, total, runs: move(done, total, f"epochs, {runs} runs finished"),
+            progress=lambda done, total, runs: move(
+                done, total, f"epochs, {plural(runs, 'run')} finished"
+            ),
             **how,
         )
-    _finish(study, write_report(study), as_json, quiet)
+    finish(study, write_report(study), data, as_json, quiet)
 
 
-def _finish(study: "Study", page: Path, as_json: bool, quiet: bool) -> None:
-    if as_json:
-        show.print_json(study.summary)
-    elif not quiet:
-        show.comparison(study.summary)
-        show.remarks(study.summary)
-        show.say(f"Report: {page}")
-        show.say(_next(study))
-
-
-def _next(study: "Study") -> str:
-    """Return what to do after a comparison: use what it recommends, or look longer."""
-    from equipoise.studies.words import answer
-
-    found = answer(study.summary)
-    if found.kind in ("use", "decision alone"):
-        recipe = study.directory / "recipes" / f"{found.recipe}.yaml"
-        return f"Next: equipoise train DATA --recipe {recipe} --out model"
-    if found.kind == "one recipe":
-        return "Next: the same command with more --recipes; finished runs are kept."
-    return "Next: the same command with more --seeds; finished runs are kept."
+def _seeds_of(text: str) -> int | Literal["auto"]:
+    """Return the number of an option, or 'auto'."""
+    if text == "auto":
+        return "auto"
+    seeds = whole_of(text)
+    if seeds is None:
+        raise InputError(f"--seeds is a number, or auto, but got {shown(text)}.")
+    return seeds
 
 
 def report(
@@ -203,14 +224,15 @@ def report(
     from equipoise.reports import report as write_report
     from equipoise.studies import open_study
 
-    if (study / "search.json").is_file():
-        from equipoise.studies.searching import open_search
+    with show.remarked(quiet):
+        if (study / "search.json").is_file():
+            from equipoise.studies.searching import open_search
 
-        page = write_report(study, out, plots=plots)
-        finish_search(open_search(study), page, "DATA", as_json, quiet)
-    else:
-        opened = open_study(study)
-        page = write_report(opened, out, plots=plots)
-        _finish(opened, page, as_json, quiet)
+            page = write_report(study, out, plots=plots)
+            finish_search(open_search(study), page, _SAME_DATA, as_json, quiet)
+        else:
+            opened = open_study(study)
+            page = write_report(opened, out, plots=plots)
+            finish(opened, page, _SAME_DATA, as_json, quiet)
     if open_it:
         typer.launch(str(page))

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from equipoise.errors import InputError, reason
+from equipoise.files import MARK
 from equipoise.images import Broken
 from equipoise.readers import cifar
 from equipoise.readers.decoding import too_large
 from equipoise.readers.layout import hidden, is_image_name, lay_out
+from equipoise.readers.manifests import MANIFEST
 from equipoise.readers.samples import (
     MOST_LABEL,
     are_samples,
@@ -39,6 +41,9 @@ __all__ = ["Listing", "list_tar", "read_tar", "read_tar_gz", "read_zip", "tar_fe
 _MOST_HELD = 2**32  # bytes of encoded images of a .tar.gz
 _LONGEST_NAME = 1024
 _MOST_HEADER = 2**20  # bytes of a tar's header for a long name
+_LARGEST = 2**62  # bytes of a member, which may be skipped
+_SMALL = 1024  # bytes
+_MOST_PACKED = 1032  # to one: more, deflate cannot
 _LONG_HEADERS = (
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
     *(tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK),
@@ -64,18 +69,18 @@ def read_zip(path: Path, selection: Selection = Selection()) -> Table:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
-        raise _damaged(path, error) from None
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error) as e:
+        raise _damaged(path, e) from None
+    whole = path.stat().st_size
     for member in members:
         name = _tidy(member.filename.replace("\\", "/"))
-        if _hidden(name):
+        if not name or _hidden(name):
             continue
+        refusal = _unsafe(member.filename.replace("\\", "/"))
         if member.is_dir():
-            folders.append(name)
+            folders += [] if refusal else [name]
             continue
-        refusal = _unsafe(member.filename.replace("\\", "/")) or _zip_refusal(
-            member, selection.most_bytes
-        )
+        refusal = refusal or _zip_refusal(member, selection.most_bytes, whole)
         if refusal:
             refused[name] = Broken(name, refusal)
         else:
@@ -101,9 +106,10 @@ def list_tar(path: Path, most_bytes: int) -> Listing:
     found: dict[str, TarPlace] = {}
     refused: dict[str, Broken] = {}
     folders: list[str] = []
+    limits = _Limits(most_bytes, path.stat().st_size)
     try:
         with tarfile.open(path, "r:", tarinfo=_StrictInfo) as archive:
-            for name, member in _members(archive, refused, folders, most_bytes):
+            for name, member in _members(archive, refused, folders, limits):
                 found[name] = (member.offset_data, member.size)
     except (tarfile.TarError, ValueError) as error:
         raise _damaged(path, error) from None
@@ -119,12 +125,13 @@ def read_tar_gz(path: Path, selection: Selection = Selection()) -> Table:
     refused: dict[str, Broken] = {}
     folders: list[str] = []
     held = 0
+    limits = _Limits(selection.most_bytes, _MOST_PACKED * path.stat().st_size)
     try:
         with (
             gzip.open(path) as stream,
             tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictInfo) as archive,
         ):
-            for name, member in _members(archive, refused, folders, selection.most_bytes):
+            for name, member in _members(archive, refused, folders, limits):
                 if not found and cifar.is_batch_name(name):
                     return cifar.read_stream(path)
                 # Folders are no classes then.
@@ -160,14 +167,19 @@ def _split_above(name: str) -> str:
 class _StrictInfo(tarfile.TarInfo):
     """Headers of a tar, distrusted.
 
-    A damaged or missing one is an error, where tarfile alone takes it for the end; a long name is
-    read into memory, so its length is bounded.
+    A damaged or missing one is an error, where tarfile alone takes it for the end. A long name is
+    read into memory, so its length is bounded, and so is that of a member: behind a negative one
+    the same header would be found for ever.
     """
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> "_StrictInfo":
         try:
-            return super().fromtarfile(tarfile_)
+            return _of_some_size(super().fromtarfile(tarfile_))
+        except RecursionError:  # long names and other headers of headers, each by a call
+            raise tarfile.ReadError(
+                f"headers nested too deep at byte {tarfile_.offset:,}"
+            ) from None
         except tarfile.HeaderError as error:
             if type(error).__name__ == "EOFHeaderError":  # the mark that ends every archive
                 raise
@@ -175,25 +187,41 @@ class _StrictInfo(tarfile.TarInfo):
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> "_StrictInfo":
-        found = super().frombuf(buf, encoding, errors)
+        found = _of_some_size(super().frombuf(buf, encoding, errors))
         if found.type in _LONG_HEADERS and found.size > _MOST_HEADER:
             raise tarfile.ReadError(f"a header of {found.size:,} bytes")
         return found
 
 
+def _of_some_size(member: _StrictInfo) -> _StrictInfo:
+    if not 0 <= member.size <= _LARGEST:
+        raise tarfile.ReadError(f"a member of {member.size:,} bytes")
+    return member
+
+
+class _Limits(NamedTuple):
+    """Bytes of a member that is read, and of one that can be there at all."""
+
+    read: int
+    there: int
+
+
 def _members(
-    archive: tarfile.TarFile, refused: dict[str, Broken], folders: list[str], most_bytes: int
+    archive: tarfile.TarFile, refused: dict[str, Broken], folders: list[str], limits: _Limits
 ) -> Iterator[tuple[str, tarfile.TarInfo]]:
     """Yield the regular files of a tar, putting down what is refused, and the folders."""
     while (member := archive.next()) is not None:
+        if member.size > limits.there:  # tarfile would go through as many blocks of nothing
+            raise tarfile.ReadError(f"a member of {member.size:,} bytes")
         archive.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
         name = _tidy(member.name)
-        if _hidden(name):
+        if not name or _hidden(name):
             continue
+        refusal = _unsafe(member.name)
         if member.isdir():
-            folders.append(name)
+            folders += [] if refusal else [name]
             continue
-        refusal = _unsafe(member.name) or _tar_refusal(member, most_bytes)
+        refusal = refusal or _tar_refusal(member, limits.read)
         if refusal:
             refused[name] = Broken(name, refusal)
         else:
@@ -209,7 +237,7 @@ def _tar_refusal(member: tarfile.TarInfo, most_bytes: int) -> str:
     return too_large(member.size, most_bytes)
 
 
-def _zip_refusal(member: zipfile.ZipInfo, most_bytes: int) -> str:
+def _zip_refusal(member: zipfile.ZipInfo, most_bytes: int, whole: int) -> str:
     kind = member.external_attr >> 16 & 0o170000
     if kind == 0o120000:
         return "link in an archive"
@@ -219,6 +247,10 @@ def _zip_refusal(member: zipfile.ZipInfo, most_bytes: int) -> str:
         return "encrypted"
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return "compressed in an uncommon way; pack it with deflate"
+    if not 0 <= member.header_offset <= whole - member.compress_size:
+        return "damaged: its header promises more than the archive holds"
+    if member.compress_size > 2 * member.file_size + _SMALL:
+        return "damaged: packed it is larger than unpacked"
     return too_large(member.file_size, most_bytes)
 
 
@@ -239,10 +271,12 @@ def _hidden(name: str) -> bool:
 
 
 def _is_kept(name: str, size: int, wanted: Collection[str] | None) -> bool:
-    """Whether a file's bytes may be needed: of an image in a class wanted or none, or a label."""
+    """Whether a file's bytes may be needed: an image of a class wanted or none, a label or ours."""
     folders = name.split("/")[:-1]
     if is_image_name(name):
         return wanted is None or not folders or any(as_text(part) in wanted for part in folders)
+    if name.endswith((MANIFEST, MARK)):
+        return True
     return is_label_name(name) and size <= MOST_LABEL
 
 

@@ -6,11 +6,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from equipoise.errors import InputError
+from equipoise.errors import InputError, reason
+from equipoise.mapped import file_of
+from equipoise.readers.decoding import Pixels, UndecodableError, shown
 from equipoise.readers.table import Table, sorted_classes
+from equipoise.shrinking import guard
 
-__all__ = ["as_images", "as_labels", "check_fits", "positions", "read_arrays"]
+__all__ = ["as_image", "as_images", "as_labels", "check_fits", "positions", "read_arrays"]
+
+_RULE = "pixels must be whole numbers 0 … 255"
+_REMEDY = "Scale them and convert with astype('uint8'), or 'uint16' for sixteen bits."
 
 
 def read_arrays(images: Any, labels: Any) -> Table:
@@ -19,10 +26,12 @@ def read_arrays(images: Any, labels: Any) -> Table:
     Parameters
     ----------
     images : (N, H, W, C) or (N, H, W) integers 0 … 255, or a sequence of (H, W, C) or (H, W)
-        C is 1, 3 or 4.
+        C is 1, 3 or 4. uint16 is read as sixteen bits, and an image may be one of Pillow's.
     labels : (N,)
         Whole numbers or text.
     """
+    if (file := file_of(images)) is not None:
+        guard(file)
     pixels = as_images(images, "images")
     names = as_labels(labels, len(pixels), "labels")
     classes = sorted_classes(names.tolist())
@@ -37,24 +46,31 @@ def read_arrays(images: Any, labels: Any) -> Table:
     )
 
 
-def as_images(images: Any, name: str) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
-    """Return images as (N, H, W, C) uint8, or as a list of (H, W, C) where sizes are mixed.
+def as_images(images: Any, name: str) -> Pixels | list[Pixels]:
+    """Return images as one (N, H, W, C) array, or as a list of (H, W, C) where they are mixed.
 
     Raises
     ------
     InputError
-        For floating point, values outside 0 … 255, objects, or another shape.
+        For floating point, values outside 0 … 255 (in uint16: 65535), objects, or another shape.
     """
     if isinstance(images, (list, tuple)) or getattr(images, "dtype", None) == np.dtype(object):
-        found = [_one_dtype(np.asarray(image), f"{name}[{i}]") for i, image in enumerate(images)]
-        shaped = [
-            _shape(image, image.ndim == 2, f"{name}[{i}]", 3) for i, image in enumerate(found)
-        ]
-        if len({image.shape for image in shaped}) == 1:
-            return np.stack(shaped)
-        return shaped
+        found = [as_image(image, f"{name}[{i}]") for i, image in enumerate(images)]
+        alike = len({(image.shape, image.dtype) for image in found}) == 1
+        return np.stack(found) if alike else found
     array = _one_dtype(np.asarray(images), name)
     return _shape(array, array.ndim == 3, name, 4)
+
+
+def as_image(image: Any, name: str) -> Pixels:
+    """Return an image, an array or one of Pillow's, as (H, W, C)."""
+    if isinstance(image, Image.Image):
+        try:
+            return shown(image).pixels
+        except (OSError, UndecodableError) as error:
+            raise InputError(f"{name}: {reason(error)}.") from None
+    array = _one_dtype(np.asarray(image), name)
+    return _shape(array, array.ndim == 2, name, 3)
 
 
 def as_labels(labels: Any, count: int, name: str) -> NDArray[np.str_]:
@@ -101,25 +117,22 @@ def check_fits(size: int, name: str) -> None:
         )
 
 
-def _one_dtype(array: NDArray[Any], name: str) -> NDArray[np.uint8]:
-    """Return an array of any integer kind as uint8."""
+def _one_dtype(array: NDArray[Any], name: str) -> Pixels:
+    """Return an array of whole numbers as uint8, or as uint16 where it is that."""
     if array.dtype == np.uint8:
         return array
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
+        return array.astype(np.uint16, copy=False)
     if array.dtype.kind not in "iu":
         wrong = " with NaN" if array.dtype.kind == "f" and np.isnan(array).any() else ""
-        raise InputError(
-            f"{name}: pixels must be whole numbers 0 … 255, but got {array.dtype}{wrong}. "
-            "Scale them and convert with astype('uint8')."
-        )
+        raise InputError(f"{name}: {_RULE}, but got {array.dtype}{wrong}. {_REMEDY}")
     if array.size and (array.min() < 0 or array.max() > 255):
-        raise InputError(
-            f"{name}: pixels must be whole numbers 0 … 255, but got {array.min()} … {array.max()}. "
-            "Scale them and convert with astype('uint8')."
-        )
+        there = f"{array.min()} … {array.max()} of {array.dtype}"
+        raise InputError(f"{name}: {_RULE}, but got {there}. {_REMEDY}")
     return array.astype(np.uint8)
 
 
-def _shape(array: NDArray[np.uint8], grey: bool, name: str, axes: int) -> NDArray[np.uint8]:
+def _shape(array: Pixels, grey: bool, name: str, axes: int) -> Pixels:
     """Add the channel axis of grey images and check the shape."""
     shaped = array[..., None] if grey else array
     letters = "NHWC"[-axes:]

@@ -2,19 +2,28 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.errors import reason
+from equipoise.errors import printable, reason
 from equipoise.images import Broken, Images
 from equipoise.mapped import filled, is_mapped, take
-from equipoise.readers.decoding import Picture, UndecodableError, decode, digest, file_digest
+from equipoise.readers.decoding import (
+    Picture,
+    UndecodableError,
+    decode,
+    digest,
+    file_digest,
+    narrow,
+)
+from equipoise.readers.depth import FULL, Range, outside, peak, smallest, to_eight
 from equipoise.readers.lazy import LazyImages
 from equipoise.readers.sizing import Sizing, resize, to_channels
 from equipoise.readers.table import Files, Table
@@ -46,10 +55,12 @@ class Decoded:
         Their rows in the table, ascending.
     images : (M, H, W, C) uint8, or a sequence of (H, W, C) uint8
     digests : (M,) bytes of length 16
-        Of the pixels before any resizing.
+        Of the pixels as they are stored, before any resizing.
     sizes, modes : mapping
     broken : tuple of Broken
     notes : tuple of str
+    range : (low, high), optional
+        The values of sixteen bits that became 0 and 255, where there are such images.
     """
 
     rows: NDArray[np.intp]
@@ -59,6 +70,7 @@ class Decoded:
     modes: Mapping[str, int]
     broken: tuple[Broken, ...]
     notes: tuple[str, ...]
+    range: Range | None
 
 
 @dataclass
@@ -70,10 +82,20 @@ class _Seen:
     mode: str
     digest: bytes
     file: bytes  # the digest of its file, or nothing where it has none
+    complaint: str
+    peak: int | None  # of sixteen bits
+    clipped: int = 0
 
 
-def decode_table(table: Table, *, sizing: Sizing, whole: bool, most_pixels: int) -> Decoded:
-    """Decode every image of a table once.
+def decode_table(
+    table: Table,
+    *,
+    sizing: Sizing,
+    whole: bool,
+    most_pixels: int,
+    bounds: Range | None = None,
+) -> Decoded:
+    """Decode every image of a table once; those of sixteen bits twice where they choose the range.
 
     Parameters
     ----------
@@ -85,28 +107,36 @@ def decode_table(table: Table, *, sizing: Sizing, whole: bool, most_pixels: int)
         on demand.
     most_pixels : int
         Of one image in a file.
+    bounds : (low, high), optional
+        The values of sixteen bits that become 0 and 255. By default the range of the fewest bits
+        that holds all of training.
     """
     whole = whole and sizing.size is None
     mapped = table.pixels if is_mapped(table.pixels) else None
     keep = _none if mapped is not None else _Holder(_HELD) if whole else _reducer(sizing)
 
-    def look(row: int) -> _Seen | Broken:
+    def look(row: int, bounds: Range | None = bounds) -> _Seen | Broken:
         try:
             picture, file = _picture(table, row, most_pixels)
         except (UndecodableError, OSError) as error:
             return Broken(str(table.names[row]), reason(error))
-        pixels = picture.pixels
-        return _Seen(keep(pixels), pixels.shape, picture.mode, digest(pixels), file)
+        return _seen(picture, file, bounds, keep)
 
-    results = _parallel(look, len(table.names))
+    results = _parallel(look, range(len(table.names)))
+    wide = [i for i, one in enumerate(results) if isinstance(one, _Seen) and one.peak is not None]
+    if wide and bounds is None:
+        bounds = _smallest(table, results)
+        for i, again in zip(wide, _parallel(partial(look, bounds=bounds), wide), strict=True):
+            results[i] = again
     rows = np.array([i for i, one in enumerate(results) if isinstance(one, _Seen)], np.intp)
     seen = [one for one in results if isinstance(one, _Seen)]
     digests = np.array([one.digest for one in seen], "S16")
-    notes = () if whole else _sizing_notes(seen, sizing)
     if isinstance(mapped, np.ndarray):
-        images: Images = take(mapped, rows) if whole else _sized(mapped, rows, seen, sizing)
+        images: Images = _of_map(
+            mapped, rows, seen, bounds or FULL, sizing=None if whole else sizing
+        )
     elif whole:
-        images = _whole(table, rows, seen, most_pixels)
+        images = _whole(table, rows, seen, bounds or FULL, most_pixels)
     else:
         images = _uniform(seen, sizing)
     return Decoded(
@@ -116,7 +146,12 @@ def decode_table(table: Table, *, sizing: Sizing, whole: bool, most_pixels: int)
         sizes=_counted(f"{one.shape[1]}×{one.shape[0]}" for one in seen),
         modes=_counted(one.mode for one in seen),
         broken=tuple(one for one in results if isinstance(one, Broken)),
-        notes=notes,
+        notes=(
+            *_range_notes(seen, bounds or FULL),
+            *(() if whole else _sizing_notes(seen, sizing)),
+            *_complaints([(table.names[i], one) for i, one in zip(rows, seen, strict=True)]),
+        ),
+        range=bounds if any(one.peak is not None for one in seen) else None,
     )
 
 
@@ -127,17 +162,49 @@ def _picture(table: Table, row: int, most_pixels: int) -> tuple[Picture, bytes]:
         data = pixels.fetch(pixels.handles[row])
         return decode(data, most_pixels), file_digest(data)
     image = pixels[row]
-    return Picture(image, {1: "L", 3: "RGB", 4: "RGBA"}[image.shape[-1]]), b""
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[image.shape[-1]]
+    if image.dtype == np.uint16:
+        mode = "I;16" if mode == "L" else f"{mode};16"
+    return Picture(image, mode), b""
 
 
-def _parallel(work: Callable[[int], T], count: int) -> list[T]:
-    """Return `work` of 0 … count - 1, in order, by a thread a core."""
+def _seen(
+    picture: Picture,
+    file: bytes,
+    bounds: Range | None,
+    keep: Callable[[Pixels], Pixels | None],
+) -> _Seen:
+    """Return what is to be known of a picture; without a range nothing is kept of a wide one."""
+    pixels = picture.pixels
+    wide = pixels.dtype == np.uint16
+    return _Seen(
+        pixels=None if wide and bounds is None else keep(narrow(picture, bounds or FULL)),
+        shape=pixels.shape,
+        mode=picture.mode,
+        digest=digest(pixels),
+        file=file,
+        complaint=picture.complaint,
+        peak=peak(pixels) if wide else None,
+        clipped=outside(pixels, bounds) if wide and bounds is not None else 0,
+    )
+
+
+def _smallest(table: Table, results: Sequence[_Seen | Broken]) -> Range:
+    """Return the range that holds training, or all where none of training has sixteen bits."""
+    peaks = np.array([getattr(one, "peak", None) or 0 for one in results])
+    wide = np.array([getattr(one, "peak", None) is not None for one in results])
+    training = wide & (table.splits == "train")
+    return smallest(peaks[training if training.any() else wide].max())
+
+
+def _parallel(work: Callable[[int], T], rows: Sequence[int]) -> list[T]:
+    """Return `work` of each row, in order, by a thread a core."""
 
     def chunk(start: int) -> list[T]:
-        return [work(i) for i in range(start, min(start + _CHUNK, count))]
+        return [work(i) for i in rows[start : start + _CHUNK]]
 
     with ThreadPoolExecutor(_cores()) as pool:
-        return [one for part in pool.map(chunk, range(0, count, _CHUNK)) for one in part]
+        return [one for part in pool.map(chunk, range(0, len(rows), _CHUNK)) for one in part]
 
 
 def _cores() -> int:
@@ -174,19 +241,27 @@ class _Holder:
 
 
 def _whole(
-    table: Table,
-    rows: NDArray[np.intp],
-    seen: list[_Seen],
-    most_pixels: int,
+    table: Table, rows: NDArray[np.intp], seen: list[_Seen], bounds: Range, most_pixels: int
 ) -> Images:
     if isinstance(table.pixels, np.ndarray):
-        return table.pixels[rows]
+        return _narrowed(table.pixels[rows], bounds)
     if isinstance(table.pixels, Files):  # of one shape or not: writers copy the files themselves
-        marks = np.array([one.file for one in seen], "S8")
-        held = [one.pixels for one in seen]
-        return LazyImages(table.pixels.pick(rows), table.names[rows], marks, held, most_pixels)
-    images = [table.pixels[i] for i in rows]
+        return LazyImages(
+            files=table.pixels.pick(rows),
+            names=table.names[rows],
+            marks=np.array([one.file for one in seen], "S8"),
+            held=[one.pixels for one in seen],
+            wide=np.array([one.peak is not None for one in seen], bool),
+            range=bounds,
+            most_pixels=most_pixels,
+        )
+    images = [_narrowed(table.pixels[i], bounds) for i in rows]
     return np.stack(images) if len({image.shape for image in images}) == 1 else images
+
+
+def _narrowed(pixels: NDArray[Any], bounds: Range) -> Pixels:
+    """Return arrays of sixteen bits in eight, and others as they are."""
+    return to_eight(pixels, bounds) if pixels.dtype == np.uint16 else pixels
 
 
 def _uniform(seen: list[_Seen], sizing: Sizing) -> Pixels:
@@ -204,26 +279,67 @@ def _uniform(seen: list[_Seen], sizing: Sizing) -> Pixels:
     return images
 
 
-def _sized(mapped: Pixels, rows: NDArray[np.intp], seen: list[_Seen], sizing: Sizing) -> Pixels:
-    """Return pictures of a map as a map: the same one where they are kept as they are."""
-    channels = 1 if mapped.shape[-1] == 1 else 3
-    shape = _common_shape(seen, sizing) if seen else mapped.shape[1:3]
-    if mapped.shape[1:] == (*shape, channels):
+def _of_map(
+    mapped: NDArray[Any],
+    rows: NDArray[np.intp],
+    seen: list[_Seen],
+    bounds: Range,
+    *,
+    sizing: Sizing | None,
+) -> Pixels:
+    """Return pictures of a map as a map: the same one where they are kept as they are.
+
+    Without a sizing they keep their size and channels.
+    """
+    have = mapped.shape[-1]
+    channels = have if sizing is None or have == 1 else 3
+    shape = mapped.shape[1:3] if sizing is None or not seen else _common_shape(seen, sizing)
+    if mapped.dtype == np.uint8 and mapped.shape[1:] == (*shape, channels):
         return take(mapped, rows)
 
     def make(start: int, stop: int) -> Pixels:
         some = rows[start:stop]
         if mapped.shape[1:3] == shape:
-            return to_channels(mapped[some], channels)
+            return to_channels(_narrowed(mapped[some], bounds), channels)
+        assert sizing is not None
         # One at a time where they are larger: a block is one of what they become.
-        sized = np.stack([resize(mapped[r], shape[0], sizing.fit) for r in some])
-        return to_channels(sized, channels)
+        sized = [resize(_narrowed(mapped[r], bounds), shape[0], sizing.fit) for r in some]
+        return to_channels(np.stack(sized), channels)
 
     return filled((len(rows), *shape, channels), make)
 
 
 def _common_shape(seen: list[_Seen], sizing: Sizing) -> tuple[int, int]:
     return sizing.shape({(one.shape[0], one.shape[1]) for one in seen})
+
+
+def _range_notes(seen: list[_Seen], bounds: Range) -> Iterator[str]:
+    low, high = bounds
+    if wide := sum(one.peak is not None for one in seen):
+        yield (
+            f"{wide:,} of {len(seen):,} images are 16-bit: the range {low}…{high} of their values "
+            "became 0…255; --range sets another"
+        )
+    clipped = [one.clipped for one in seen if one.clipped]
+    if clipped:
+        yield (
+            f"{_plural(sum(clipped), 'value')} of {_plural(len(clipped), '16-bit image')} outside "
+            f"the range {low}…{high} were clipped to it"
+        )
+
+
+def _complaints(seen: list[tuple[str, _Seen]]) -> Iterator[str]:
+    found = [(name, one.complaint) for name, one in seen if one.complaint]
+    if found:
+        name, complaint = found[0]
+        yield (
+            f"{_plural(len(found), 'file')} with faults that decoding passed over, such as "
+            f"{printable(name)} ({complaint})"
+        )
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count:,} {word}{'s'[: count != 1]}"
 
 
 def _sizing_notes(seen: list[_Seen], sizing: Sizing) -> tuple[str, ...]:

@@ -1,31 +1,40 @@
 """Encoded image files to pixels as a viewer shows them.
 
 JPEG, PNG, BMP, WebP, TIFF, GIF and PNM; of several frames or pages, the first. Grey stays one
-channel. Sixteen bits are scaled to eight. Palettes, CMYK and embedded colour profiles are brought
-to sRGB, EXIF rotations carried out. An alpha channel is kept where anything is transparent.
+channel, and sixteen bits sixteen until a range brings them to eight. Palettes, CMYK and embedded
+colour profiles are brought to sRGB, EXIF rotations carried out. An alpha channel is kept where
+anything is transparent.
 """
 
+import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from io import BytesIO
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageOps
+from PIL import Image, ImageChops, TiffImagePlugin
 
-from equipoise.errors import reason
+from equipoise.errors import printable, reason
 from equipoise.readers.colour import is_srgb, to_srgb
-from equipoise.readers.headers import Header, read_header
+from equipoise.readers.complaints import gathered
+from equipoise.readers.depth import Range, to_eight
+from equipoise.readers.headers import MOST_SCANS, Header, orientation, read_header, tiff_parts
+from equipoise.readers.pnm import read_wide_pnm
 from equipoise.selection import MOST_PIXELS
 
 __all__ = [
     "Picture",
+    "Pixels",
     "UndecodableError",
     "decode",
     "digest",
     "file_digest",
+    "narrow",
+    "shown",
     "too_large",
 ]
 
@@ -33,9 +42,15 @@ _RAISE = ("--most-bytes raises it", "--most-pixels raises it")
 
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "GIF", "PPM")
 
+# Strips and tiles of a TIFF: Pillow takes some 300 bytes of memory for each.
+_MOST_PARTS = 2**17
+
 # Sizes are checked here, by our own limit, and what is wrong with a file is told by its error.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # or Python prints its errors on stderr
+
+Pixels = NDArray[Any]  # uint8 or uint16
 
 
 class UndecodableError(Exception):
@@ -48,14 +63,21 @@ class Picture:
 
     Attributes
     ----------
-    pixels : (H, W, C) uint8
-        C is 1 (grey), 3 (RGB) or 4 (RGBA).
+    pixels : (H, W, C) uint8 or uint16
+        C is 1 (grey), 3 (RGB) or 4 (RGBA). Sixteen bits are as they are stored: `narrow` brings
+        them to eight.
     mode : str
         The mode of the file, in Pillow's words: 'RGB', 'L', 'RGBA', 'P', 'CMYK', 'I;16', …
+    profile : bytes
+        The colour profile of pixels that are still to be narrowed.
+    complaint : str
+        What the decoder said of a file that it passed over, or nothing.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     mode: str
+    profile: bytes = b""
+    complaint: str = ""
 
 
 def decode(data: bytes, most_pixels: int = MOST_PIXELS) -> Picture:
@@ -71,24 +93,43 @@ def decode(data: bytes, most_pixels: int = MOST_PIXELS) -> Picture:
     ------
     UndecodableError
         Where the file is empty, no image, cut short, of a kind without a defined look (floating
-        point), smaller than 2×2 or larger than `most_pixels`.
+        point), smaller than 2×2, larger than `most_pixels`, or made to keep a decoder busy.
     """
     if not data:
         raise UndecodableError("empty file")
     header = read_header(data)
-    picture = None
-    if header is not None:
-        _check_size(header.width, header.height, most_pixels)
-        if header.plain and is_srgb(header.profile):
-            picture = _by_opencv(data, header)
-    picture = picture or _by_pillow(data, most_pixels)
+    _check(data, header, most_pixels)
+    with gathered() as lines:
+        picture = None
+        if header is not None and header.plain and is_srgb(header.profile):
+            picture = _by_opencv(header)
+        picture = picture or _by_pillow(data, header, most_pixels)
     height, width = picture.pixels.shape[:2]
     if min(height, width) < 2:
         raise UndecodableError(f"{width}×{height} pixels, too small to be a picture")
-    return picture
+    return replace(picture, complaint=printable(lines[0])) if lines else picture
 
 
-def digest(pixels: NDArray[np.uint8]) -> bytes:
+def narrow(picture: Picture, bounds: Range) -> NDArray[np.uint8]:
+    """Return a picture's pixels in eight bits: those of sixteen by a range that becomes 0 … 255."""
+    pixels = picture.pixels
+    if pixels.dtype == np.uint8:
+        return pixels
+    eight = to_eight(pixels, bounds)
+    if is_srgb(picture.profile):
+        return eight
+    image = Image.fromarray(eight[..., 0] if eight.shape[2] == 1 else eight)
+    return _channels(np.array(to_srgb(image, picture.profile)))
+
+
+def shown(image: Image.Image) -> Picture:
+    """Return one of Pillow's images as a decoded file."""
+    turn = orientation(image.info.get("exif") or b"")
+    picture = _narrow(image, image.info.get("icc_profile") or b"")
+    return replace(picture, pixels=_upright(picture.pixels, turn))
+
+
+def digest(pixels: Pixels) -> bytes:
     """Return 16 bytes that stand for an image's shape and pixels."""
     state = blake2b(repr(pixels.shape).encode(), digest_size=16)
     state.update(np.ascontiguousarray(pixels).data)
@@ -105,6 +146,16 @@ def file_digest(data: bytes) -> bytes:
     return blake2b(data, digest_size=8).digest()
 
 
+def _check(data: bytes, header: Header | None, most_pixels: int) -> None:
+    """Refuse what would take long, or much memory, before anything is decoded."""
+    if header is not None:
+        _check_size(header.width, header.height, most_pixels)
+        if header.scans > MOST_SCANS:
+            raise UndecodableError(f"a JPEG of more than {MOST_SCANS} scans")
+    elif (parts := tiff_parts(data)) > _MOST_PARTS:
+        raise UndecodableError(f"a TIFF of {parts:,} strips or tiles, more than {_MOST_PARTS:,}")
+
+
 def _check_size(width: int, height: int, most: int) -> None:
     if width * height > most:
         raise UndecodableError(
@@ -112,44 +163,49 @@ def _check_size(width: int, height: int, most: int) -> None:
         )
 
 
-def _by_opencv(data: bytes, header: Header) -> Picture | None:
+def _by_opencv(header: Header) -> Picture | None:
     """Decode a plain JPEG or PNG; None where OpenCV cannot."""
-    common = header.depth == 8 and header.channels < 4
-    if common:
-        flag = cv2.IMREAD_GRAYSCALE if header.channels == 1 else cv2.IMREAD_COLOR_RGB
+    channels = header.channels
+    if header.depth == 8 and channels < 4:
+        flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB
+        found = _read(header.data, flag)
     else:
-        flag = cv2.IMREAD_UNCHANGED
+        found = _unchanged(header.data)
+    if found is None or found.shape[2] != channels:
+        return None
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
+    if header.depth == 16:
+        mode = "I;16" if mode == "L" else f"{mode};16"
+    return Picture(_opaque(found), mode)
+
+
+def _unchanged(data: bytes) -> Pixels | None:
+    """Decode a file by OpenCV at its own depth; red, green and blue are in this order."""
+    found = _read(data, cv2.IMREAD_UNCHANGED)
+    if found is None or found.dtype not in (np.uint8, np.uint16):
+        return None
+    # Blue, green, red as OpenCV gives them.
+    return found if found.shape[2] < 3 else found[..., [2, 1, 0, 3][: found.shape[2]]]
+
+
+def _read(data: bytes, flag: int) -> Any:
     try:
         found = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     except cv2.error:
         return None
-    if found is None:
-        return None
-    pixels = np.asarray(found)
-    pixels = pixels.reshape(*pixels.shape[:2], -1)
-    if pixels.shape[2] != header.channels:
-        return None
-    mode = {1: "L", 3: "RGB", 4: "RGBA"}[header.channels]
-    if common:
-        return Picture(pixels.astype(np.uint8, copy=False), mode)
-    if header.channels > 1:  # blue, green, red as OpenCV gives them
-        pixels = pixels[..., [2, 1, 0, 3][: header.channels]]
-    if header.depth == 16:
-        pixels = _eight_bits(pixels.astype(np.uint16))
-        mode = "I;16" if mode == "L" else f"{mode};16"
-    return Picture(_opaque(pixels.astype(np.uint8, copy=False)), mode)
+    return None if found is None else np.asarray(found).reshape(*found.shape[:2], -1)
 
 
-def _by_pillow(data: bytes, most_pixels: int) -> Picture:
+def _by_pillow(data: bytes, header: Header | None, most_pixels: int) -> Picture:
+    data = data if header is None else header.data
     try:
         with Image.open(BytesIO(data), formats=_FORMATS) as image:
             _check_size(*image.size, most_pixels)
-            image.load()
-            # Pillow takes every CMYK JPEG for Adobe's inverted kind; without its mark it is not.
-            negative = image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info
-            upright = _upright(image)
-            upright = ImageChops.invert(upright) if negative else upright
-            return Picture(_shown(upright, image.info.get("icc_profile")), image.mode)
+            _check_tiles(image)
+            profile = header.profile if header else image.info.get("icc_profile") or b""
+            turn = 1 if image.format == "TIFF" else orientation(image.info.get("exif") or b"")
+            picture = _wide(data, image, profile) or _narrow(image, profile)
+            return replace(picture, pixels=_upright(picture.pixels, turn))
     except UndecodableError:
         raise
     except Image.UnidentifiedImageError:
@@ -162,27 +218,78 @@ def _by_pillow(data: bytes, most_pixels: int) -> Picture:
         raise UndecodableError(reason(error)) from None
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # broken EXIF: viewers show the picture as stored
-        return image
+def _check_tiles(image: Image.Image) -> None:
+    """Refuse a file whose strips or tiles cover the picture over and over."""
+    tiles = getattr(image, "tile", ())
+    covered = sum((t[1][2] - t[1][0]) * (t[1][3] - t[1][1]) for t in tiles if t[1])
+    width, height = image.size
+    if len(tiles) > 1 and covered > 2 * width * height * len(image.getbands()):
+        raise UndecodableError(f"{len(tiles):,} strips or tiles for {width}×{height} pixels")
 
 
-def _shown(image: Image.Image, profile: bytes | None) -> NDArray[np.uint8]:
-    """Return a loaded image of any mode as (H, W, C) uint8 in sRGB."""
+def _wide(data: bytes, image: Image.Image, profile: bytes) -> Picture | None:
+    """Return an opened image of sixteen bits a channel at that depth, where Pillow would not."""
+    if image.format == "PPM":
+        found = read_wide_pnm(data)
+        grey = found is not None and found.shape[2] == 1
+        return None if found is None else Picture(found, "I;16" if grey else "RGB;16", profile)
+    raw = _raw_mode(image)
+    if image.mode not in ("LA", "RGB", "RGBA") or ";16" not in raw:
+        return None
+    pixels = _unchanged(data)
+    if pixels is None or pixels.dtype != np.uint16 or pixels.shape[2] < 3:
+        raise UndecodableError("16-bit colour of an uncommon layout; convert to 8 bits")
+    if image.format == "TIFF":  # a fourth channel may be no transparency
+        pixels = pixels[..., : len(image.getbands())]
+    pixels = _opaque(pixels)
+    if raw.startswith("LA") and pixels.shape[2] == 3:
+        pixels = pixels[..., :1]
+    return Picture(pixels, raw[: raw.index(";") + 3], profile)
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """Return how an opened image's pixels are stored, in Pillow's words: 'RGB', 'RGB;16B', …"""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):  # one by one where planes are apart
+        bits = image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, ())
+        return f"{image.mode};16" if 16 in bits else image.mode
+    tiles = getattr(image, "tile", ())
+    args = tiles[0][3] if tiles else ""
+    return str(args[0] if isinstance(args, tuple) and args else args)
+
+
+def _narrow(image: Image.Image, profile: bytes) -> Picture:
+    image.load()
+    # Pillow takes every CMYK JPEG for Adobe's inverted kind; without its mark it is not.
+    negative = image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info
+    return _shown(ImageChops.invert(image) if negative else image, profile)
+
+
+def _upright(pixels: Pixels, turn: int) -> Pixels:
+    """Turn an image as its EXIF orientation says."""
+    if turn == 1:
+        return pixels
+    if turn >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    rows = -1 if turn in (3, 4, 7, 8) else 1
+    columns = -1 if turn in (2, 3, 6, 7) else 1
+    return np.ascontiguousarray(pixels[::rows, ::columns])
+
+
+def _shown(image: Image.Image, profile: bytes) -> Picture:
+    """Return an image of any mode as (H, W, C) in sRGB, or in sixteen bits as it is stored."""
     mode = image.mode
     if mode.startswith(("I", "F")):
-        return _eight_bits(_sixteen(image)[..., None])
+        return Picture(_sixteen(image)[..., None], mode, profile)
     if mode in ("LA", "La", "PA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
     elif mode == "1":
         image = image.convert("L")
     elif mode not in ("L", "RGB", "RGBA", "CMYK"):
         image = image.convert("RGB")
-    pixels = np.array(to_srgb(image, profile))
-    pixels = _opaque(pixels.reshape(*pixels.shape[:2], -1))
-    return pixels[..., :1] if mode in ("LA", "La") and pixels.shape[2] == 3 else pixels
+    pixels = _channels(np.array(to_srgb(image, profile)))
+    return Picture(
+        pixels[..., :1] if mode in ("LA", "La") and pixels.shape[2] == 3 else pixels, mode
+    )
 
 
 def _sixteen(image: Image.Image) -> NDArray[np.uint16]:
@@ -194,13 +301,13 @@ def _sixteen(image: Image.Image) -> NDArray[np.uint16]:
     return values.astype(np.uint16)
 
 
-def _eight_bits(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """Scale 0 … 65535 to 0 … 255, rounded."""
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+def _channels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give pixels their axis of channels, without an alpha channel that hides nothing."""
+    return _opaque(pixels.reshape(*pixels.shape[:2], -1))
 
 
-def _opaque(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _opaque(pixels: Pixels) -> Pixels:
     """Drop an alpha channel that hides nothing."""
-    if pixels.shape[2] == 4 and pixels[..., 3].min() == 255:
+    if pixels.shape[2] == 4 and pixels[..., 3].min() == np.iinfo(pixels.dtype).max:
         pixels = pixels[..., :3]
     return np.ascontiguousarray(pixels)

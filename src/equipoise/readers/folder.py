@@ -2,19 +2,19 @@
 
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from equipoise.errors import InputError, reason
+from equipoise.errors import InputError, printable, reason
 from equipoise.images import Broken
 from equipoise.readers.decoding import too_large
 from equipoise.readers.layout import hidden, is_image_name, lay_out
 from equipoise.readers.table import Table
 from equipoise.selection import MOST_BYTES, Selection
 
-__all__ = ["LEAVES", "is_inside", "read_folder", "read_inside", "read_regular"]
+__all__ = ["LEAVES", "Seen", "is_inside", "read_folder", "read_inside", "read_regular", "walk"]
 
 LEAVES = "symbolic link that leaves the folder"
 
@@ -29,9 +29,17 @@ def read_folder(path: Path, selection: Selection = Selection()) -> Table:
     Hidden files are left out. Links are followed where they stay inside the folder, and others
     where the selection says so; each stands under its own name.
     """
-    seen = _walk(os.path.realpath(path), selection.follow_links)
+    seen = walk(os.path.realpath(path), selection.follow_links)
     fetch = InFolder(seen.root, selection.most_bytes)
-    return lay_out(seen.found, fetch, str(path), seen.refused, seen.folders)
+    table = lay_out(seen.found, fetch, str(path), seen.refused, seen.folders)
+    return replace(table, notes=(*table.notes, *_table_notes(seen.found)))
+
+
+def _table_notes(found: Iterable[str]) -> list[str]:
+    """Return what to tell of a table beside the class folders, which may have groups and splits."""
+    there = sorted(name for name in found if name.lower().endswith((".csv", ".tsv")))
+    words = "is not read; give it in the place of the folder if it has labels, groups or splits"
+    return [f"{printable(name)} {words}" for name in there[:1] if name.count("/") < 2]
 
 
 def read_inside(
@@ -84,7 +92,7 @@ class InFolder:
 
 
 @dataclass
-class _Seen:
+class Seen:
     """What a walk through a folder found.
 
     Attributes
@@ -116,8 +124,9 @@ class _Open(NamedTuple):
     above: tuple[str, ...]
 
 
-def _walk(root: str, follow: bool) -> _Seen:
-    seen = _Seen(root, follow)
+def walk(root: str, follow: bool = False) -> Seen:
+    """List the files below a real path, hidden ones aside."""
+    seen = Seen(root, follow)
     open_folders = [_Open("", root, ())]
     while open_folders:
         here = open_folders.pop()
@@ -138,11 +147,11 @@ def _walk(root: str, follow: bool) -> _Seen:
     return seen
 
 
-def _follow(seen: _Seen, here: _Open, name: str, target: str) -> Iterator[_Open]:
+def _follow(seen: Seen, here: _Open, name: str, target: str) -> Iterator[_Open]:
     """Put down what a link leads to, and yield it where it is a folder to go through."""
     if not (seen.follow or is_inside(target, seen.root)):
         seen.refused.append(Broken(name, LEAVES))
-    elif Path(target).is_dir():
+    elif os.path.isdir(target):  # noqa: PTH112  # no error where it must not be looked at
         # A folder may be linked to from many places, but never from below itself.
         if any(is_inside(place, target) for place in (here.place, *here.above)):
             seen.refused.append(Broken(name, "symbolic link to a folder around it"))
@@ -152,7 +161,7 @@ def _follow(seen: _Seen, here: _Open, name: str, target: str) -> Iterator[_Open]
             raise InputError(f"{seen.root}: more than {_MOST_LINKS:,} links to folders.")
         seen.folders.append(name)
         yield _Open(name, target, (*here.above, here.place))
-    elif Path(target).is_file():
+    elif os.path.isfile(target):  # noqa: PTH113
         seen.found[name] = target.removeprefix(f"{seen.root}/")
     else:
         seen.refused.append(Broken(name, "symbolic link to nothing"))

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import WorkError, printable, reason
-from equipoise.readers.decoding import MOST_PIXELS, UndecodableError, decode, file_digest
+from equipoise.readers.decoding import UndecodableError, decode, file_digest, narrow
+from equipoise.readers.depth import FULL, Range
 from equipoise.readers.table import Files
+from equipoise.selection import MOST_PIXELS
 
 __all__ = ["LazyImages"]
 
@@ -29,6 +31,10 @@ class LazyImages(Sequence[NDArray[np.uint8]]):
         a copy would not be the copy its manifest names.
     held : list of (H, W, C) uint8 or None
         The pixels that were decoded already; empty in a set that came from another process.
+    wide : (N,) bool
+        Whose files have sixteen bits a channel.
+    range : (low, high)
+        Their values that are 0 and 255 here.
     most_pixels : int
         Of one image: the limit it was loaded with.
     """
@@ -37,6 +43,8 @@ class LazyImages(Sequence[NDArray[np.uint8]]):
     names: NDArray[np.str_]
     marks: NDArray[np.bytes_]
     held: list[NDArray[np.uint8] | None]
+    wide: NDArray[np.bool_]
+    range: Range = FULL
     most_pixels: int = MOST_PIXELS
 
     def __len__(self) -> int:
@@ -53,7 +61,7 @@ class LazyImages(Sequence[NDArray[np.uint8]]):
         if pixels is not None:
             return pixels
         try:
-            return decode(self.encoded(index), self.most_pixels).pixels
+            return narrow(decode(self.encoded(index), self.most_pixels), self.range)
         except UndecodableError as error:
             raise WorkError(f"{printable(self.names[index])}: {error}.") from None
 
@@ -66,6 +74,10 @@ class LazyImages(Sequence[NDArray[np.uint8]]):
         if file_digest(data) != self.marks[index].ljust(8, b"\0"):
             raise WorkError(f"{printable(self.names[index])} has changed since it was loaded.")
         return data
+
+    def is_wide(self, index: int) -> bool:
+        """Return whether an image's file has sixteen bits a channel."""
+        return bool(self.wide[index])
 
     def path(self, index: int) -> str | None:
         """Return where an image's file lies, if it is a file of its own."""
@@ -81,6 +93,7 @@ class LazyImages(Sequence[NDArray[np.uint8]]):
             names=self.names[rows],
             marks=self.marks[rows],
             held=held,
+            wide=self.wide[rows],
         )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from os import PathLike, fspath
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from equipoise.readers.cifar import find_cifar10, is_batches, read_batches
 from equipoise.readers.csv import read_csv
 from equipoise.readers.digits import read_digits
 from equipoise.readers.folder import read_folder
+from equipoise.readers.manifests import above
 from equipoise.readers.npz import read_npz
 from equipoise.readers.parquet import is_parquet, read_parquet
 from equipoise.readers.split_names import settled
@@ -22,9 +24,13 @@ from equipoise.readers.texts import alike, as_text, as_texts
 from equipoise.readers.webdataset import is_shards, read_shards
 from equipoise.selection import Selection
 
-__all__ = ["READERS", "Source", "open_table", "source_name"]
+__all__ = ["READERS", "Source", "check_apart", "open_table", "source_name"]
 
 Source = str | PathLike[str] | tuple[Any, Any]
+
+_ARRAYS = "(images, labels)"
+# Sources that are no paths, whatever stands there under their names.
+_NAMES = ("", "cifar10", "digits", _ARRAYS)
 
 # One line a format.
 READERS: dict[str, Reader] = {
@@ -94,7 +100,8 @@ def _opened(source: Source, selection: Selection) -> Table:
             f"{printable(path)}: --columns is for tables (.csv, .tsv, .parquet), and this is none."
         )
     try:
-        return reader(path, selection)
+        table = reader(path, selection)
+        return table if table.place is None else _with_manifests(table, path)
     except InputError as error:  # paths and names in it may hold anything
         raise InputError(printable(error, limit=2000)) from None
     except OSError as error:
@@ -103,9 +110,34 @@ def _opened(source: Source, selection: Selection) -> Table:
         raise InputError(f"{printable(path)}: does not fit this machine's memory.") from None
 
 
+def _with_manifests(table: Table, path: Path) -> Table:
+    """Return the table with the manifests beside and above the source, too."""
+    manifests, notes = above(path)
+    own = {(one.below, one.after) for one in table.manifests}
+    more = [one for one in manifests if (one.below, one.after) not in own]
+    return replace(
+        table,
+        manifests=(*table.manifests, *more),
+        notes=(*table.notes, *(note for note in notes if note not in table.notes)),
+    )
+
+
+def check_apart(out: Path, source: Source) -> None:
+    """Refuse an output inside a data set that is a folder: it would be read as a part of it."""
+    if not isinstance(source, (str, PathLike)) or source in _NAMES:
+        return
+    place = Path(source)
+    # `realpath` takes links that go round in a circle, too.
+    if place.is_dir() and Path(realpath(out)).is_relative_to(realpath(place)):
+        raise InputError(
+            f"{printable(out)} lies inside the data set {printable(place)}, which would be read "
+            "with it next time. Name a place outside it."
+        )
+
+
 def source_name(source: Source) -> str:
     """Return how messages and files call a source."""
-    return fspath(source) if isinstance(source, (str, PathLike)) else "arrays"
+    return fspath(source) if isinstance(source, (str, PathLike)) else _ARRAYS
 
 
 def _reader(path: Path) -> Reader:

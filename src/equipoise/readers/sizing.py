@@ -30,7 +30,7 @@ class Sizing:
     """
 
     size: int | None = None
-    fit: str = "squash"
+    fit: str = "crop"
     large: int = SMALL
 
     def at_once(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -50,7 +50,7 @@ class Sizing:
         return next(iter(shapes)) if len(shapes) == 1 else (SMALL, SMALL)
 
 
-def resize(pixels: NDArray[np.uint8], size: int, fit: str = "squash") -> NDArray[np.uint8]:
+def resize(pixels: NDArray[np.uint8], size: int, fit: str = "crop") -> NDArray[np.uint8]:
     """Bring an (H, W, C) picture to (size, size, C).
 
     'squash' changes its shape, 'crop' brings the shorter side to size and cuts the longer one to
@@ -91,16 +91,34 @@ def _scaled(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.ui
 def to_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
     """Bring an (H, W, C) or (N, H, W, C) array to 1, 3 or 4 channels.
 
-    Grey becomes colour by repetition; transparency is laid on white.
+    Grey becomes colour by repetition, colour grey by its luminance; transparency is laid on white,
+    and what has none is opaque.
     """
     have = pixels.shape[-1]
     if have == channels:
         return pixels
     if have == 4:
-        colour = pixels[..., :3].astype(np.uint16)
-        alpha = pixels[..., 3:].astype(np.uint16)
-        return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
-    return np.repeat(pixels[..., :1], channels, axis=-1)
+        pixels = _on_white(pixels)
+    if channels == 1:
+        return _luminance(pixels)
+    colour = pixels if pixels.shape[-1] == 3 else np.repeat(pixels, 3, axis=-1)
+    if channels == 3:
+        return colour
+    return np.concatenate([colour, np.full_like(colour[..., :1], 255)], axis=-1)
+
+
+def _on_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    colour = pixels[..., :3].astype(np.uint16)
+    alpha = pixels[..., 3:].astype(np.uint16)
+    return ((colour * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def _luminance(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return colour as grey: the luminance of BT.601, as JPEG and OpenCV have it."""
+    if pixels.shape[-1] == 1:
+        return pixels
+    shares = np.array([4899, 9617, 1868], np.uint32)  # of 2^14
+    return ((pixels.astype(np.uint32) @ shares + 2**13) >> 14).astype(np.uint8)[..., None]
 
 
 def _centre(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:

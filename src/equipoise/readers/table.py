@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.images import Broken, LeftOut
+from equipoise.readers.manifests import Manifest
 from equipoise.selection import Selection
 
 __all__ = ["Files", "Reader", "Stamp", "Table", "path_ids", "sorted_classes", "stamp"]
@@ -57,7 +58,8 @@ class Table:
     splits : (N,) str
         'train', 'validation' or 'test'; a source that knows no splits is all 'train'.
     ids : (N,) int64
-    pixels : Files, (N, H, W, C) uint8, or a list of (H, W, C) uint8
+    pixels : Files, an (N, H, W, C) array, or a list of (H, W, C) arrays
+        uint8, or uint16 where the source has sixteen bits.
     groups : (N,) str, optional
     broken, notes
         As in `equipoise.images.Splits`.
@@ -65,6 +67,11 @@ class Table:
         What else is not used: what is broken is no part of it.
     others : mapping
         From class to how many files of other kinds there are in its place.
+    place : callable, optional
+        From an image's name and id to where it lies: its path below the folder or in the archive,
+        or FILE#KEY in a larger file.
+    manifests : tuple of Manifest
+        What `upsample` left with the images.
     """
 
     names: NDArray[np.str_]
@@ -72,11 +79,13 @@ class Table:
     classes: tuple[str, ...]
     splits: NDArray[np.str_]
     ids: NDArray[np.int64]
-    pixels: Files | NDArray[np.uint8] | list[NDArray[np.uint8]]
+    pixels: Files | NDArray[Any] | list[NDArray[Any]]
     groups: NDArray[np.str_] | None = None
     broken: tuple[Broken, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     others: Mapping[str, int] = field(default_factory=dict)
+    place: Callable[[str, int], str] | None = None
+    manifests: tuple[Manifest, ...] = ()
     notes: tuple[str, ...] = ()
 
     def pick(self, rows: NDArray[np.intp]) -> "Table":

@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from equipoise.reports.folder import Predictions
+from equipoise.training.predictions import Predictions
 
 __all__ = [
     "Band",
     "TradeOff",
     "chosen_point",
     "learning_band",
-    "reliability",
     "trade_off",
 ]
 
@@ -113,28 +112,3 @@ def chosen_point(
         false_positive = (called - hits) / (matrix.sum() - true)
     point = [float(np.mean(part[rows])) for part in (recall, precision, false_positive)]
     return (point[0], point[1], point[2]) if np.isfinite(point).all() else None
-
-
-def reliability(runs: Sequence[Predictions], bins: int = 10) -> tuple[Array, Array, Array] | None:
-    """Return mean confidence, accuracy and share of the answers for each bin of confidence.
-
-    The confidence is the highest probability; the runs are pooled. Guo, Pleiss, Sun and
-    Weinberger, "On calibration of modern neural networks", ICML 2017.
-    """
-    if not runs:
-        return None
-    probabilities = [softmax(run.logits, axis=1) for run in runs]
-    confidence = np.concatenate([p.max(1) for p in probabilities])
-    right = np.concatenate(
-        [p.argmax(1) == run.labels for p, run in zip(probabilities, runs, strict=True)]
-    )
-    usable = np.isfinite(confidence)
-    confidence, right = confidence[usable], right[usable]
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    counts = np.bincount(bin_of, minlength=bins)
-    filled = counts > 0
-    if not filled.any():
-        return None
-    sums = (np.bincount(bin_of, weights=w, minlength=bins)[filled] for w in (confidence, right))
-    mean_confidence, accuracy = (part / counts[filled] for part in sums)
-    return mean_confidence, accuracy, counts[filled] / counts.sum()

@@ -1,103 +1,96 @@
 """The diagnostics as tables: label safety, memorised copies, calibration at a prior."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from equipoise.reports import plots
 from equipoise.reports.figures import Gallery, slug
-from equipoise.reports.folder import named
 from equipoise.reports.shortcut import ProbeCell
 from equipoise.reports.tables import Cell, Row, level_cell
-from equipoise.studies.formats import count, estimate, number, percent
+from equipoise.studies.calibration import Confidence
+from equipoise.studies.formats import count, level, percent
+from equipoise.studies.safety import Loss
+from equipoise.studies.summary import StudySummary
 
 __all__ = ["calibration_rows", "context", "draw_calibration", "memory_rows", "safety_rows"]
 
-Summary = Mapping[str, Any]
-
-_KINDS = ("copies", "fresh", "validation")
-_PRIORS = {"training": "as in training", "given": "the prior given"}
+_PRIORS = {
+    "training": "as in training",
+    "validation": "as in validation",
+    "test": "as in the test images",
+    "given": "the prior given",
+}
 _LISTED = 5  # classes whose shares are told one by one
-_CALIBRATION = ("ece", "brier", "log_loss")
 
 
-def context(summary: Summary, classes: list[str]) -> dict[str, Any]:
+def context(summary: StudySummary, classes: Sequence[str]) -> dict[str, Any]:
     """Return what the templates of the diagnostics need; `classes` are those with a column."""
-    calibration = summary.get("calibration") or {}
+    calibration = summary.calibration
     return {
         "safety": safety_rows(summary, classes),
         "memory": memory_rows(summary),
-        "memory_of": _memory_of(summary),
-        "gain_words": [entry["words"] for entry in (summary.get("gain") or {}).values()],
-        "calibration_words": calibration.get("words") or [],
+        "memory_of": next((", ".join(m.classes) for m in summary.memory.values()), ""),
+        "calibration_words": () if calibration is None else calibration.words,
         "calibrated": calibration_rows(summary),
-        "priors": _priors_in_words(calibration.get("priors") or {}),
+        "priors": [] if calibration is None else _priors_in_words(calibration.priors),
         "generated": _generated(summary),
     }
 
 
-def safety_rows(summary: Summary, classes: list[str]) -> list[tuple[str, list[ProbeCell]]]:
+def safety_rows(summary: StudySummary, classes: Sequence[str]) -> list[tuple[str, list[ProbeCell]]]:
     """Return, for each technique and class, the share that is no longer recognised after it."""
     return [
-        (technique, [_safety_cell(found.get(name) or {}) for name in classes])
-        for technique, found in (summary.get("label_safety") or {}).items()
+        (technique, [_safety_cell(found.get(name)) for name in classes])
+        for technique, found in summary.label_safety.items()
     ]
 
 
-def _safety_cell(entry: Mapping[str, Any]) -> ProbeCell:
-    lost = number(entry.get("lost"))
-    if lost is None:
+def _safety_cell(loss: Loss | None) -> ProbeCell:
+    if loss is None or loss.lost is None:
         return ProbeCell("–")
-    toward = f" → {entry['toward']}" if entry.get("toward") else ""
-    small = f"of {count(number(entry.get('images')))}{toward}"
-    return ProbeCell(percent(lost), small, lost, round(lost, 3) if entry.get("unsafe") else 0.0)
+    toward = f" → {loss.toward}" if loss.toward else ""
+    small = f"of {count(loss.images)}{toward}"
+    return ProbeCell(percent(loss.lost), small, loss.lost, round(loss.lost, 3) * loss.unsafe)
 
 
-def memory_rows(summary: Summary) -> list[Row]:
+def memory_rows(summary: StudySummary) -> list[Row]:
     """Return a row for each recipe and technique: recall on images trained on and their like."""
     rows = []
-    for recipe, found in (summary.get("memory") or {}).items():
-        ends = [level_cell("recall", estimate(found.get(key))) for key in ("clean", "validation")]
-        of = found.get("techniques") or {}
-        if not of:
-            blanks = [Cell("–")] * (1 + len(_KINDS))
-            rows.append(Row(recipe, [Cell("–"), *ends, *blanks]))
-        for technique, kinds in of.items():
-            cells = [level_cell("recall", estimate(kinds.get(kind))) for kind in _KINDS]
-            gap = level_cell("recall", estimate(kinds.get("gap")))
-            rows.append(Row(recipe, [Cell(technique), *ends, *cells, gap]))
+    for recipe, found in summary.memory.items():
+        ends = [level_cell("recall", value) for value in (found.clean, found.validation)]
+        if not found.techniques:
+            rows.append(Row(recipe, [Cell("–"), *ends, *[Cell("–")] * 4]))
+        for technique, of in found.techniques.items():
+            values = (of.copies, of.fresh, of.validation, of.gap)
+            cells = [level_cell("recall", value) for value in values]
+            rows.append(Row(recipe, [Cell(technique), *ends, *cells]))
     return rows
 
 
-def _memory_of(summary: Summary) -> str:
-    found: Mapping[str, Any] = next(iter((summary.get("memory") or {}).values()), {})
-    return ", ".join(map(str, found.get("classes") or ()))
-
-
-def calibration_rows(summary: Summary) -> list[Row]:
+def calibration_rows(summary: StudySummary) -> list[Row]:
     """Return a row for each recipe and prior: each figure before and after temperature scaling."""
-    recipes = (summary.get("calibration") or {}).get("recipes") or {}
-    names = [name for name in named(summary) if name in recipes]
+    calibration = summary.calibration
+    if calibration is None:
+        return []
     return [
-        Row(
-            name,
-            [
-                Cell(_PRIORS[prior]),
-                *(
-                    level_cell(metric, estimate(recipes[name][prior][when].get(metric)))
-                    for metric in _CALIBRATION
-                    for when in ("before", "after")
-                ),
-            ],
-        )
-        for prior in _PRIORS
-        for name in names
-        if prior in recipes[name]
+        Row(name, [Cell(_PRIORS[prior]), *_confidence(found.before), *_confidence(found.after)])
+        for prior in calibration.priors
+        for name, of in calibration.recipes.items()
+        for found in (of.at[prior],)
     ]
 
 
-def _priors_in_words(priors: Mapping[str, Any]) -> list[str]:
+def _confidence(found: Confidence | None) -> list[Cell]:
+    if found is None:
+        return [Cell("–")] * 3
+    error = level_cell("ece", found.ece)
+    expected = Cell(error.text, f"{level('ece', found.expected)} by chance", error.value)
+    return [expected, level_cell("brier", found.brier), level_cell("log_loss", found.log_loss)]
+
+
+def _priors_in_words(priors: Mapping[str, Mapping[str, float]]) -> list[str]:
     return [f"{_PRIORS[name]}: {_shares(shares)}" for name, shares in priors.items()]
 
 
@@ -109,41 +102,34 @@ def _shares(shares: Mapping[str, float]) -> str:
     return f"from {told[least]} to {told[most]}"
 
 
-def _generated(summary: Summary) -> list[str]:
+def _generated(summary: StudySummary) -> list[str]:
     return [
         f"{recipe}: " + ", ".join(f"{count(n)} of {name}" for name, n in counts.items())
-        for recipe, counts in (summary.get("generated") or {}).items()
+        for recipe, counts in summary.generated.items()
     ]
 
 
-def draw_calibration(gallery: Gallery, summary: Summary) -> None:
-    """Put reliability diagrams before and after temperature scaling in the place of the plain ones.
-
-    Nothing is changed where the summary has none.
-    """
-    recipes = (summary.get("calibration") or {}).get("recipes") or {}
-    lowest = 1 / max(len((summary.get("data") or {}).get("classes") or ()), 1)
-    panels = []
-    for k, name in enumerate(named(summary)):
-        for prior in _PRIORS:
-            found = (recipes.get(name) or {}).get(prior)
-            if not found:
-                continue
-            before, after = (_bins(found[when]["reliability"]) for when in ("before", "after"))
+def draw_calibration(gallery: Gallery, summary: StudySummary) -> None:
+    """Draw reliability diagrams, before and after temperature scaling."""
+    calibration = summary.calibration
+    if calibration is None:
+        return
+    lowest = 1 / max(len(summary.data.classes), 1)
+    for k, (name, of) in enumerate(calibration.recipes.items()):
+        for prior, found in of.at.items():
+            before = _bins(found.before)
+            after = None if found.after is None else _bins(found.after)
             file = plots.reliability_plot(before, lowest, after)
-            told = (
-                f"Reliability of {name}, {_PRIORS[prior]}: {_told(before)}; after temperature "
-                f"scaling {_told(after)}."
-            )
+            told = f"Reliability of {name}, {_PRIORS[prior]}: {_told(before)}"
+            if after is not None:
+                told += f"; after temperature scaling {_told(after)}"
             key = f"calibration-{prior}-{slug(k, name)}"
-            note = _PRIORS[prior] if len(found) and "given" in recipes[name] else ""
-            panels.append(gallery.panel(name, file, key, told, note))
-    if panels:
-        gallery.calibration = panels
+            note = _PRIORS[prior] if len(of.at) > 1 else ""
+            gallery.calibration.append(gallery.panel(name, file, key, f"{told}.", note))
 
 
-def _bins(rows: list[list[float]]) -> plots.Bins:
-    confidence, accuracy, share = (np.array(row, np.float64) for row in rows)
+def _bins(found: Confidence) -> plots.Bins:
+    confidence, accuracy, share = (np.array(row, np.float64) for row in found.reliability)
     return confidence, accuracy, share
 
 

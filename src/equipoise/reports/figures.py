@@ -11,21 +11,16 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from equipoise.errors import plural
 from equipoise.reports import plots
-from equipoise.reports.curves import (
-    Band,
-    Predictions,
-    TradeOff,
-    chosen_point,
-    learning_band,
-    reliability,
-    trade_off,
-)
-from equipoise.reports.folder import StudyFolder, named, predictions
+from equipoise.reports.curves import Band, TradeOff, chosen_point, learning_band, trade_off
+from equipoise.reports.folder import StudyFiles
 from equipoise.reports.svg import inline
-from equipoise.reports.tables import class_names
+from equipoise.studies import Study
 from equipoise.studies.formats import level, metric_name, percent
 from equipoise.studies.mistakes import Mistake, mistakes_in, picture_of
+from equipoise.studies.outcomes import by_recipe
+from equipoise.studies.summary import StudySummary
 
 __all__ = ["Gallery", "Panel", "Picture", "draw", "picture"]
 
@@ -71,19 +66,23 @@ class Gallery:
         return Panel(title, file, inline(file, name, description), note)
 
 
-def draw(folder: StudyFolder, mistakes_of: str) -> Gallery:
+def draw(study: Study, files: StudyFiles, mistakes_of: str) -> Gallery:
     """Draw every figure of a study that can be drawn.
 
     Parameters
     ----------
+    study : Study
+    files : StudyFiles
+        With the logs of its runs and the pictures.
     mistakes_of : str
         The recipe whose worst mistakes are listed.
     """
     gallery = Gallery()
-    names = named(folder.summary) or sorted({trial.recipe for trial in folder.trials})
-    _draw_learning(gallery, folder, names)
-    _draw_trade_offs(gallery, folder, names, mistakes_of)
-    _draw_maps(gallery, folder.summary)
+    names = list(study.summary.recipes)
+    _draw_learning(gallery, files, names)
+    _draw_trade_offs(gallery, study, names)
+    _draw_maps(gallery, study.summary)
+    _find_mistakes(gallery, study, files, mistakes_of)
     return gallery
 
 
@@ -92,9 +91,9 @@ def slug(k: int, name: str) -> str:
     return f"{k}-{re.sub('[^A-Za-z0-9_-]', '_', name)}"
 
 
-def _draw_learning(gallery: Gallery, folder: StudyFolder, names: Sequence[str]) -> None:
+def _draw_learning(gallery: Gallery, files: StudyFiles, names: Sequence[str]) -> None:
     bands = {
-        (name, split, what): learning_band(folder.results, name, f"{split}_{what}")
+        (name, split, what): learning_band(files.results, name, f"{split}_{what}")
         for name in names
         for split in ("training", "validation")
         for what in LEARNING
@@ -141,44 +140,44 @@ def _told(name: str, what: str, training: Band | None, validation: Band | None) 
     ]
     unit = " per cent" if what != "loss" else ""
     longest = max(len(band.x) for band in (training, validation) if band is not None)
-    return f"{metric_name(what)} of {name} over {longest} epochs{unit}: {', '.join(parts)}."
+    over = plural(longest, "epoch")
+    return f"{metric_name(what)} of {name} over {over}{unit}: {', '.join(parts)}."
 
 
-def _draw_trade_offs(
-    gallery: Gallery, folder: StudyFolder, names: Sequence[str], mistakes_of: str
-) -> None:
+def _draw_trade_offs(gallery: Gallery, study: Study, names: Sequence[str]) -> None:
     reference: TradeOff | None = None
-    for k, name in enumerate(names):
-        read = (predictions(trial) for trial in folder.runs(name))
-        runs = [run for run in read if run is not None]
-        if not runs:
+    classes = of_interest(study.summary)
+    for name, of in by_recipe(study.outcomes, names).items():
+        curves = trade_off([outcome.test for outcome in of], classes)
+        if curves is None:
             continue
-        classes = of_interest(folder.summary, runs[0].logits.shape[1])
-        runs = [run for run in runs if run.logits.shape[1] == runs[0].logits.shape[1]]
-        curves = trade_off(runs, classes)
-        if curves is not None:
-            points = _points(folder.summary, name, classes)
-            gallery.trade_offs[name] = _pair(gallery, k, name, (curves, reference), points)
-            reference = curves if k == 0 else reference
-        _draw_reliability(gallery, k, name, runs)
-        if name == mistakes_of:
-            gallery.mistakes = [
-                (mistake, picture(picture_of(folder.directory / "examples", mistake), mistake.name))
-                for mistake in mistakes_in(runs)
-            ]
+        k = names.index(name)
+        points = _points(study.summary, name, classes)
+        gallery.trade_offs[name] = _pair(gallery, k, name, (curves, reference), points)
+        reference = curves if k == 0 else reference
 
 
-def of_interest(summary: dict[str, Any], classes: int) -> list[int]:
+def _find_mistakes(gallery: Gallery, study: Study, files: StudyFiles, recipe: str) -> None:
+    """List a recipe's worst mistakes, with their pictures where there are any."""
+    runs = [outcome.test for outcome in study.outcomes if outcome.recipe == recipe]
+    for mistake in mistakes_in(runs) if runs else ():
+        shown = None
+        if files.directory is not None:
+            shown = picture(picture_of(files.directory / "examples", mistake), mistake.name)
+        gallery.mistakes.append((mistake, shown))
+
+
+def of_interest(summary: StudySummary) -> list[int]:
     """Return the labels that curves are of: the positive class of two, else every class."""
-    names, positive = class_names(summary), summary.get("positive_class")
-    if classes == 2:
-        return [names.index(positive)] if positive in names else [1]
-    return list(range(classes))
+    classes, positive = summary.data.classes, summary.positive_class
+    if positive in classes:
+        return [classes.index(positive)]
+    return list(range(len(classes)))
 
 
-def _points(summary: dict[str, Any], name: str, classes: list[int]) -> plots.Points:
-    rows = summary.get("table") or ()
-    matrices = next((r.get("confusion") or {} for r in rows if r.get("recipe") == name), {})
+def _points(summary: StudySummary, name: str, classes: list[int]) -> plots.Points:
+    row = summary.row(name)
+    matrices = {} if row is None else row.confusion
     return {d: chosen_point(matrices.get(d), classes) for d in ("plain", "tuned")}
 
 
@@ -208,42 +207,21 @@ def _pair(
     ]
 
 
-def _draw_reliability(gallery: Gallery, k: int, name: str, runs: Sequence[Predictions]) -> None:
-    bins = reliability(runs)
-    if bins is None:
-        return
-    confidence, accuracy, share = bins
-    file = plots.reliability_plot(bins, 1 / runs[0].logits.shape[1])
-    told = (
-        f"Reliability of {name}: mean confidence {percent(float(confidence @ share))}, "
-        f"right in {percent(float(accuracy @ share))} of the answers."
-    )
-    gallery.calibration.append(gallery.panel(name, file, f"reliability-{slug(k, name)}", told))
-
-
-def _draw_maps(gallery: Gallery, summary: dict[str, Any]) -> None:
-    classes = class_names(summary)
+def _draw_maps(gallery: Gallery, summary: StudySummary) -> None:
+    classes = summary.data.classes
     if len(classes) <= _MANY:
         return
-    for k, row in enumerate(summary.get("table") or ()):
+    for k, row in enumerate(summary.table):
         panels = []
-        for decision, matrix in (row.get("confusion") or {}).items():
-            if not matrix:
-                continue
+        for decision, matrix in row.confusion.items():
             counts = np.asarray(matrix, dtype=np.float64)
             right = percent(float(np.trace(counts) / max(counts.sum(), 1)))
-            told = f"Confusion matrix of {row['recipe']}, {decision} decision: {right} right."
+            told = f"Confusion matrix of {row.recipe}, {decision} decision: {right} right."
             file = plots.confusion_map(counts, classes)
-            panels.append(
-                gallery.panel(
-                    f"{decision} decision",
-                    file,
-                    f"confusion-{slug(k, str(row['recipe']))}-{decision}",
-                    told,
-                )
-            )
+            key = f"confusion-{slug(k, row.recipe)}-{decision}"
+            panels.append(gallery.panel(f"{decision} decision", file, key, told))
         if panels:
-            gallery.maps[row["recipe"]] = panels
+            gallery.maps[row.recipe] = panels
 
 
 def picture(path: Path, title: str) -> Picture | None:

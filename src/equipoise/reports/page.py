@@ -11,14 +11,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from equipoise import __version__
-from equipoise.errors import InputError, WorkError
+from equipoise.errors import InputError, WorkError, plural
 from equipoise.files import atomic
 from equipoise.images import LeftOut
+from equipoise.readers import check_apart
 from equipoise.reports import diagnosis, search, shortcut, tables
 from equipoise.reports.figures import Gallery, draw, picture
-from equipoise.reports.folder import StudyFolder, named, open_folder
-from equipoise.studies import formats, words
-from equipoise.studies.verdicts import Differences
+from equipoise.reports.folder import StudyFiles, read_files
+from equipoise.studies import Study, StudySummary, formats, open_study
 
 __all__ = ["audit_page", "report"]
 
@@ -54,23 +54,54 @@ def report(study: Any, path: str | Path | None = None, *, plots: str | Path | No
     WorkError
         Where writing fails, as on a full disk.
     """
-    directory = Path(getattr(study, "directory", study))
-    if isinstance(study, str | Path):
-        _bring_up_to_date(search.studied(directory))
-    folder = open_folder(search.studied(directory))
-    target = _target(Path(path) if path is not None else directory / "report.html")
-    found = search.searched(directory)
-    begun = found is None or bool(folder.summary)
-    answer = words.answer(folder.summary) if begun or found is None else search.standing(found)
-    gallery = draw(folder, answer.recipe or next(iter(named(folder.summary)), ""))
-    diagnosis.draw_calibration(gallery, folder.summary)
-    context = {**_context(folder, answer, gallery), "search": found, "begun": begun}
-    context["best_adds"] = found is not None and _adds(folder.summary, found["best"])
+    directory = study.directory if hasattr(study, "directory") else Path(study)
+    found = None if directory is None else search.searched(directory)
+    target = _target(_place(directory, path))
+    opened = _opened(study, directory, found)
+    for given in (path, plots):
+        if given is not None and opened is not None and opened.summary.kind == "comparison":
+            check_apart(Path(given), opened.summary.data.source)
+    if opened is None:
+        gallery = Gallery()
+        context: dict[str, Any] = {"answer": search.standing(found or {}), "names": ()}
+    else:
+        summary = opened.summary
+        files = read_files(opened.directory, list(summary.recipes))
+        gallery = draw(opened, files, summary.answer.recipe or summary.reference)
+        diagnosis.draw_calibration(gallery, summary)
+        context = _context(opened, files, gallery)
+    context |= {"search": found, "begun": opened is not None}
     html = _environment().get_template("report.html.j2").render(context)
     _write(target, html)
     if plots is not None:
         _write_plots(Path(plots), gallery)
     return target
+
+
+def _place(directory: Path | None, path: str | Path | None) -> Path:
+    if path is not None:
+        return Path(path)
+    if directory is None:
+        raise InputError(
+            "This study has no folder, so say where its page goes: report(study, path)."
+        )
+    return directory / "report.html"
+
+
+def _opened(study: Any, directory: Path | None, found: Mapping[str, Any] | None) -> Study | None:
+    """Return the study that a page is about; None where a search has not begun to confirm."""
+    if isinstance(study, Study):
+        return study
+    assert directory is not None
+    place = search.studied(directory)
+    if found is not None and place == directory:
+        return None
+    if not (place / "study.json").is_file():
+        raise InputError(
+            f"{place} is no study folder: it holds no study.json. "
+            "Give the --out folder of equipoise compare, evaluate or search."
+        )
+    return open_study(place)
 
 
 def audit_page(
@@ -90,95 +121,69 @@ def audit_page(
         What the reader changed on the way.
     """
     target = _target(Path(path))
+    check_apart(target, source)
     context = {"audit": audit_view(audit), "source": source, "notes": list(notes)}
     _write(target, _environment().get_template("audit.html.j2").render(context))
     return target
 
 
-def _bring_up_to_date(directory: Path) -> None:
-    """Let a running study count the runs that have finished since its summary was written."""
-    if (directory / "study.json").is_file():
-        # Here and not above: a page made from a `Study` or of an audit needs no torch.
-        from equipoise.studies import open_study
-
-        open_study(directory)
-
-
-def _context(folder: StudyFolder, answer: words.Answer, gallery: Gallery) -> dict[str, Any]:
-    summary = folder.summary
-    data = summary.get("data") or {}
+def _context(study: Study, files: StudyFiles, gallery: Gallery) -> dict[str, Any]:
+    summary, answer = study.summary, study.summary.answer
     metrics, blocks = tables.every_metric(summary)
-    telling = shortcut.telling_classes(summary, tables.class_names(summary))
+    telling = shortcut.telling_classes(summary)
+    probed = shortcut.techniques_probed(summary)
+    headline = tables.headline_metrics(summary)
     return {
         "summary": summary,
-        "data": data,
-        "names": named(summary),
-        "classes": tables.class_names(summary),
         "answer": answer,
-        "notes": [note for note in answer.notes if note not in answer.others],
-        "runs": _expected(summary),
-        "gaps": [*folder.gaps, *_silent(folder, gallery)],
-        "headline": [
-            tables.with_unit(m, summary.get("positive_class"))
-            for m in tables.headline_metrics(summary)
-        ],
-        "objective": tables.headline_metrics(summary)[0],
+        "names": list(summary.recipes),
+        "classes": summary.data.classes,
+        "margin": formats.points(summary.objective, summary.margin),
+        "runs": {"done": sum(row.runs for row in summary.table), "missing": len(summary.missing)},
+        "gaps": _gaps(summary, files, gallery) if summary.kind == "comparison" else [],
+        "verdicts": tables.verdicts(summary, answer.recipe),
+        "headline": [tables.with_unit(metric, summary.positive_class) for metric in headline],
+        "decisions": tables.decisions(summary),
         "overall": tables.overall_heads(summary),
-        # What speaks for tuning the decision is not for that a recipe to be recommended.
-        "comparison": tables.comparison(summary, "" if answer.kind == "tune" else answer.recipe),
+        "comparison": tables.comparison(summary, answer.recipe if answer.kind == "use" else ""),
         "metrics": [(*tables.with_unit(m, None), tables.better_when(m)) for m in metrics],
         "blocks": blocks,
-        "gains": tables.gains(summary),
+        "beside": tables.beside(summary),
         **diagnosis.context(summary, telling),
         "recalls": tables.class_recalls(summary),
         "costs": tables.costs(summary),
         "confusions": [] if gallery.maps else tables.confusions(summary),
         "gallery": gallery,
         "probe": shortcut.overview(summary),
-        "probed": shortcut.techniques_probed(summary),
+        "probed": probed,
         "telling": telling,
-        "technique_tables": {
-            t: shortcut.technique_table(summary, t, telling)
-            for t in shortcut.techniques_probed(summary)
-        },
+        "technique_tables": {t: shortcut.technique_table(summary, t, telling) for t in probed},
         "pictures": {
             name: shown
-            for name, path in folder.examples.items()
+            for name, path in files.examples.items()
             if (shown := picture(path, name)) is not None
         },
-        "audit": audit_view(data.get("audit") or {}),
-        "recipes": folder.recipes,
-        "trainer": folder.trainer,
+        "audit": audit_view({} if summary.data.audit is None else summary.data.audit.to_dict()),
+        "recipes": files.recipes,
+        "trainer": files.trainer,
     }
 
 
-def _adds(summary: Mapping[str, Any], recipe: str | None) -> bool:
-    """Whether a recipe is shown to do better than the reference, both with a tuned decision."""
-    found = Differences(summary.get("differences") or ())
-    return found.verdict(recipe or "", "tuned", tables.headline_metrics(summary)[0]) == "better"
-
-
-def _expected(summary: Mapping[str, Any]) -> dict[str, int]:
-    done = sum(int(row.get("runs") or 0) for row in summary.get("table") or ())
-    return {"done": done, "missing": len(summary.get("missing") or ())}
-
-
-def _silent(folder: StudyFolder, gallery: Gallery) -> list[str]:
-    """Recipes that should have predictions and have none."""
-    if not folder.summary:
-        return []
-    without = [n for n in named(folder.summary) if n not in gallery.trade_offs]
-    if not without:
-        return []
-    return [f"No predictions to read yet for {', '.join(without)}: their curves are left out."]
+def _gaps(summary: StudySummary, files: StudyFiles, gallery: Gallery) -> list[str]:
+    """What is not there that should be, in sentences."""
+    wrong = [f"trials/{name} is left out: {what}." for name, what in summary.damaged.items()]
+    without = [name for name in summary.recipes if name not in gallery.trade_offs]
+    names = ", ".join(without)
+    silent = [f"No predictions to read yet for {names}: their curves are left out."]
+    return [*files.gaps, *wrong, *silent[: len(without)]]
 
 
 def audit_view(audit: Mapping[str, Any]) -> dict[str, Any]:
     """Return an audit as the template shows it: counts with bars, and lists cut to length."""
     classes = [dict(entry) for entry in audit.get("classes") or ()]
-    largest = max((formats.number(c.get("training")) or 0 for c in classes), default=0) or 1
+    largest = max((c.get("training") or 0 for c in classes), default=0) or 1
     for entry in classes:
-        entry["bar"] = round(100 * (formats.number(entry.get("training")) or 0) / largest, 1)
+        entry["bar"] = round(100 * (entry.get("training") or 0) / largest, 1)
     lists = {}
     for key in _FINDINGS:
         lists[key] = _cut_list(audit.get(key) or ())
@@ -187,7 +192,7 @@ def audit_view(audit: Mapping[str, Any]) -> dict[str, Any]:
         "near": _cut_list(near),
         "near_looked_for": audit.get("near_duplicates") is not None,
         "images": audit.get("images"),
-        "ratio": formats.number(audit.get("imbalance_ratio")),
+        "ratio": audit.get("imbalance_ratio"),
         "classes": classes,
         "splits": [s for s in ("training", "validation", "test") if any(s in c for c in classes)],
         "left_out": [_left_out(entry).line for entry in audit.get("left_out") or ()],
@@ -247,7 +252,11 @@ def _environment() -> Environment:
         version=__version__,
     )
     environment.filters.update(
-        percent=formats.percent, count=formats.count, metric_name=formats.metric_name
+        percent=formats.percent,
+        count=formats.count,
+        metric_name=formats.metric_name,
+        in_sentence=formats.in_sentence,
+        plural=plural,
     )
     return environment
 

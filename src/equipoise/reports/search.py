@@ -1,12 +1,13 @@
 """What the page says of a search: what was looked for, the leaderboard, what mattered."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from equipoise.studies.formats import duration, level, metric_name, number, percent, quoted
-from equipoise.studies.words import Answer
+from equipoise.errors import plural
+from equipoise.files import read_sealed
+from equipoise.studies.formats import duration, level, metric_name, percent, quoted
+from equipoise.studies.summary import Answer
 
 __all__ = ["searched", "standing", "studied"]
 
@@ -22,11 +23,16 @@ def studied(directory: Path) -> Path:
 
 
 def searched(directory: Path) -> dict[str, Any] | None:
-    """Return what the page shows of the search in a folder; None where there is none."""
-    try:
-        found = json.loads((directory / _FILE).read_text("utf-8"))
-    except (OSError, ValueError):
+    """Return what the page shows of the search in a folder; None where there is none.
+
+    Raises
+    ------
+    DamagedError
+        If its file is not what was written.
+    """
+    if not (directory / _FILE).is_file():
         return None
+    found = read_sealed(directory / _FILE)
     board, metric = found["leaderboard"], found["objective"]
     return {
         "words": found.get("words") or [],
@@ -55,17 +61,17 @@ def searched(directory: Path) -> dict[str, Any] | None:
 def standing(search: Mapping[str, Any]) -> Answer:
     """Return what can be said of a search whose confirmation has not begun."""
     first = next(iter(search["rows"]), None)
+    evidence = "no run has finished yet"
+    if first is not None:
+        evidence = (
+            f"so far {quoted(first['recipe'])} is the best of "
+            f"{plural(len(search['rows']) + search['more'], 'recipe')}, "
+            f"{search['metric'].lower()} {first['score_text']} on validation; nothing of it is "
+            "confirmed yet"
+        )
     action = "The search is still running"
-    if first is None:
-        return Answer("no run", action, "no run has finished yet")
-    return Answer(
-        "no run",
-        action,
-        f"so far {quoted(first['recipe'])} is the best of "
-        f"{len(search['rows']) + search['more']} recipes, "
-        f"{search['metric'].lower()} {first['score_text']} on validation; nothing of it is "
-        "confirmed yet",
-    )
+    sentence = f"{action}: {evidence}."
+    return Answer(kind="no verdict", action=action, evidence=evidence, sentence=sentence)
 
 
 def _choice(value: Any) -> str:
@@ -74,11 +80,11 @@ def _choice(value: Any) -> str:
 
 def _budget(budget: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The budget as pairs of a figure and what it is."""
-    spent = (duration(number(budget.get("spent"))), "spent")
-    seconds = number(budget.get("seconds"))
+    spent = (duration(budget.get("spent")), "spent")
+    seconds = budget.get("seconds")
     if seconds is None:
         return [(str(budget["trials"]), "trials at most"), spent]
-    share = percent(number(budget.get("confirm_share")))
+    share = percent(budget.get("confirm_share"))
     return [(duration(seconds), "budget"), spent, (share, "of it kept to confirm")]
 
 
@@ -97,17 +103,17 @@ def _row(row: Mapping[str, Any], best: str | None, metric: str) -> dict[str, Any
     return {
         **row,
         "chosen": row["recipe"] == best,
-        "score_text": level(metric, number(row["score"])),
-        "plain_text": level(metric, number(row["plain"])),
-        "auc_text": level("roc_auc", number(row["roc_auc"])),
-        "seconds_text": duration(number(row["seconds"])),
+        "score_text": level(metric, row["score"]),
+        "plain_text": level(metric, row["plain"]),
+        "auc_text": level("roc_auc", row["roc_auc"]),
+        "seconds_text": duration(row["seconds"]),
         "changed": ", ".join(f"{key} {_short(value)}" for key, value in row["trainer"].items()),
     }
 
 
 def _bars(importance: Mapping[str, Any]) -> list[tuple[str, float, str]]:
     """Each dimension with its share as a bar's width and in words, largest first."""
-    known = [(name, number(share) or 0.0) for name, share in importance.items()]
+    known = [(name, share or 0.0) for name, share in importance.items()]
     top = max((share for _, share in known), default=0.0) or 1.0
     known.sort(key=lambda pair: -pair[1])
     return [(name, round(100 * share / top, 1), percent(share)) for name, share in known]

@@ -1,11 +1,11 @@
 """The shortcut probe as tables: does a technique itself push a net towards a class?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from equipoise.reports.folder import named
-from equipoise.studies.formats import change, number, percent
+from equipoise.studies.formats import change, percent
+from equipoise.studies.shortcut import Rise
+from equipoise.studies.summary import StudySummary
 
 __all__ = ["ProbeCell", "overview", "technique_table", "techniques_probed", "telling_classes"]
 
@@ -20,42 +20,40 @@ class ProbeCell:
     tint: float = 0.0
 
 
-def techniques_probed(summary: Mapping[str, Any]) -> list[str]:
+def techniques_probed(summary: StudySummary) -> list[str]:
     """Return the techniques that any recipe was probed with, in the order they were."""
-    probe = summary.get("shortcut") or {}
-    return list(dict.fromkeys(t for recipe in probe.values() for t in recipe or ()))
+    return list(dict.fromkeys(t for recipe in summary.shortcut.values() for t in recipe))
 
 
-def overview(summary: Mapping[str, Any]) -> list[tuple[str, list[ProbeCell]]]:
+def overview(summary: StudySummary) -> list[tuple[str, list[ProbeCell]]]:
     """Return, for each recipe and technique, the class that it harms most beyond the control.
 
     The control is the reference, whose net never saw a technique: its row shows the bare rise.
     """
-    probe, names = summary.get("shortcut") or {}, named(summary)
-    rows = []
-    for name in [n for n in names if n in probe]:
-        cells = []
-        for technique in techniques_probed(summary):
-            classes = (probe[name] or {}).get(technique) or {}
-            cells.append(_worst(classes, control=name == names[0]))
-        rows.append((name, cells))
-    return rows
+    return [
+        (
+            name,
+            [
+                _worst(of.get(technique, {}), control=name == summary.reference)
+                for technique in techniques_probed(summary)
+            ],
+        )
+        for name, of in _probed(summary)
+    ]
 
 
-def _worst(classes: Mapping[str, Any], *, control: bool) -> ProbeCell:
-    risen = {name: _rise(c) if control else number(c.get("excess")) for name, c in classes.items()}
+def _probed(summary: StudySummary) -> list[tuple[str, dict[str, dict[str, Rise]]]]:
+    return [(n, summary.shortcut[n]) for n in summary.recipes if n in summary.shortcut]
+
+
+def _worst(classes: Mapping[str, Rise], *, control: bool) -> ProbeCell:
+    risen = {n: r.augmented - r.clean if control else r.excess for n, r in classes.items()}
     known = {name: value for name, value in risen.items() if value is not None}
     if not known:
         return ProbeCell("–")
     worst = max(known, key=lambda name: known[name])
-    toward = classes[worst].get("toward")
-    small = f"{worst} → {toward}" if toward else worst
+    small = f"{worst} → {classes[worst].toward}"
     return ProbeCell(change("recall", known[worst]), small, known[worst], _tint(known[worst]))
-
-
-def _rise(cell: Mapping[str, Any]) -> float | None:
-    clean, augmented = number(cell.get("clean")), number(cell.get("augmented"))
-    return None if clean is None or augmented is None else augmented - clean
 
 
 def _tint(excess: float) -> float:
@@ -63,38 +61,41 @@ def _tint(excess: float) -> float:
     return round(min(max((excess - 0.02) / 0.28, 0.0), 1.0), 3)
 
 
-def telling_classes(summary: Mapping[str, Any], classes: list[str], most: int = 12) -> list[str]:
+def telling_classes(summary: StudySummary, most: int = 12) -> list[str]:
     """Return the classes that the techniques' tables show: of many, those harmed most."""
+    classes: Sequence[str] = summary.data.classes
     if len(classes) <= most:
-        return classes
-    probe, worst = summary.get("shortcut") or {}, dict.fromkeys(classes, -1.0)
-    cells = [cell for recipe in probe.values() for cell in (recipe or {}).values()]
-    for cell in cells:
-        for name in classes:
-            excess = number((cell.get(name) or {}).get("excess"))
-            worst[name] = max(worst[name], -1.0 if excess is None else excess)
+        return list(classes)
+    worst = dict.fromkeys(classes, -1.0)
+    for recipe in summary.shortcut.values():
+        for of in recipe.values():
+            for name, rise in of.items():
+                worst[name] = max(worst[name], -1.0 if rise.excess is None else rise.excess)
     kept = sorted(classes, key=lambda name: -worst[name])[:most]
     return [name for name in classes if name in kept]
 
 
 def technique_table(
-    summary: Mapping[str, Any], technique: str, classes: list[str]
+    summary: StudySummary, technique: str, classes: Sequence[str]
 ) -> list[tuple[str, list[ProbeCell]]]:
     """Return a technique's rows: for each recipe and class, mistaken when clean → augmented."""
-    probe, names = summary.get("shortcut") or {}, named(summary)
-    rows = []
-    for name in [n for n in names if n in probe]:
-        found = (probe[name] or {}).get(technique) or {}
-        rows.append((name, [_cell(found.get(c) or {}, control=name == names[0]) for c in classes]))
-    return rows
+    return [
+        (
+            name,
+            [
+                _cell(of.get(technique, {}).get(label), control=name == summary.reference)
+                for label in classes
+            ],
+        )
+        for name, of in _probed(summary)
+    ]
 
 
-def _cell(cell: Mapping[str, Any], *, control: bool) -> ProbeCell:
-    clean, augmented = number(cell.get("clean")), number(cell.get("augmented"))
-    if clean is None or augmented is None:
+def _cell(rise: Rise | None, *, control: bool) -> ProbeCell:
+    if rise is None:
         return ProbeCell("–")
-    excess = number(cell.get("excess"))
-    text = f"{percent(clean)} → {percent(augmented)}"
-    if control or excess is None:
-        return ProbeCell(text, "control" if control else "", augmented - clean)
-    return ProbeCell(text, f"{change('recall', excess)} beyond control", excess, _tint(excess))
+    text = f"{percent(rise.clean)} → {percent(rise.augmented)}"
+    if control or rise.excess is None:
+        return ProbeCell(text, "control" if control else "", rise.augmented - rise.clean)
+    small = f"{change('recall', rise.excess)} beyond control"
+    return ProbeCell(text, small, rise.excess, _tint(rise.excess))

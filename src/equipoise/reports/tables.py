@@ -1,53 +1,53 @@
 """What the tables of the page show: the summary turned into cells, worded and to scale."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from equipoise.reports.folder import named
 from equipoise.studies.formats import (
-    LOWER_IS_BETTER,
     METRICS,
     ORACLE,
-    Estimate,
     change,
     count,
     duration,
-    estimate,
+    higher_is_better,
     is_share,
     level,
     metric_name,
-    number,
     percent,
+    points,
 )
-from equipoise.studies.verdicts import AGAINST_PLAIN, Differences, is_shown, judged, told
-from equipoise.studies.words import class_figure, figure
+from equipoise.studies.summary import Comparison, Question, RecipeFigures, StudySummary
+from equipoise.studies.values import Estimate
 
 __all__ = [
     "Cell",
+    "Row",
     "Whisker",
+    "beside",
     "class_recalls",
     "comparison",
     "confusions",
     "costs",
     "every_metric",
-    "gains",
     "headline_metrics",
     "overall_heads",
+    "verdicts",
 ]
 
 _MARKS = {"better": "▲", "worse": "▼", "even": "○", "": "·"}
-Summary = Mapping[str, Any]
+_TONES = {"better": "better", "worse": "worse", "no difference that matters": "even"}
 
 
 @dataclass(frozen=True)
 class Whisker:
-    """Where an interval lies on its scale, in per cent of the width."""
+    """Where an interval lies on its scale, in per cent of the width, and the margin about zero."""
 
     left: float
     right: float
     dot: float
     zero: float
+    margin: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,11 @@ class Block:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def headline_metrics(summary: Summary) -> list[str]:
-    """Return the metrics of the first table: the objective, then what it is made of."""
-    two = summary.get("positive_class") is not None
-    objective = str(summary.get("objective") or "balanced_accuracy")
-    metrics = [objective, *(("recall", "precision") if two else ("macro_f1", "accuracy"))]
-    return list(dict.fromkeys(metrics))
+def headline_metrics(summary: StudySummary) -> list[str]:
+    """Return the metrics of the first table: the objective with its floors, and their parts."""
+    two = summary.positive_class is not None
+    parts = ("recall", "precision") if two else ("macro_f1", "accuracy")
+    return list(dict.fromkeys([*summary.tuned_for.figures, *parts]))
 
 
 def with_unit(metric: str, positive: str | None) -> tuple[str, str]:
@@ -106,7 +105,7 @@ def with_unit(metric: str, positive: str | None) -> tuple[str, str]:
 
 def level_cell(metric: str, value: Estimate | None) -> Cell:
     """Return a figure and its interval."""
-    if value is None:
+    if value is None or value.mean is None:
         return Cell("–")
     return Cell(level(metric, value.mean), _interval(metric, value, level), value.mean)
 
@@ -117,259 +116,260 @@ def _interval(metric: str, value: Estimate, write: Any) -> str:
     return f"{write(metric, value.low)} to {write(metric, value.high)}"
 
 
-def difference_cell(metric: str, entry: Mapping[str, Any] | None, scale: "Scale") -> Cell:
-    """Return a paired difference with its interval, its verdict and its place on the scale.
-
-    What Holm's correction takes back is marked like what is not shown.
-    """
-    value = estimate(entry) if entry else None
-    if entry is None or value is None:
-        return Cell("–")
-    verdict = str(entry.get("verdict", ""))
-    tone = judged(metric, verdict)
-    if tone in ("better", "worse"):
-        p = number(entry.get("p_holm"))
-        size = "" if p is None else ", p < 0.001" if p < 0.001 else f", p = {p:.3f}"
-        tone = tone if is_shown(entry) else "even"
-        verdict = told(entry) + size
-    return Cell(
-        change(metric, value.mean),
-        _interval(metric, value, change),
-        value.mean,
-        verdict,
-        tone,
-        scale.place(value),
-    )
-
-
 @dataclass(frozen=True)
 class Scale:
     """A common scale for a column of intervals."""
 
     low: float
     high: float
+    margin: float | None = None
 
     def at(self, value: float) -> float:
-        # A Student interval of few runs may leave the scale of a share; the drawing does not.
+        """Return where a value lies, in per cent of the width."""
         return round(min(max(100 * (value - self.low) / (self.high - self.low), 0.0), 100.0), 2)
 
     def place(self, value: Estimate) -> Whisker:
-        low = value.mean if value.low is None else value.low
-        high = value.mean if value.high is None else value.high
-        return Whisker(self.at(low), self.at(high), self.at(value.mean), self.at(0.0))
+        """Return an interval in its place."""
+        mean = value.mean or 0.0
+        low = mean if value.low is None else value.low
+        high = mean if value.high is None else value.high
+        margin = None
+        if self.margin is not None:
+            margin = (self.at(-self.margin), self.at(self.margin))
+        return Whisker(self.at(low), self.at(high), self.at(mean), self.at(0.0), margin)
 
 
-def scale_of(values: Iterable[Estimate | None]) -> Scale:
-    """Return the scale that holds all of the intervals, and zero."""
-    ends = [0.0]
+def scale_of(values: Iterable[Estimate | None], margin: float | None = None) -> Scale:
+    """Return the scale that holds all of the intervals, zero, and the margin about it."""
+    ends = [0.0] if margin is None else [-margin, margin]
     for value in values:
         if value is not None:
             ends += [v for v in (value.mean, value.low, value.high) if v is not None]
     low, high = min(ends), max(ends)
     room = 0.06 * (high - low) or 1.0
-    return Scale(low - room, high + room)
+    return Scale(low - room, high + room, margin)
 
 
-def comparison(summary: Summary, chosen: str) -> list[Row]:
-    """Return the first table: for each decision the headline metrics and the difference.
-
-    Cells: for plain and then tuned, the objective, its difference to the reference under the
-    same decision, and the other headline metrics; over all, those of `overall_heads`.
-    """
-    metrics, names = headline_metrics(summary), named(summary)
-    differences = Differences(summary.get("differences") or ())
-    ways = [(name, decision) for name in names for decision in ("plain", "tuned")]
-    scale = scale_of(estimate(differences.get(*way, metrics[0])) for way in ways)
+def verdicts(summary: StudySummary, chosen: str) -> list[Row]:
+    """Return the table of the question that decides: level, difference and verdict a recipe."""
+    question = summary.question
+    if question is None:
+        return []
+    metric, decision = question.metric, question.decision
+    scale = scale_of(question.comparisons, summary.margin)
     rows = []
-    for name in names:
-        cells = []
-        for decision in ("plain", "tuned"):
-            levels = [level_cell(m, figure(summary, name, decision, m)) for m in metrics]
-            entry = differences.get(name, decision, metrics[0])
-            apart = difference_cell(metrics[0], entry, scale)
-            if name == names[0]:
-                apart = Cell("reference", value=0.0)
-            cells += [levels[0], apart, *levels[1:]]
-        flags = (name == names[0], name == chosen, _runs(summary, name))
-        rows.append(Row(name, cells, *flags, _overall(summary, name)))
+    for name in summary.recipes:
+        now = level_cell(metric, summary.figure(name, decision, metric))
+        one = question.of(name)
+        if name == summary.reference:
+            rows.append(Row(name, [now, Cell("baseline", value=0.0), Cell("")], reference=True))
+        elif one is not None:
+            cells = [now, _difference(metric, one, scale), _verdict(summary, one)]
+            rows.append(Row(name, cells, chosen=name == chosen))
     return rows
 
 
-def overall_heads(summary: Summary) -> list[tuple[str, str]]:
+def _difference(metric: str, one: Estimate, scale: Scale | None, tone: str = "") -> Cell:
+    if one.mean is None:
+        return Cell("–")
+    place = None if scale is None else scale.place(one)
+    return Cell(change(metric, one.mean), _interval(metric, one, change), one.mean, "", tone, place)
+
+
+def _verdict(summary: StudySummary, one: Comparison) -> Cell:
+    """What is said of a recipe, and what would have to happen for more to be said."""
+    return Cell(one.verdict, _why(summary, one), None, one.verdict, _TONES.get(one.verdict, ""))
+
+
+def _why(summary: StudySummary, one: Comparison) -> str:
+    if one.verdict == "better" and not one.recommended:
+        return f"by less than {points(summary.objective, summary.margin)}"
+    if one.verdict != "undecided":
+        return ""
+    return {
+        "more test images": "more test images would be needed",
+        "more seeds than planned": "more seeds than planned would be needed",
+        "no hope of the margin": f"no gain of {points(summary.objective, summary.margin)} in sight",
+    }.get(one.stopped or "", "")
+
+
+def comparison(summary: StudySummary, chosen: str) -> list[Row]:
+    """Return the table of levels: for each decision the headline metrics.
+
+    Cells: for plain and then tuned the metrics of `headline_metrics`; over all, those of
+    `overall_heads`.
+    """
+    metrics = headline_metrics(summary)
+    return [
+        Row(
+            name,
+            [
+                level_cell(metric, summary.figure(name, decision, metric))
+                for decision in decisions(summary)
+                for metric in metrics
+            ],
+            name == summary.reference,
+            name == chosen,
+            _runs(summary, name),
+            _overall(summary, name),
+        )
+        for name in (summary.recipes if summary.table else ())
+    ]
+
+
+def decisions(summary: StudySummary) -> list[str]:
+    """Return the decisions that the table of levels has."""
+    return ["plain", "tuned"] if any(row.tuned for row in summary.table) else ["plain"]
+
+
+def overall_heads(summary: StudySummary) -> list[tuple[str, str]]:
     """Return what is said of a recipe over all, with its small print."""
-    ranked = any(row.get("rank") for row in summary.get("table") or ())
+    ranked = any(row.rank for row in summary.table)
     heads = [("Mean rank", "1 is best")] if ranked else []
-    return [*heads, ("Gap closed", "%")] if summary.get("oracle") else heads
+    return [*heads, ("Gap closed", "%")] if summary.oracle is not None else heads
 
 
-def _overall(summary: Summary, name: str) -> list[Cell]:
-    """A recipe's mean rank, and how much of the gap to the oracle it closes; both tuned."""
-    row: Summary = next((r for r in summary.get("table") or () if r["recipe"] == name), {})
-    rank = number((row.get("rank") or {}).get("tuned"))
-    oracle = summary.get("oracle") or {}
-    share = estimate(((oracle.get("closed") or {}).get(name) or {}).get("tuned"))
+def _overall(summary: StudySummary, name: str) -> list[Cell]:
+    """A recipe's mean rank, and how much of the gap to the oracle it closes."""
+    row, oracle = summary.row(name), summary.oracle
+    rank = None if row is None else row.rank.get(summary.decision)
+    share = None if oracle is None else oracle.closed.get(name, {}).get("tuned")
     closed = Cell("–")
-    if share is not None and oracle.get("opens"):
+    if share is not None and oracle is not None and oracle.opens:
         closed = level_cell("balanced_accuracy", share)  # a share, in per cent
     cells = {"Mean rank": Cell("–" if rank is None else f"{rank:.1f}", value=rank)}
     cells["Gap closed"] = closed
     return [cells[title] for title, _ in overall_heads(summary)]
 
 
-def _runs(summary: Summary, name: str) -> str:
-    runs = next((r.get("runs") for r in summary.get("table") or () if r["recipe"] == name), 0)
-    if not runs:
+def _runs(summary: StudySummary, name: str) -> str:
+    row = summary.row(name)
+    if row is None:
         return "no run yet"
-    row = next(r for r in summary["table"] if r["recipe"] == name)
-    seconds = estimate(row.get("seconds"))
-    each = f" of {duration(seconds.mean)}" if seconds else ""
+    each = f" of {duration(row.seconds.mean)}" if row.seconds else ""
     real = ", with the real images that were left out" if name == ORACLE else ""
-    return f"{runs} run{'s' * (runs != 1)}{each}{real}"
+    return f"{row.runs} run{'s' * (row.runs != 1)}{each}{real}"
 
 
-def every_metric(summary: Summary) -> tuple[list[str], list[Block]]:
+def every_metric(summary: StudySummary) -> tuple[list[str], list[Block]]:
     """Return all metrics there are, and a block of rows for each decision."""
-    rows = summary.get("table") or ()
-    decisions = [d for d in ("plain", "tuned", "adjusted") if any(row.get(d) for row in rows)]
-    there = {m for row in rows for d in decisions for m in row.get(d) or ()}
-    metrics = [m for m in METRICS if m in there]
-    names = named(summary)
+    rows = summary.table
+    there = {metric for row in rows for metric in (*row.plain, *row.tuned, *row.adjusted)}
+    metrics = [m for m in METRICS if m in there] + sorted(there - set(METRICS))
     blocks = []
-    for decision in decisions:
+    for decision in ("plain", "tuned", "adjusted"):
+        if not any(row.figures(decision) for row in rows):
+            continue
         block = [
             Row(
                 name,
-                [level_cell(m, figure(summary, name, decision, m)) for m in metrics],
-                name == names[0],
+                [level_cell(m, summary.figure(name, decision, m)) for m in metrics],
+                name == summary.reference,
             )
-            for name in names
+            for name in summary.recipes
         ]
         blocks.append(Block(f"{decision.capitalize()} decision", block))
     return metrics, blocks
 
 
-def gains(summary: Summary) -> list[Row]:
-    """Return where each recipe's gain comes from, as four paired differences.
+def beside(summary: StudySummary) -> list[tuple[str, str, list[Row]]]:
+    """Return the questions beside the one that decides: title, small print and rows."""
+    found = []
+    for question, title, small in (
+        (summary.tuning, "Does tuning the decision help the baseline?", "tuned less plain"),
+        (summary.ranking, "Do the nets rank the images better?", "no decision changes that"),
+    ):
+        if question is not None and question.comparisons:
+            found.append((title, small, _question_rows(summary, question)))
+    return found
 
-    The recipe with the plain decision, the recipe with the tuned one, what that is beyond the
-    tuned reference, and the ranking (ROC-AUC), which no threshold changes.
-    """
-    objective = headline_metrics(summary)[0]
-    differences = Differences(summary.get("differences") or ())
-    columns = [
-        ("plain", objective),
-        (AGAINST_PLAIN, objective),
-        ("tuned", objective),
-        ("plain", "roc_auc"),
-    ]
-    names = named(summary)
-    scales = {
-        metric: scale_of(
-            estimate(differences.get(name, decision, m))
-            for name in names
-            for decision, m in columns
-            if m == metric
+
+def _question_rows(summary: StudySummary, question: Question) -> list[Row]:
+    scale = scale_of(question.comparisons, summary.margin)
+    return [
+        Row(
+            one.recipe,
+            [
+                _difference(question.metric, one, scale),
+                Cell(one.verdict, "", None, one.verdict, _TONES.get(one.verdict, "")),
+            ],
+            one.recipe == summary.reference,
         )
-        for _, metric in columns
-    }
-    rows = []
-    for name in names:
-        cells = [
-            difference_cell(metric, differences.get(name, decision, metric), scales[metric])
-            for decision, metric in columns
-        ]
-        if name == names[0]:
-            cells[0] = Cell("reference", value=0.0)
-            cells[2] = cells[3] = Cell("–")
-        rows.append(Row(name, cells, name == names[0]))
-    return rows
+        for one in question.comparisons
+    ]
 
 
-def class_recalls(summary: Summary, most: int = 60) -> list[Block]:
+def class_recalls(summary: StudySummary, most: int = 60) -> list[Block]:
     """Return, for each class, its recall before (plain reference) and after each recipe.
 
     Of more than `most` classes, those with the fewest training images.
     """
-    names = named(summary)
+    names, reference = list(summary.recipes), summary.reference
     training = training_counts(summary)
     blocks = []
-    for label, title in _rarest(class_names(summary), training, most):
-        before = class_figure(summary, names[0], "plain", title, "recall") if names else None
-        rows = []
+    for label, title in _rarest(summary.data.classes, training, most):
+        before = summary.class_figure(reference, "plain", title, "recall")
+        rows, dots = [], []
         for name in names:
-            after = [class_figure(summary, name, d, title, "recall") for d in ("plain", "tuned")]
-            dots = [before, *after]
+            after = [summary.class_figure(name, d, title, "recall") for d in ("plain", "tuned")]
             cells = [level_cell("recall", value) for value in after]
-            row = Row(name, cells, name == names[0])
-            rows.append((row, [_dot(value) for value in dots]))
-        note = ""
-        if label < len(training) and training[label] is not None:
-            note = f"{count(training[label])} training images"
-        blocks.append(
-            Block(
-                title,
-                [row for row, _ in rows],
-                note,
-                {"dots": [dots for _, dots in rows], "before": level_cell("recall", before).text},
-            )
-        )
+            rows.append(Row(name, cells, name == reference))
+            dots.append([_dot(value) for value in (before, *after)])
+        number = training[label] if label < len(training) else None
+        note = "" if number is None else f"{count(number)} training images"
+        facts = {"dots": dots, "before": level_cell("recall", before).text}
+        blocks.append(Block(title, rows, note, facts))
     return blocks
 
 
-def _rarest(names: list[str], training: list[int | None], most: int) -> list[tuple[int, str]]:
+def _rarest(names: Sequence[str], training: list[int | None], most: int) -> list[tuple[int, str]]:
     labels = sorted(range(len(names)), key=lambda k: training[k] or 0)[:most]
     return [(k, names[k]) for k in sorted(labels)]
 
 
 def _dot(value: Estimate | None) -> Whisker | None:
-    if value is None:
+    if value is None or value.mean is None:
         return None
     return Scale(0.0, 1.0).place(value)
 
 
-def class_names(summary: Summary) -> list[str]:
-    """Return the classes, by label."""
-    return [str(name) for name in (summary.get("data") or {}).get("classes") or ()]
-
-
-def training_counts(summary: Summary) -> list[int | None]:
+def training_counts(summary: StudySummary) -> list[int | None]:
     """Return how many training images each class has, by label; None where that is unknown."""
-    audit = (summary.get("data") or {}).get("audit") or {}
-    counts = {str(c.get("name")): c.get("training") for c in audit.get("classes") or ()}
-    return [counts.get(name) for name in class_names(summary)]
+    audit = summary.data.audit
+    counts = {} if audit is None else {c.name: c.training for c in audit.classes}
+    return [counts.get(name) for name in summary.data.classes]
 
 
-def costs(summary: Summary) -> list[Row]:
+def costs(summary: StudySummary) -> list[Row]:
     """Return what each recipe took: seconds, steps, passes, different images of each class."""
-    rows: list[Row] = []
-    for row in summary.get("table") or ():
-        seconds = estimate(row.get("seconds"))
-        spent = [estimate(row.get(key)) for key in ("steps", "passes")]
-        seen = row.get("distinct_images") or {}
-        cells = [
-            Cell(duration(seconds.mean), value=seconds.mean) if seconds else Cell("–"),
-            Cell(count(spent[0].mean), value=spent[0].mean) if spent[0] else Cell("–"),
-            Cell(f"{spent[1].mean:.1f}", value=spent[1].mean) if spent[1] else Cell("–"),
-        ]
-        for name in class_names(summary):
-            images = number(seen.get(name))
-            cells.append(Cell(count(images), value=images))
-        rows.append(Row(str(row["recipe"]), cells, not rows))
-    return rows
+    return [
+        Row(row.recipe, _cost_cells(row, summary.data.classes), row.recipe == summary.reference)
+        for row in summary.table
+        if row.seconds is not None
+    ]
 
 
-def confusions(summary: Summary) -> list[tuple[str, dict[str, list[list[dict[str, Any]]]]]]:
+def _cost_cells(row: RecipeFigures, classes: Sequence[str]) -> list[Cell]:
+    seconds = None if row.seconds is None else row.seconds.mean
+    passes = "–" if row.passes is None else f"{row.passes:.1f}"
+    seen = [row.distinct_images.get(name) for name in classes]
+    return [
+        Cell(duration(seconds), value=seconds),
+        Cell(count(row.steps), value=row.steps),
+        Cell(passes, value=row.passes),
+        *(Cell(count(images), value=images) for images in seen),
+    ]
+
+
+def confusions(
+    summary: StudySummary,
+) -> list[tuple[str, dict[str, list[list[dict[str, Any]]]]]]:
     """Return each recipe's confusion matrices as rows of cells: count, share of the row, hit."""
-    found = []
-    for row in summary.get("table") or ():
-        matrices = {
-            decision: _shares(matrix)
-            for decision, matrix in (row.get("confusion") or {}).items()
-            if matrix
-        }
-        if matrices:
-            found.append((str(row["recipe"]), matrices))
-    return found
+    return [
+        (row.recipe, {decision: _shares(matrix) for decision, matrix in row.confusion.items()})
+        for row in summary.table
+        if row.confusion
+    ]
 
 
 def _shares(matrix: Sequence[Sequence[float]]) -> list[list[dict[str, Any]]]:
@@ -389,4 +389,4 @@ def _shares(matrix: Sequence[Sequence[float]]) -> list[list[dict[str, Any]]]:
 
 def better_when(metric: str) -> str:
     """Return the small print of a metric that is good when low."""
-    return "lower is better" if metric in LOWER_IS_BETTER else ""
+    return "" if higher_is_better(metric) else "lower is better"

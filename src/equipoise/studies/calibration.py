@@ -5,29 +5,96 @@ by weighting its images, w_y = π_y / (share of y in the test split). A net's lo
 the prior of the validation split, at which the temperature was found, to another by adding
 log π_y - log π'_y (Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new
 a priori probabilities", Neural Computation 2002).
+
+Over few images even exact probabilities have a calibration error: some bins happen to hold more
+right answers than they should. How much that is, labels drawn from the net's own probabilities say,
+and only what is beyond it is a fault of the probabilities (Vaicenavicius et al., "Evaluating model
+calibration in classification", AISTATS 2019).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.special import softmax
 
 from equipoise.errors import InputError, require, unknown
-from equipoise.studies.bootstrap import weighted_calibration
+from equipoise.metrics import believed, reliability
 from equipoise.studies.formats import percent
-from equipoise.studies.statistics import estimate
-from equipoise.studies.trials import Outcome
+from equipoise.studies.multiplicity import holm
+from equipoise.studies.outcomes import Outcome
+from equipoise.studies.values import Estimate, Number, Value
 
-__all__ = ["calibration", "check_prior"]
+__all__ = ["AtPrior", "Calibration", "Confidence", "calibrate_study", "check_prior"]
 
-FIGURES = ("ece", "brier", "log_loss")
 _BINS = 10
-# Errors below this are not worth a sentence.
+_LEVEL = 0.05
+# Errors below this are not worth a sentence, however sure they are.
 _WORTH_SAYING = 0.03
+# Draws of labels; what is needed of them is their mean and spread.
+_DRAWS = 100
 
 Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+
+class Confidence(Value):
+    """How far a recipe's probabilities can be believed, means over its runs.
+
+    Attributes
+    ----------
+    ece, brier, log_loss : Estimate
+        Expected calibration error, Brier score and log-loss.
+    expected : float
+        The calibration error that exact probabilities would have over so few images.
+    p : float, optional
+        That the error is no more than that, corrected for all recipes and priors (Holm, 1979).
+    doubtful : bool
+        Whether it is more, and enough to be worth saying.
+    reliability : three tuples of float
+        Over all runs, bin by bin: confidence, share of right answers, share of the answers.
+    """
+
+    ece: Estimate
+    brier: Estimate
+    log_loss: Estimate
+    expected: Number
+    p: Number = None
+    doubtful: bool = False
+    reliability: tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
+
+
+class AtPrior(Value):
+    """Before temperature scaling and after it; without validation images there is no after."""
+
+    before: Confidence
+    after: Confidence | None = None
+
+
+class RecipeCalibration(Value):
+    """The temperature of a recipe's runs, and its calibration at each prior by name."""
+
+    temperature: Estimate | None
+    at: dict[str, AtPrior]
+
+
+class Calibration(Value):
+    """Calibration of every recipe.
+
+    Attributes
+    ----------
+    priors : dict of name to class to share
+        `training`, where that is known, else `validation` or `test`; and `given`.
+    recipes : dict of recipe to RecipeCalibration
+    words : tuple of str
+        A sentence a recipe.
+    """
+
+    priors: dict[str, dict[str, float]]
+    recipes: dict[str, RecipeCalibration]
+    words: tuple[str, ...]
 
 
 def check_prior(
@@ -53,112 +120,203 @@ def check_prior(
     return {name: prior[name] / total for name in classes}
 
 
-def calibration(
-    outcomes: Mapping[str, Sequence[Outcome]],
-    classes: Sequence[Mapping[str, Any]],
+def calibrate_study(
+    runs: Mapping[str, Sequence[Outcome]],
+    classes: Sequence[str],
+    training: Sequence[int] | None,
     prior: Mapping[str, float] | None,
-) -> dict[str, Any]:
-    """Return `summary["calibration"]`.
+    seed: int = 0,
+) -> Calibration | None:
+    """Return `summary.calibration`; None without a run.
 
     Parameters
     ----------
-    outcomes : mapping of recipe to its runs
-    classes : sequence of mappings
-        The audit's, with `name` and the counts of `training` and `validation`.
+    runs : mapping of recipe to its runs
+    classes : sequence of str
+    training : (K,) integers, optional
+        Training images of each class, where they are known.
     prior : mapping of class to share, optional
         As `check_prior` returns it.
-
-    Returns
-    -------
-    dict
-        ``priors``: from `training` (and `given`) to each class's share. ``recipes``: from recipe to
-        `temperature` and, for each prior, `before` and `after` with the expected calibration error,
-        Brier score and log-loss as means over runs with intervals, and the `reliability` diagram
-        over all runs: confidence, share of right answers and share of answers, bin by bin.
-        ``words``: a sentence a recipe.
+    seed : int
+        Of the labels that are drawn.
     """
-    counts = {c["name"]: (c["training"], c["validation"]) for c in classes}
-    training, validation = np.array(list(counts.values()), np.float64).T
-    priors = {"training": training / training.sum()}
+    every = [run for of in runs.values() for run in of]
+    if not every:
+        return None
+    priors = dict([_usual(every[0], len(classes), training)])
     if prior is not None:
-        priors["given"] = np.array([prior[name] for name in counts])
-    # The temperature was found, and the net decided, at the shares of validation.
-    shifts = {
-        name: np.log(of) - np.log(validation / validation.sum()) for name, of in priors.items()
+        priors["given"] = np.array([prior[name] for name in classes])
+    cooled = all(run.temperature is not None for run in every)
+    found: dict[tuple[str, str, str], Confidence] = {
+        (recipe, name, when): _confidence(
+            [_Answers.of(run, of, when, seed) for run in runs[recipe]]
+        )
+        for recipe in runs
+        for name, of in priors.items()
+        for when in (("before", "after") if cooled else ("before",))
     }
+    p_values = holm([np.nan if one.p is None else one.p for one in found.values()])
+    for (key, one), p in zip(list(found.items()), p_values, strict=True):
+        worth = one.ece.mean is not None and one.ece.mean >= _WORTH_SAYING
+        found[key] = one.model_copy(
+            update={"p": None if np.isnan(p) else p, "doubtful": bool(p < _LEVEL) and worth}
+        )
     recipes = {
-        recipe: {
-            "temperature": estimate([run.metrics["temperature"] for run in runs]).to_dict(),
-            **{name: _at(runs, priors[name], shifts[name]) for name in priors},
-        }
-        for recipe, runs in outcomes.items()
-        # Runs made before temperatures were kept have none.
-        if all("temperature" in run.metrics for run in runs)
+        recipe: RecipeCalibration(
+            temperature=_mean([run.temperature for run in of]) if cooled else None,
+            at={
+                name: AtPrior(
+                    before=found[recipe, name, "before"], after=found.get((recipe, name, "after"))
+                )
+                for name in priors
+            },
+        )
+        for recipe, of in runs.items()
     }
-    shares = {name: dict(zip(counts, of.tolist(), strict=True)) for name, of in priors.items()}
-    return {"priors": shares, "recipes": recipes, "words": _words(recipes, shares)}
+    shares = {name: dict(zip(classes, of.tolist(), strict=True)) for name, of in priors.items()}
+    return Calibration(priors=shares, recipes=recipes, words=_words(recipes, shares))
 
 
-def _at(runs: Sequence[Outcome], prior: Floats, shift: Floats) -> dict[str, Any]:
-    """The figures of one recipe at one prior, before and after temperature scaling."""
-    result = {}
-    for when in ("before", "after"):
-        found = []
-        for run in runs:
-            divisor = run.metrics["temperature"] if when == "after" else 1.0
-            probabilities = softmax(run.logits / divisor + shift, axis=1)
-            found.append((probabilities, run.labels, _weights(run.labels, prior)))
-        figures = [weighted_calibration(p, y, w[None]) for p, y, w in found]
-        result[when] = {
-            **{name: estimate([f[name].item() for f in figures]).to_dict() for name in FIGURES},
-            "reliability": _reliability(found),
-        }
-    return result
+def _usual(run: Outcome, classes: int, training: Sequence[int] | None) -> tuple[str, Floats]:
+    """The frequency of the classes that probabilities are about, as far as it is known."""
+    if training is not None:
+        counts = np.array(training, np.float64)
+        return "training", counts / counts.sum()
+    if run.validation is not None:
+        return "validation", _shares(run.validation.labels, classes)
+    return "test", _shares(run.test.labels, classes)
 
 
-def _weights(labels: NDArray[np.int64], prior: Floats) -> Floats:
-    """Weights under which the classes have the prior's shares, of mean 1."""
-    counts = np.bincount(labels, minlength=len(prior))
-    # A class without a test image cannot be stood for: the others share what it leaves.
-    weights = (prior / np.maximum(counts, 1))[labels]
-    return weights * len(labels) / weights.sum()
+def _shares(labels: Labels, classes: int) -> Floats:
+    """Return the share of each class; one without an image is taken for half an image."""
+    counts = np.maximum(np.bincount(labels, minlength=classes), 0.5)
+    return counts / counts.sum()
 
 
-def _reliability(found: Sequence[tuple[Floats, NDArray[np.int64], Floats]]) -> list[list[float]]:
-    confidence = np.concatenate([p.max(1) for p, _, _ in found])
-    right = np.concatenate([p.argmax(1) == y for p, y, _ in found])
-    weights = np.concatenate([w for _, _, w in found])
-    bins = np.minimum((confidence * _BINS).astype(int), _BINS - 1)
-    mass = np.bincount(bins, weights, _BINS)
-    filled = mass > 0
-    rows = [
-        np.bincount(bins, weights * of, _BINS)[filled] / mass[filled] for of in (confidence, right)
-    ]
-    return [*(row.tolist() for row in rows), (mass[filled] / mass.sum()).tolist()]
+@dataclass(frozen=True)
+class _Answers:
+    """A run's probabilities at a prior, and the weights by which its test images stand for it.
+
+    Attributes
+    ----------
+    probabilities : (N, K) floats
+    labels : (N,) integers
+    by_class : (K,) floats
+        The weight of an image of each class.
+    drawn : (B, N) integers
+        Labels drawn from the probabilities, as frequent as the test images are.
+    """
+
+    probabilities: Floats
+    labels: Labels
+    by_class: Floats
+    drawn: Labels
+
+    @classmethod
+    def of(cls, run: Outcome, prior: Floats, when: str, seed: int) -> "_Answers":
+        labels, classes = run.test.labels, len(prior)
+        divisor = run.temperature if when == "after" and run.temperature is not None else 1.0
+        test = _shares(labels, classes)
+        at = test if run.validation is None else _shares(run.validation.labels, classes)
+        logits = np.asarray(run.test.logits, np.float64) / divisor + np.log(prior) - np.log(at)
+        counts = np.bincount(labels, minlength=classes)
+        # A class without a test image cannot be stood for: the others share what it leaves.
+        by_class = np.where(counts > 0, prior / np.maximum(counts, 1), 0.0)
+        drawn = _draw(softmax(logits + np.log(test) - np.log(prior), axis=1), seed, run.draw)
+        return cls(softmax(logits, axis=1), labels, by_class, drawn)
 
 
-def _words(recipes: Mapping[str, Any], shares: Mapping[str, Any]) -> list[str]:
-    return [
+def _draw(probabilities: Floats, seed: int, draw: int) -> Labels:
+    """Draw labels, (B, N); runs of the same images draw alike, as they share the true labels."""
+    uniform = np.random.default_rng([seed, 2, draw]).uniform(size=(_DRAWS, len(probabilities)))
+    ends = probabilities.cumsum(1)[:, :-1]
+    drawn = np.zeros(uniform.shape, np.int64)
+    for end in ends.T:
+        drawn += uniform > end
+    return drawn
+
+
+def _confidence(runs: Sequence[_Answers]) -> Confidence:
+    probabilities = np.concatenate([run.probabilities for run in runs])
+    labels = np.concatenate([run.labels for run in runs])
+    weights = np.concatenate([run.by_class[run.labels] for run in runs])
+    confidence, right, share = reliability(probabilities, labels, weights, _BINS).diagram()
+    figures = [believed(run.probabilities, run.labels, run.by_class[run.labels]) for run in runs]
+    ece, brier, log_loss = (
+        _mean([float(one[name]) for one in figures]) for name in ("ece", "brier", "log_loss")
+    )
+    chance = np.mean([_errors_by_chance(run) for run in runs], axis=0)
+    return Confidence(
+        ece=ece,
+        brier=brier,
+        log_loss=log_loss,
+        expected=float(chance.mean()),
+        p=_beyond(ece.mean or 0.0, chance),
+        reliability=(tuple(confidence), tuple(right), tuple(share)),
+    )
+
+
+def _errors_by_chance(run: _Answers) -> Floats:
+    """The calibration error under each draw of labels from the probabilities themselves."""
+    decided = run.probabilities.argmax(1)
+    weights = run.by_class[run.drawn]
+    # Only whether an answer is right depends on the labels, so that all draws are one product.
+    everything_right = reliability(run.probabilities, decided, weights)
+    of_right = reliability(run.probabilities, decided, weights * (run.drawn == decided))
+    gap = np.abs(of_right.right - everything_right.confidence).sum(-1)
+    return gap / everything_right.mass.sum(-1)
+
+
+def _beyond(error: float, chance: Floats) -> float:
+    """The chance of so large an error, by the mean and spread of those that chance makes."""
+    mean, variance = float(chance.mean()), float(chance.var(ddof=1))
+    if not variance > 0:
+        return 1.0 if error <= mean else 0.0
+    return float(stats.gamma.sf(error, mean**2 / variance, scale=variance / mean))
+
+
+def _mean(values: Sequence[float | None]) -> Estimate:
+    """A mean over runs; it has no interval, as nothing is decided by it."""
+    return Estimate(mean=float(np.mean([v for v in values if v is not None])), values=tuple(values))
+
+
+def _words(
+    recipes: Mapping[str, RecipeCalibration], shares: Mapping[str, Mapping[str, float]]
+) -> tuple[str, ...]:
+    return tuple(
         f"'{recipe}': "
-        + "; ".join(_at_in_words(name, shares[name], found[name]) for name in shares)
-        + f" (temperature {found['temperature']['mean']:.2f})."
+        + "; ".join(_at_in_words(name, shares[name], found.at[name]) for name in shares)
+        + (f" (temperature {found.temperature.mean:.2f})." if found.temperature else ".")
         for recipe, found in recipes.items()
-    ]
+    )
 
 
-def _at_in_words(name: str, prior: Mapping[str, float], found: Mapping[str, Any]) -> str:
-    before, after = (found[when]["ece"]["mean"] for when in ("before", "after"))
+_WHERE = {
+    "training": "with the classes as frequent as in training",
+    "validation": "with the classes as frequent as in validation",
+    "test": "with the classes as frequent as in the test images",
+}
+
+
+def _at_in_words(name: str, prior: Mapping[str, float], found: AtPrior) -> str:
     rare = min(prior, key=lambda key: prior[key])
-    where = (
-        "with the classes as frequent as in training"
-        if name == "training"
-        else "with the prior given"
-        + (f" ({rare} {percent(prior[rare], 1)})" if len(prior) == 2 else "")
+    given = f" ({rare} {percent(prior[rare], 1)})" if len(prior) == 2 else ""
+    where = _WHERE.get(name, f"with the prior given{given}")
+    before, after = found.before, found.after
+    by_chance = f"of exact probabilities {percent(before.expected, 1)} would be expected"
+    if not before.doubtful:
+        return (
+            f"{where} no doubt about its confidence is shown (off by {percent(before.ece.mean, 1)} "
+            f"on average; {by_chance})"
+        )
+    told = (
+        f"{where} its confidence is off by {percent(before.ece.mean, 1)} on average ({by_chance})"
     )
-    believed = "can be believed" if after < _WORTH_SAYING else "are still to be taken with care"
-    if before < _WORTH_SAYING:
-        return f"{where} its confidence is right within {percent(before, 1)} as it is"
-    return (
-        f"{where} its confidence is off by {percent(before, 1)} on average, after temperature "
-        f"scaling by {percent(after, 1)}: the probabilities then {believed}"
+    if after is None:
+        return f"{told}, so take the probabilities with care"
+    ending = (
+        "so take the probabilities with care all the same"
+        if after.doubtful
+        else "of which no doubt is left that so many images would show"
     )
+    return f"{told}, after temperature scaling by {percent(after.ece.mean, 1)}, {ending}"

@@ -3,26 +3,50 @@
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from math import ceil, inf
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import Any, Literal
 
-from equipoise.errors import InputError, require
-from equipoise.files import claim
+import numpy as np
+from joblib import cpu_count
+
+from equipoise.errors import InputError, require, whole_seed
+from equipoise.files import claim, read_json
 from equipoise.images import Splits
-from equipoise.metrics import HIGHER_IS_BETTER
+from equipoise.objectives import DEFAULT as BALANCED
+from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.parallel import check_backend, scattered
-from equipoise.readers import load
+from equipoise.readers import check_apart, load
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.calibration import check_prior
 from equipoise.studies.drawing import check_draws, check_folds, check_oracle
+from equipoise.studies.durations import seconds_of
+from equipoise.studies.evaluating import check_question, evaluated, is_evaluation
 from equipoise.studies.examples import write_examples
-from equipoise.studies.facts import Plan, describe, extend, write_facts
+from equipoise.studies.facts import (
+    Plan,
+    describe,
+    extend,
+    first_seed,
+    forget_facts,
+    hold,
+    read_facts,
+    read_plan,
+    write_facts,
+)
 from equipoise.studies.formats import ORACLE
+from equipoise.studies.intact import clear_damaged, of_trial
 from equipoise.studies.mistakes import write_mistakes
+from equipoise.studies.outcomes import by_recipe
 from equipoise.studies.probing import ask
-from equipoise.studies.summary import summarise
-from equipoise.studies.tables import DECISIONS
+from equipoise.studies.questions import looked
+from equipoise.studies.scoring import objective_table
+from equipoise.studies.sequential import AUTO, Ledger, begin, planned_looks, seeds_due
+from equipoise.studies.sequential import extend as extend_ledger
+from equipoise.studies.study import Study
+from equipoise.studies.summarising import ledger_of, outcomes_of, setting_of, summarise
 from equipoise.studies.trials import (
     Trial,
     finished,
@@ -33,9 +57,10 @@ from equipoise.studies.trials import (
 )
 from equipoise.studies.watching import each_second
 from equipoise.techniques import Technique
-from equipoise.training import Equal, Trainer, check, get_device, get_trainer, side_by_side
+from equipoise.training import Equal, Trainer, aim, check, get_device, get_trainer, side_by_side
+from equipoise.training.fingerprints import identity, of_trainer
 
-__all__ = ["DEFAULT_RECIPES", "Study", "compare", "open_study"]
+__all__ = ["DEFAULT_RECIPES", "check_study", "compare", "open_study"]
 
 DEFAULT_RECIPES = ("none", "duplicate", "weights", "article", "balanced")
 
@@ -43,50 +68,13 @@ DEFAULT_RECIPES = ("none", "duplicate", "weights", "article", "balanced")
 Progress = Callable[[int, int, int], None]
 
 
-@dataclass(frozen=True)
-class Study:
-    """A study on disk.
-
-    Attributes
-    ----------
-    directory : Path
-    summary : dict
-        What summary.json holds.
-    """
-
-    directory: Path
-    summary: dict[str, Any]
-
-    @property
-    def table(self) -> list[dict[str, Any]]:
-        """A flat row a recipe and decision: each figure's mean, `_low` and `_high`."""
-        return [
-            {
-                "recipe": row["recipe"],
-                "decision": decision,
-                "runs": row["runs"],
-                "seconds": row["seconds"]["mean"],
-                **{
-                    metric + suffix: row[decision][metric][key]
-                    for metric in HIGHER_IS_BETTER
-                    for suffix, key in (("", "mean"), ("_low", "low"), ("_high", "high"))
-                },
-            }
-            for row in self.summary["table"]
-            for decision in DECISIONS
-        ]
-
-    @property
-    def differences(self) -> list[dict[str, Any]]:
-        """The paired differences to the first recipe, a row a recipe, decision and figure."""
-        return self.summary["differences"]
-
-
 def compare(
     data: Splits | str | Path,
     recipes: Sequence[str | Path | Recipe] = DEFAULT_RECIPES,
     *,
-    seeds: int = 3,
+    seeds: int | Literal["auto"] = "auto",
+    most_seeds: int = AUTO[-1],
+    budget: str | None = None,
     draws: int = 1,
     folds: int | None = None,
     oracle: bool = False,
@@ -94,7 +82,9 @@ def compare(
     trainer: str | Path | Trainer = "fast",
     epochs: int | None = None,
     equal: Equal = "steps",
-    objective: str = "balanced_accuracy",
+    objective: ObjectiveLike = BALANCED,
+    decision: Literal["tuned", "plain"] = "tuned",
+    margin: float = 1.0,
     prior: Mapping[str, float] | None = None,
     seed: int = 0,
     jobs: int | None = None,
@@ -114,8 +104,14 @@ def compare(
     data : Splits, or anything `load` reads
     recipes : sequence of recipe names, YAML files or `Recipe`
         The first is the reference that the others are set against.
-    seeds : int
-        Runs a recipe, at least 1; their seeds are ``seed, seed + 1, …``.
+    seeds : int or 'auto'
+        Runs a recipe; their seeds are ``seed, seed + 1, …``. 'auto' looks at 3, 5, 7 and 9 seeds,
+        and a recipe gets no more of them once it is decided, or more could not decide it. The
+        chance of a false claim over all looks is that of one.
+    most_seeds : int
+        At which 'auto' ends, at least 3.
+    budget : str, optional
+        Wall-clock time such as "2h": no further look is begun that would not end within it.
     draws : int
         How many draws of the training images that `take` or `long_tail` chose from more. The first
         is the data as given; each other draw takes as many of the same classes anew. Every seed
@@ -134,8 +130,13 @@ def compare(
         Overrides the trainer's.
     equal : {'steps', 'epochs'}
         The same number of steps for every recipe, or the same number of passes over its own set.
-    objective : str
-        What the tuned decision maximises on validation; one of `metrics.OBJECTIVES`.
+    objective : str, mapping or Objective
+        What every recipe's decision is tuned for on validation, and what the study is judged by:
+        see `equipoise.objectives.Objective`.
+    decision : {'tuned', 'plain'}
+        With which decision recipes are compared.
+    margin : float
+        The smallest difference that matters, in points (hundredths of the figure).
     prior : mapping of str to float, optional
         The share of each class where the nets will be used; calibration is judged there, too.
     seed : int
@@ -155,7 +156,10 @@ def compare(
     InputError
         For a name, value or folder that is not right, before anything is written.
     """
-    require(seeds >= 1, "seeds >= 1", seeds=seeds)
+    seed = whole_seed(seed)
+    check_study(seeds, most_seeds, budget, decision, margin)
+    planned = planned_looks(seeds, most_seeds)
+    seconds = inf if budget is None else seconds_of(budget)
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
     check_backend(backend)
     device = get_device(device).type  # settled here: machines of a cluster may differ
@@ -167,36 +171,159 @@ def compare(
     wanted = check_prior(prior, splits.classes)
     if oracle:
         check_oracle(splits)
-    plan = Plan(named, tuple(range(seed, seed + seeds)), tuple(range(folds or draws)), folds)
-    for recipe in plan.recipes:
+    goal = aim(splits, objective)
+    for recipe in named:
         check(splits, recipe, chosen, equal=equal, objective=objective)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
-    settings = {"equal": equal, "objective": objective}
+    for source in (splits.source, *(recipe.extra or "" for recipe in named)):
+        check_apart(folder, source)
+    asked = {"decision": decision, "margin": margin}
     fingerprint = {
         "data_digest": splits.digest,
-        # What is at its default is left out, so that a field added later changes nothing.
-        "trainer": chosen.model_dump(mode="json", exclude_defaults=True),
+        "pool of withheld images": None if splits.withheld is None else splits.withheld.digest,
+        "groups": None if folds is None else _groups(splits),
+        **of_trainer(chosen),
         "folds": folds,
-        **settings,
+        "equal": equal,
+        "objective": goal.to_json(),
+        **asked,
     }
     with claim(folder, "comparison", fingerprint):
-        plan = extend(folder, plan)
+        forget_facts(folder)
+        if seeds != "auto":  # other seeds than those of the study come to them
+            planned = (len({*_known_seeds(folder), *range(seed, seed + seeds)}),)
+        ledger = _ledger(folder, named, planned)
+        most = max(n for family in ledger.families for n in family.planned)
+        seeds_of = tuple(range(seed, seed + most))
+        plan = extend(folder, Plan(named, seeds_of, tuple(range(folds or draws)), folds))
+        seed = first_seed(folder, seed)
         facts = describe(
-            splits, chosen, command=command, seed=seed, folds=folds, prior=wanted, **settings
-        )
-        write_facts(folder, plan, facts, chosen)
+            # NumPy's generators, which resample by the seed, take no negative one.
+            splits, chosen, command=command, seed=seed % 2**64, folds=folds, prior=wanted,
+            equal=equal, objective=goal.name, tuned_for=goal.to_json(), **asked,
+        )  # fmt: skip
+        contents = hold(folder, splits, plan.recipes)
+        facts |= {"fingerprint": identity(fingerprint), "contents": contents}
+        clear_damaged(folder, plan.trials, facts)
         techniques = _techniques(plan.recipes)
         write_examples(folder / "examples", splits.train, techniques, seed)
-        with _watched(folder, plan.trials, chosen.epochs, progress):
-            _run(folder, plan.trials, splits, chosen, facts, jobs, backend, device)
+        work = _Work(folder, splits, chosen, goal, facts, jobs, backend, device, progress)
+        plan = _look_by_look(work, plan, ledger, seconds)
         _probe(folder, plan.trials, splits, techniques, seed, jobs, backend)
         _keep_mistakes(folder, plan, splits)
-        return Study(folder, summarise(folder))
+        return summarise(folder)
+
+
+def check_study(
+    seeds: int | Literal["auto"], most_seeds: int, budget: str | None, decision: str, margin: float
+) -> None:
+    """Raise `InputError` where a study would for what is asked of it, before any data is read."""
+    if seeds == "auto":
+        require(most_seeds >= AUTO[0], f"most_seeds >= {AUTO[0]}", most_seeds=most_seeds)
+    else:
+        require(isinstance(seeds, int) and seeds >= 1, "seeds >= 1, or 'auto',", seeds=seeds)
+    if budget is not None:
+        seconds_of(budget)
+    check_question(decision, margin)
+
+
+def _known_seeds(folder: Path) -> list[int]:
+    return read_facts(folder)["seeds"] if (folder / "study.json").is_file() else []
+
+
+def _ledger(folder: Path, recipes: Sequence[Recipe], planned: tuple[int, ...]) -> Ledger:
+    """Return what a study has spent, made ready for what is asked for now."""
+    names = [recipe.name for recipe in recipes]
+    earlier = None
+    if (folder / "study.json").is_file():
+        facts = read_facts(folder)
+        earlier, names = ledger_of(facts), list(dict.fromkeys([*facts["recipes"], *names]))
+    others = [name for name in names[1:] if name != ORACLE]
+    if earlier is None or not any(family.recipes for family in earlier.families):
+        return begin(others, planned)
+    return extend_ledger(earlier, others, planned)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What every run of a study needs, and where it goes."""
+
+    folder: Path
+    data: Splits
+    trainer: Trainer
+    objective: Objective
+    facts: dict[str, Any]
+    jobs: int | None
+    backend: str
+    device: str
+    progress: Progress | None
+
+
+def _look_by_look(work: _Work, every: Plan, ledger: Ledger, seconds: float) -> Plan:
+    """Make the runs that are due and look at them, until none is due or the time is up.
+
+    Which runs are due depends on the figures of complete looks alone: on no number of processes and
+    no interruption.
+    """
+    started, folder = monotonic(), work.folder
+    plan = read_plan(folder) if (folder / "study.json").is_file() else None
+    while True:
+        due = _due(every, ledger)
+        left = seconds - (monotonic() - started)
+        if plan is not None and _too_long(work, due, left):
+            return plan
+        plan = due
+        write_facts(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
+        with _watched(folder, plan.trials, work.trainer.epochs, work.progress):
+            _run(work, plan.trials)
+        ledger = _look(work, plan, ledger)
+        write_facts(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
+        if _due(every, ledger) == plan:
+            return plan
+
+
+def _look(work: _Work, plan: Plan, ledger: Ledger) -> Ledger:
+    """Return the ledger after a look at the runs of a plan."""
+    names = [recipe.name for recipe in plan.recipes]
+    runs = by_recipe(outcomes_of(work.folder, plan.trials), names)
+    runs.pop(ORACLE, None)  # it is no recipe that could be chosen
+    if names[0] not in runs:
+        return ledger
+    facts = read_facts(work.folder)
+    table = objective_table(runs, facts["decision"], setting_of(facts))
+    upwards = work.objective.higher_is_better
+    return looked(ledger, table, list(runs), facts["margin"] / 100, higher_is_better=upwards)
+
+
+def _due(every: Plan, ledger: Ledger) -> Plan:
+    """Return the part of a study's runs that is due before the next look."""
+    due = seeds_due(ledger)
+    most = max(due.values(), default=ledger.families[0].planned[0])
+    return replace(every, seeds=every.seeds[:most], due=due)
+
+
+def _too_long(work: _Work, plan: Plan, left: float) -> bool:
+    """Whether the runs that are missing would take more than the time that is left."""
+    missing = [trial for trial in plan.trials if not over(folder_of(work.folder, trial))]
+    done = [t for t in plan.trials if finished(folder_of(work.folder, t))]
+    if left == inf or not missing or not done:
+        return False
+    folders = [folder_of(work.folder, trial) for trial in done]
+    each = sum(read_json(path / "metrics.json")["seconds"] for path in folders) / len(done)
+    jobs = side_by_side(work.jobs, work.device) or cpu_count()
+    return ceil(len(missing) / jobs) * each > left
 
 
 def open_study(folder: str | Path) -> Study:
     """Return a study on disk, finished or running, its summary brought up to date."""
-    return Study(Path(folder), summarise(Path(folder)))
+    place = Path(folder)
+    return evaluated(place) if is_evaluation(place) else summarise(place)
+
+
+def _groups(data: Splits) -> str | None:
+    """A digest of who belongs to whom: groups decide the folds, and nothing else that is run."""
+    parts = [part.groups for part in data.parts.values() if part.groups is not None]
+    return identity({"groups": np.concatenate(parts).tolist()}) if parts else None
 
 
 def _named(recipes: Sequence[str | Path | Recipe], oracle: bool) -> tuple[Recipe, ...]:
@@ -212,24 +339,17 @@ def _techniques(recipes: Sequence[Recipe]) -> list[Technique]:
     return list({t.name: t for recipe in recipes for t in recipe.resolved()}.values())
 
 
-def _run(
-    folder: Path,
-    trials: Sequence[Trial],
-    data: Splits,
-    trainer: Trainer,
-    facts: dict[str, Any],
-    jobs: int | None,
-    backend: str,
-    device: str,
-) -> None:
-    place = folder.resolve()  # a process elsewhere may stand in another folder
-    missing = [trial for trial in trials if not over(folder_of(folder, trial))]
+def _run(work: _Work, trials: Sequence[Trial]) -> None:
+    place = work.folder.resolve()  # a process elsewhere may stand in another folder
+    missing = [trial for trial in trials if not over(folder_of(work.folder, trial))]
+    data, trainer, objective, device = work.data, work.trainer, work.objective, work.device
+    facts, equal = work.facts, work.facts["equal"]
 
-    def work(trial: Trial) -> None:
-        equal, objective = facts["equal"], facts["objective"]
-        run_trial(trial, data, trainer, equal, objective, device, folder_of(place, trial))
+    def one(trial: Trial) -> None:
+        of, at = of_trial(trial, facts), folder_of(place, trial)
+        run_trial(trial, data, trainer, equal, objective, device, at, of)
 
-    for _ in scattered(work, missing, jobs=side_by_side(jobs, device), backend=backend):
+    for _ in scattered(one, missing, jobs=side_by_side(work.jobs, device), backend=work.backend):
         pass
 
 
@@ -281,8 +401,5 @@ def _watched(
         ]
         progress(sum(done), epochs * len(trials), sum(ended))
 
-    try:
-        with each_second(look):
-            yield
-    finally:
-        look()
+    with each_second(look):
+        yield

@@ -1,70 +1,82 @@
-"""The diagnostics of a study: why its figures are what they are, for `summary.json`."""
+"""The diagnostics of a study: why its figures are what they are, for the summary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from equipoise.recipes import Recipe
-from equipoise.studies.calibration import calibration
-from equipoise.studies.gains import gains
+from equipoise.studies.estimates import Key
+from equipoise.studies.marks import find_marks
 from equipoise.studies.memory import memory_table, memory_words
-from equipoise.studies.safety import safety_matrix, safety_warnings, safety_words
-from equipoise.studies.shortcut import probed, shortcut_remedies
-from equipoise.studies.trials import ORACLE, Outcome, folder_of
+from equipoise.studies.safety import Safety, safety_matrix, safety_warnings, safety_words
+from equipoise.studies.scoring import Runs
+from equipoise.studies.shortcut import Shortcut, probed, shortcut_matrix
+from equipoise.studies.trials import Trial, folder_of
 
 __all__ = ["diagnose"]
 
+# The folder of each probed run of a recipe.
+Folders = Mapping[str, Mapping[Key, Path]]
+
 
 def diagnose(
-    folder: Path,
-    outcomes: Mapping[str, Sequence[Outcome]],
-    facts: Mapping[str, Any],
-    tables: Mapping[str, Any],
+    folder: Path, runs: Runs, facts: Mapping[str, Any], recipes: Mapping[str, Recipe]
 ) -> dict[str, Any]:
-    """Return the diagnostics, by the keys that they have in the summary.
+    """Return the diagnostics, by the fields that they have in the summary.
 
     Parameters
     ----------
     folder : Path
         Of the study.
-    outcomes : mapping of recipe to its finished runs
+    runs : mapping of recipe to its finished runs
     facts : mapping
         What study.json holds.
-    tables : mapping
-        The summary's `differences` and `shortcut`.
+    recipes : mapping of name to Recipe
     """
-    names = [name for name in facts["recipes"] if name != ORACLE]
-    recipes = {name: of[0].trial.recipe for name, of in outcomes.items()}
+    reference, classes = facts["recipes"][0], facts["data"]["classes"]
     folders = {
-        name: [folder_of(folder, o.trial) for o in of if probed(folder_of(folder, o.trial))]
-        for name, of in outcomes.items()
+        name: {
+            outcome.key: path
+            for outcome in of
+            if probed(path := folder_of(folder, Trial(recipes[name], *outcome.key)))
+        }
+        for name, of in runs.items()
     }
-    memory, safety = memory_table(folders), _safety(folders, recipes, facts)
-    audited = facts["data"]["audit"]["classes"]
+    matrix = _shortcut(folders, reference, classes)
+    marks, remedies = find_marks(matrix, reference, recipes)
+    safety = _safety(folders, recipes.get(reference), reference, classes)
+    memory = memory_table(folders)
     return {
-        "shortcut_remedies": shortcut_remedies(tables["shortcut"], names[0], recipes),
+        "shortcut": matrix,
+        "marks": marks,
+        "shortcut_remedies": remedies,
         "label_safety": safety,
-        "label_safety_words": safety_words(safety),
-        "label_safety_warnings": safety_warnings(safety),
+        "label_safety_words": tuple(safety_words(safety)),
+        "label_safety_warnings": tuple(safety_warnings(safety)),
         "memory": memory,
-        "memory_words": memory_words(memory),
-        "gain": gains(tables["differences"], names, facts["objective"]),
-        "calibration": calibration(outcomes, audited, facts.get("prior")),
+        "memory_words": tuple(memory_words(memory)),
         "generated": {
-            name: of[0].metrics["generated"]
-            for name, of in outcomes.items()
-            if of[0].metrics.get("generated")
+            name: dict(of[0].cost.generated)
+            for name, of in runs.items()
+            if of[0].cost is not None and of[0].cost.generated
         },
     }
 
 
-def _safety(
-    folders: Mapping[str, Sequence[Path]], recipes: Mapping[str, Recipe], facts: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What the reference's nets make of techniques that they were not trained with."""
-    reference = facts["recipes"][0]
-    if reference not in recipes or not folders[reference]:
+def _shortcut(folders: Folders, reference: str, classes: list[str]) -> Shortcut:
+    """The matrix over those runs (seed, draw) that are probed for every recipe."""
+    if not folders.get(reference):
         return {}
-    own = {technique.name for technique in recipes[reference].resolved()}
-    matrix = safety_matrix(folders[reference], facts["data"]["classes"])
-    return {name: classes for name, classes in matrix.items() if name not in own}
+    common = sorted(set.intersection(*(set(of) for of in folders.values())))
+    if not common:
+        return {}
+    paths = {name: [of[key] for key in common] for name, of in folders.items()}
+    return shortcut_matrix(paths, reference, classes, common)
+
+
+def _safety(folders: Folders, recipe: Recipe | None, reference: str, classes: list[str]) -> Safety:
+    """What the reference's nets make of techniques that they were not trained with."""
+    if recipe is None or not folders.get(reference):
+        return {}
+    own = {technique.name for technique in recipe.resolved()}
+    return safety_matrix(list(folders[reference].values()), classes, own)

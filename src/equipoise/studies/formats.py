@@ -1,24 +1,26 @@
 """Figures as readers see them: percentages, points, seconds, and the names of the metrics."""
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+
+from equipoise.metrics import FIGURES
+from equipoise.objectives import figure_is_share, figure_label
 
 __all__ = [
-    "LOWER_IS_BETTER",
     "METRICS",
     "ORACLE",
-    "Estimate",
     "change",
     "count",
     "duration",
-    "estimate",
+    "higher_is_better",
+    "in_sentence",
+    "interval",
     "is_share",
     "level",
     "listed",
     "metric_name",
     "percent",
+    "points",
+    "quantity",
     "quoted",
 ]
 
@@ -29,67 +31,28 @@ _THIN = "\u202f"  # narrow no-break space: a figure never parts from its unit
 _MINUS = "\u2212"
 NOTHING = "–"
 
-METRICS = {
-    "balanced_accuracy": "Balanced accuracy",
-    "accuracy": "Accuracy",
-    "recall": "Recall",
-    "precision": "Precision",
-    "macro_f1": "Macro F1",
-    "g_mean": "G-mean",
-    "mcc": "MCC",
-    "roc_auc": "ROC-AUC",
-    "pr_auc": "PR-AUC",
-    "ece": "Calibration error",
-    "brier": "Brier score",
-    "log_loss": "Log loss",
-}
-LOWER_IS_BETTER = frozenset({"ece", "brier", "log_loss"})
-_SHARES = frozenset(
-    {"balanced_accuracy", "accuracy", "recall", "precision", "macro_f1", "g_mean", "ece"}
-)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over runs and its interval; `low` and `high` are None where there is one run."""
-
-    mean: float
-    low: float | None = None
-    high: float | None = None
-    values: tuple[float, ...] = ()
-
-
-def number(value: Any) -> float | None:
-    """Return a finite float, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None
-
-
-def estimate(entry: Any) -> Estimate | None:
-    """Return the summary's `{"mean", "low", "high", "values"}` as an `Estimate`, if it is one."""
-    if not isinstance(entry, Mapping):
-        entry = {"mean": entry}
-    mean = number(entry.get("mean"))
-    if mean is None:
-        return None
-    values = (number(value) for value in entry.get("values") or ())
-    return Estimate(
-        mean,
-        number(entry.get("low")),
-        number(entry.get("high")),
-        tuple(value for value in values if value is not None),
-    )
+METRICS = {name: figure.label for name, figure in FIGURES.items()}
 
 
 def metric_name(metric: str) -> str:
     """Return how a reader calls a metric."""
-    return METRICS.get(metric, metric.replace("_", " ").capitalize())
+    return figure_label(metric)
+
+
+def in_sentence(metric: str) -> str:
+    """Return a metric's name as it stands within a sentence."""
+    name = metric_name(metric)
+    return name if name[1:2].isupper() or name[1:2].isdigit() else name[:1].lower() + name[1:]
 
 
 def is_share(metric: str) -> bool:
     """Return whether a metric is shown in per cent; the others are shown as decimals."""
-    return metric in _SHARES
+    return figure_is_share(metric)
+
+
+def higher_is_better(metric: str) -> bool:
+    """Return whether more of a metric is better."""
+    return metric != "cost" and (metric not in FIGURES or FIGURES[metric].higher_is_better)
 
 
 def percent(share: float | None, digits: int = 0) -> str:
@@ -110,6 +73,28 @@ def change(metric: str, value: float | None) -> str:
     if value is None:
         return NOTHING
     return _signed(f"{100 * value:+.1f}" if is_share(metric) else f"{value:+.3f}", plus=True)
+
+
+def points(metric: str, value: float | None) -> str:
+    """Return a size without a sign and with its unit: "2.8 points", "1 point", or "0.012"."""
+    if value is None:
+        return NOTHING
+    if not is_share(metric):
+        return f"{abs(value):.3f}"
+    text = f"{100 * abs(value):.1f}"
+    return f"{text.removesuffix('.0')} point{'s' * (text != '1.0')}"
+
+
+def quantity(metric: str, value: float | None) -> str:
+    """Return a metric's value as it stands in a sentence, with its unit."""
+    return percent(value, 1) if is_share(metric) else level(metric, value)
+
+
+def interval(metric: str, low: float | None, high: float | None) -> str:
+    """Return the ends of an interval of differences: "−0.4 to +3.1"; empty without one."""
+    if low is None or high is None:
+        return ""
+    return f"{change(metric, low)} to {change(metric, high)}"
 
 
 def _signed(text: str, *, plus: bool) -> str:

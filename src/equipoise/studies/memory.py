@@ -5,7 +5,7 @@ learning what it shows. Then it recognises the copies it was trained on, and fre
 same pictures by the same technique less well.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,76 @@ from equipoise.engine import augment_each
 from equipoise.extras import with_extra
 from equipoise.files import read_json, write_json
 from equipoise.images import ImageSet, Splits
+from equipoise.metrics import confusions
+from equipoise.metrics.decided import balanced_accuracy
 from equipoise.recipes import Recipe
-from equipoise.studies.statistics import Estimate, estimate
+from equipoise.studies.estimates import Key, estimate_of, over_runs, runs_alone
+from equipoise.studies.inference import Difference, differences
+from equipoise.studies.multiplicity import holm
+from equipoise.studies.values import Estimate, Number, Value
 from equipoise.training import Model, load_model
 from equipoise.training.presenting import Roster, draw_up
 
-__all__ = ["MEMORY", "memory_table", "memory_words", "remember"]
+__all__ = ["MEMORY", "Copies", "Memory", "Recall", "memory_table", "memory_words", "remember"]
 
 MEMORY = "memory.json"
 _SAMPLE = 300  # images of each kind
 # Smaller gaps are not worth a sentence, however sure they are.
 _WORTH_SAYING = 0.05
+_LEVEL = 0.05
 
 # (images, labels) of one kind.
 Kind = tuple[NDArray[np.uint8], NDArray[np.int64]]
+
+
+class Recall(Estimate):
+    """A recall over runs, of so many images."""
+
+    images: int
+
+
+class Copies(Value):
+    """What the nets of a recipe recognise of one technique's images.
+
+    Attributes
+    ----------
+    copies : Recall, optional
+        Of the copies that were trained on; None for a recipe without static copies.
+    fresh : Recall, optional
+        Of fresh copies of the same images.
+    validation : Recall, optional
+        Of validation images after the technique.
+    gap : Estimate, optional
+        What copies are recognised better than fresh ones.
+    p : float, optional
+        Of the gap, corrected for all recipes and techniques (Holm, 1979).
+    learned : bool
+        Whether the copies were learned by heart, beyond chance and worth a sentence.
+    """
+
+    copies: Recall | None
+    fresh: Recall | None
+    validation: Recall | None
+    gap: Estimate | None = None
+    p: Number = None
+    learned: bool = False
+
+
+class Memory(Value):
+    """What the nets of a recipe recognise of the rare classes: training images and their like.
+
+    Attributes
+    ----------
+    classes : tuple of str
+    clean, validation : Recall, optional
+        Of training and of validation images as they are.
+    techniques : dict of str to Copies
+    """
+
+    classes: tuple[str, ...]
+    clean: Recall | None
+    validation: Recall | None
+    techniques: dict[str, Copies]
 
 
 def remember(folder: Path, data: Splits, recipe: Recipe, seed: int) -> None:
@@ -139,51 +195,92 @@ def _recall(model: Model, of: Kind | None) -> dict[str, float] | None:
     if of is None:
         return None
     images, labels = of
-    right = model.predict(images, "plain") == labels
-    classes = np.unique(labels)
-    mean = np.mean([right[labels == label].mean() for label in classes]) if len(classes) else np.nan
-    return {"images": len(labels), "recall": float(mean)}
+    decided, counted = model.predict(images, "plain"), np.ones((1, len(labels)))
+    confusion = confusions(labels, decided, len(model.classes), counted)
+    return {"images": len(labels), "recall": balanced_accuracy(confusion).item()}
 
 
-def memory_table(folders: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
-    """Return `summary["memory"]`: from recipe to its recalls, means over runs with intervals.
+def memory_table(folders: Mapping[str, Mapping[Key, Path]]) -> dict[str, Memory]:
+    """Return `summary.memory`: from recipe to its recalls.
 
-    A technique's ``gap`` is what its copies that were trained on are recognised better than fresh
-    copies of the same pictures; None for a recipe without static copies.
+    Parameters
+    ----------
+    folders : mapping of recipe to its runs' folders, by seed and draw
     """
-    table = {}
-    for name, runs in folders.items():
-        read = [read_json(run / MEMORY) for run in runs if (run / MEMORY).is_file()]
-        if read:
-            table[name] = {
-                "classes": read[0]["classes"],
-                "clean": _over(run["clean"] for run in read),
-                "validation": _over(run["validation"] for run in read),
-                "techniques": {
-                    technique: _technique([run["techniques"][technique] for run in read])
-                    for technique in read[0]["techniques"]
-                    if all(technique in run["techniques"] for run in read)
-                },
-            }
-    return table
+    read = {
+        name: {key: read_json(run / MEMORY) for key, run in of.items() if (run / MEMORY).is_file()}
+        for name, of in folders.items()
+    }
+    read = {name: of for name, of in read.items() if of}
+    gaps = _gaps(read)
+    return {name: _memory(name, of, gaps) for name, of in read.items()}
 
 
-def _technique(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    figures = {kind: _over(run[kind] for run in runs) for kind in ("copies", "fresh", "validation")}
-    pairs = [(run["copies"], run["fresh"]) for run in runs]
-    gaps = [mine["recall"] - theirs["recall"] for mine, theirs in pairs if mine is not None]
-    return {**figures, "gap": estimate(gaps).to_dict() if gaps else None}
+Runs = Mapping[Key, Mapping[str, Any]]
 
 
-def _over(figures: Any) -> dict[str, Any] | None:
-    found = [figure for figure in figures if figure is not None and figure["recall"] is not None]
+def _memory(
+    name: str, runs: Runs, gaps: Mapping[tuple[str, str], tuple[Difference, float]]
+) -> Memory:
+    first = next(iter(runs.values()))
+    techniques = {}
+    for technique in first["techniques"]:
+        if not all(technique in run["techniques"] for run in runs.values()):
+            continue
+        of = {key: run["techniques"][technique] for key, run in runs.items()}
+        kinds = {kind: _recalls(of, kind) for kind in ("copies", "fresh", "validation")}
+        gap, p = gaps.get((name, technique), (None, np.nan))
+        techniques[technique] = Copies(
+            **kinds,
+            gap=None if gap is None else estimate_of(gap),
+            p=p,
+            learned=gap is not None and p < _LEVEL and gap.mean >= _WORTH_SAYING,
+        )
+    ends = {kind: _recalls(runs, kind) for kind in ("clean", "validation")}
+    return Memory(classes=first["classes"], **ends, techniques=techniques)
+
+
+def _recalls(runs: Runs, kind: str) -> Recall | None:
+    found = {key: run[kind] for key, run in runs.items() if run[kind] is not None}
+    found = {key: of for key, of in found.items() if of["recall"] is not None}
     if not found:
         return None
-    mean: Estimate = estimate([figure["recall"] for figure in found])
-    return {**mean.to_dict(), "images": found[0]["images"]}
+    mean = over_runs([of["recall"] for of in found.values()], list(found))
+    return Recall(**mean.model_dump(), images=next(iter(found.values()))["images"])
 
 
-def memory_words(table: Mapping[str, Any]) -> list[str]:
+def _gaps(read: Mapping[str, Runs]) -> dict[tuple[str, str], tuple[Difference, float]]:
+    """What copies that were trained on are recognised better than fresh ones, and how surely.
+
+    Of each recipe and technique with static copies, with a p-value that is corrected for them all.
+    """
+    keys = sorted({key for of in read.values() for key in of})
+    every = dict.fromkeys(
+        t for of in read.values() for run in of.values() for t in run["techniques"]
+    )
+    found: dict[tuple[str, str], Difference] = {}
+    for technique in every:
+        rows = {
+            name: [_gap(of.get(key, {}).get("techniques", {}).get(technique)) for key in keys]
+            for name, of in read.items()
+        }
+        rows = {name: row for name, row in rows.items() if np.isfinite(row).any()}
+        # A gap is a difference within a run: what it is set against is nought.
+        table = np.array([np.zeros(len(keys)), *rows.values()])
+        apart = differences(runs_alone(table, keys, bounds=(-1.0, 1.0)))[1:]
+        found |= {(n, technique): d for n, d in zip(rows, apart, strict=True) if d is not None}
+    p_values = holm([one.p for one in found.values()])
+    return {key: (one, p) for (key, one), p in zip(found.items(), p_values, strict=True)}
+
+
+def _gap(of: Mapping[str, Any] | None) -> float:
+    if of is None or of["copies"] is None or of["fresh"] is None:
+        return float("nan")
+    ends = (of["copies"]["recall"], of["fresh"]["recall"])
+    return float("nan") if None in ends else ends[0] - ends[1]
+
+
+def memory_words(table: Mapping[str, Memory]) -> list[str]:
     """Say in plain sentences which recipe's net has learned which copies by heart."""
     return [
         sentence
@@ -192,30 +289,16 @@ def memory_words(table: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _sentence(recipe: str, found: Mapping[str, Any]) -> str | None:
-    static = {name: of for name, of in found["techniques"].items() if of["gap"] is not None}
-    if not static:
-        return None
-    gaps = {name: of["gap"] for name, of in static.items()}
-    learned = [
-        name
-        for name, gap in gaps.items()
-        if gap["mean"] >= _WORTH_SAYING and (gap["low"] is None or not gap["low"] <= 0)
-    ]
+def _sentence(recipe: str, found: Memory) -> str | None:
+    learned = {name: of for name, of in found.techniques.items() if of.learned}
     if not learned:
-        return (
-            f"'{recipe}': no sign that its copies were learned by heart; fresh copies of the same "
-            "pictures are recognised about as well."
-        )
+        return None
     told = ", ".join(
-        f"{static[name]['copies']['mean']:.0%} of its {name} copies but "
-        f"{static[name]['fresh']['mean']:.0%} of fresh ones"
-        for name in learned
+        f"{of.copies.mean:.0%} of its {name} copies but {of.fresh.mean:.0%} of fresh ones"
+        for name, of in learned.items()
+        if of.copies is not None and of.fresh is not None
     )
-    runs = len(gaps[learned[0]]["values"])
-    doubt = "" if runs > 1 else " (one run: this may be chance)"
     return (
-        f"'{recipe}' has learned copies by heart: of the same pictures it recognises "
-        f"{told}{doubt}. "
+        f"'{recipe}' has learned copies by heart: of the same pictures it recognises {told}. "
         "augmentation: fresh makes every copy anew, so that there is nothing to learn by heart."
     )

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from equipoise.files import is_sealed, seal
 from equipoise.images import ImageSet, Splits
 from equipoise.studies.memory import MEMORY, remember
-from equipoise.studies.shortcut import probe
+from equipoise.studies.shortcut import PROBES, probe, probed
 from equipoise.studies.trials import Trial
 from equipoise.techniques import Technique
 
@@ -29,9 +30,14 @@ def ask(
     seed : int
         Of the study.
     """
+    for name in PROBES:
+        if not is_sealed(folder, name):  # a killed run's, perhaps
+            (folder / name).unlink(missing_ok=True)
     probe(folder, _validation(data, trial), techniques, seed)
     if not (folder / MEMORY).is_file():
         remember(folder, trial.data(data), trial.recipe, trial.seed)
+    if not probed(folder):
+        seal(folder, PROBES)
 
 
 def _validation(data: Splits, trial: Trial) -> ImageSet:

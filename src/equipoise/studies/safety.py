@@ -6,33 +6,69 @@ longer recognise after the technique, and what does it take them for? It cannot 
 another class from one of a kind that it has never seen, so what is named here is to be looked at.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
+import pyarrow as pa
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix
 
-from equipoise.errors import InputError, require
-from equipoise.files import read_json
+from equipoise.errors import DamagedError, InputError, printable, require
+from equipoise.files import damage, read_json
 from equipoise.images import ImageSet, Splits
 from equipoise.studies.after import decided_after
+from equipoise.studies.multiplicity import holm
 from equipoise.studies.shortcut import FILE, RECOGNISED
-from equipoise.studies.statistics import CONFIDENCE
+from equipoise.studies.values import Number, Value
 from equipoise.techniques import resolve
 from equipoise.training import Model
+from equipoise.training.predictions import PREDICTIONS, read_predictions
+from equipoise.training.runs import finished
 
-__all__ = ["label_safety", "safety_matrix", "safety_warnings", "safety_words"]
+__all__ = ["Loss", "Safety", "label_safety", "safety_matrix", "safety_warnings", "safety_words"]
 
 # A technique is named where surely more than this share is no longer recognised.
 _UNSAFE = 0.25
 _NAMED = 4  # classes in one sentence
 _MOST = 2 / 3  # of the classes: beyond this the technique is hard altogether
 
-Safety = dict[str, dict[str, dict[str, Any]]]
+_LEVEL = 0.05
+
+
+class Loss(Value):
+    """What one technique does to the images of one class.
+
+    Attributes
+    ----------
+    images : int
+        How many the nets recognise when clean.
+    lost : float, optional
+        The share of them that is no longer recognised; None where there are no such images.
+    low, high : float, optional
+        Its 95 % interval (Wilson, 1927).
+    toward : str, optional
+        The class that most of those are taken for, and
+    toward_share : float, optional
+        their share of the lost.
+    p : float, optional
+        That no more than a quarter is lost, corrected for all techniques and classes (Holm, 1979).
+    unsafe : bool
+        Whether that can be ruled out.
+    """
+
+    images: int
+    lost: Number = None
+    low: Number = None
+    high: Number = None
+    toward: str | None = None
+    toward_share: Number = None
+    p: Number = None
+    unsafe: bool = False
+
+
+Safety = dict[str, dict[str, Loss]]
 
 
 def label_safety(
@@ -52,21 +88,24 @@ def label_safety(
     Returns
     -------
     dict
-        From technique to class to ``images`` (how many the net recognises when clean), ``lost``
-        (the share of them that it no longer recognises) with ``low`` and ``high``, ``toward`` (the
-        class that most of those are taken for; None where there is none), ``toward_share`` (their
-        share of the lost) and ``unsafe``: whether `low` is above a quarter.
+        From technique to class to `Loss`.
     """
     images = data.validation if isinstance(data, Splits) else data
+    require(
+        images.classes == model.classes,
+        "the classes that the model was trained on",
+        "Choose them with --classes.",
+        classes=printable(", ".join(images.classes)),
+        of_the_model=printable(", ".join(model.classes)),
+    )
     every = np.arange(len(model.classes))
     clean = model.predict(images.array, "plain") == images.labels
     known = images.select(clean)
     found = {}
     for technique in map(resolve, techniques):
         decided = decided_after(model, known, technique, seed=seed)
-        confusion = confusion_matrix(known.labels, decided, labels=every)
-        found[technique.name] = _entries([confusion], model.classes)
-    return found
+        found[technique.name] = [confusion_matrix(known.labels, decided, labels=every)]
+    return _judged(found, model.classes)
 
 
 def held_out(data: Splits, run: str | Path) -> ImageSet:
@@ -77,61 +116,86 @@ def held_out(data: Splits, run: str | Path) -> ImageSet:
     InputError
         Where the folder is no run's, or none of its images is in the data set.
     """
-    path = Path(run) / "predictions.parquet"
+    path = Path(run) / PREDICTIONS
     if not path.is_file():
         raise InputError(f"{run} is no folder of a run: it has no {path.name}.")
-    ids = pq.read_table(path, columns=["id"], filters=[("split", "=", "validation")])["id"]
+    if finished(Path(run)) and (wrong := damage(Path(run), [PREDICTIONS])):
+        raise DamagedError(f"{run}: {wrong}. Train it again.")
+    try:
+        ids = read_predictions(Path(run), "validation").ids
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        raise DamagedError(f"{path} holds no predictions.") from None
     there = {name: part.select(np.isin(part.ids, ids)) for name, part in data.parts.items()}
     found = max(there.values(), key=len)
     require(len(found) > 0, "images that the run was validated on in the data set", run=str(run))
     return found
 
 
-def safety_matrix(folders: Sequence[Path], classes: Sequence[str]) -> Safety:
-    """Return `summary["label_safety"]` from the probes of the reference's runs."""
+def safety_matrix(
+    folders: Sequence[Path], classes: Sequence[str], without: Collection[str] = ()
+) -> Safety:
+    """Return `summary.label_safety` from the probes of the reference's runs.
+
+    `without` are techniques that these nets were trained with.
+    """
     runs = [read_json(folder / FILE).get(RECOGNISED, {}) for folder in folders]
     techniques = [name for name in runs[0] if all(name in run for run in runs)] if runs else []
-    return {name: _entries([np.array(run[name]) for run in runs], classes) for name in techniques}
+    return _judged(
+        {name: [np.array(run[name]) for run in runs] for name in techniques if name not in without},
+        classes,
+    )
 
 
-def _entries(
-    confusions: Sequence[NDArray[np.int_]], classes: Sequence[str]
-) -> dict[str, dict[str, Any]]:
-    """One entry a class from one matrix a run, of images recognised when clean."""
-    total = np.sum(confusions, axis=0)
-    return {name: _entry(total[k], k, len(confusions), classes) for k, name in enumerate(classes)}
+def _judged(confusions: Mapping[str, Sequence[NDArray[np.int_]]], classes: Sequence[str]) -> Safety:
+    """Return each technique's losses from one matrix a run, of images recognised when clean.
+
+    All techniques and classes are one family: the more are looked at, the surer each must be.
+    """
+    found = {
+        (technique, name): _loss(np.sum(matrices, axis=0)[k], k, len(matrices), classes)
+        for technique, matrices in confusions.items()
+        for k, name in enumerate(classes)
+    }
+    corrected = holm([np.nan if one.p is None else one.p for one in found.values()])
+    judged: Safety = {technique: {} for technique in confusions}
+    for ((technique, name), one), p in zip(found.items(), corrected, strict=True):
+        unsafe = bool(p < _LEVEL)
+        judged[technique][name] = one.model_copy(
+            update={"p": None if np.isnan(p) else float(p), "unsafe": unsafe}
+        )
+    return judged
 
 
-def _entry(row: NDArray[np.int_], label: int, runs: int, classes: Sequence[str]) -> dict[str, Any]:
+def _loss(row: NDArray[np.int_], label: int, runs: int, classes: Sequence[str]) -> Loss:
     known, lost = int(row.sum()), int(row.sum() - row[label])
     # The runs look at the same images: together they are sure of no more than one of them is.
     images = round(known / runs)
     if not images:
-        nothing = {key: None for key in ("lost", "low", "high", "toward", "toward_share")}
-        return {"images": 0, **nothing, "unsafe": False}
+        return Loss(images=0)
     share = lost / known
-    ends = binomtest(round(share * images), images).proportion_ci(CONFIDENCE, "wilson")
+    count = round(share * images)
+    ends = binomtest(count, images).proportion_ci(0.95, "wilson")
     others = np.delete(row, label)
     most = int(np.delete(np.arange(len(row)), label)[others.argmax()]) if lost else None
-    return {
-        "images": images,
-        "lost": share,
-        "low": float(ends.low),
-        "high": float(ends.high),
-        "toward": None if most is None else classes[most],
-        "toward_share": None if most is None else float(row[most] / lost),
-        "unsafe": bool(ends.low > _UNSAFE),
-    }
+    return Loss(
+        images=images,
+        lost=share,
+        low=float(ends.low),
+        high=float(ends.high),
+        toward=None if most is None else classes[most],
+        toward_share=None if most is None else float(row[most] / lost),
+        p=float(binomtest(count, images, _UNSAFE, alternative="greater").pvalue),
+    )
 
 
-def safety_words(safety: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+def safety_words(safety: Mapping[str, Mapping[str, Loss]]) -> list[str]:
     """Say in plain sentences which technique may not leave a class what it is, and what to do."""
     return [
         _sentence(technique, classes) for technique, classes in safety.items() if _unsafe(classes)
     ]
 
 
-def safety_warnings(safety: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+def safety_warnings(safety: Mapping[str, Mapping[str, Loss]]) -> list[str]:
     """Return those of the sentences that are about some classes and not about nearly all of them.
 
     A technique that spares hardly a class is more likely only new to the nets.
@@ -140,17 +204,17 @@ def safety_warnings(safety: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> li
     return safety_words(some)
 
 
-def _unsafe(classes: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _unsafe(classes: Mapping[str, Loss]) -> list[str]:
     """The classes that are surely lost, the worst first."""
-    unsafe = [name for name, entry in classes.items() if entry["unsafe"]]
-    return sorted(unsafe, key=lambda name: -classes[name]["lost"])
+    unsafe = [name for name, loss in classes.items() if loss.unsafe]
+    return sorted(unsafe, key=lambda name: -(classes[name].lost or 0.0))
 
 
-def _hard(classes: Mapping[str, Mapping[str, Any]]) -> bool:
+def _hard(classes: Mapping[str, Loss]) -> bool:
     return len(_unsafe(classes)) > _MOST * len(classes)
 
 
-def _sentence(technique: str, classes: Mapping[str, Mapping[str, Any]]) -> str:
+def _sentence(technique: str, classes: Mapping[str, Loss]) -> str:
     unsafe = _unsafe(classes)
     told = [_told(name, classes[name]) for name in unsafe[:_NAMED]]
     more = len(unsafe) - len(told)
@@ -169,8 +233,8 @@ def _sentence(technique: str, classes: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def _told(name: str, entry: Mapping[str, Any]) -> str:
-    text = f"{entry['lost']:.0%} of class {name}"
-    if entry["toward_share"] is not None and entry["toward_share"] >= 0.5:
-        text += f" (mostly taken for {entry['toward']})"
+def _told(name: str, loss: Loss) -> str:
+    text = f"{loss.lost:.0%} of class {name}"
+    if loss.toward_share is not None and loss.toward_share >= 0.5:
+        text += f" (mostly taken for {loss.toward})"
     return text

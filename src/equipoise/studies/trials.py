@@ -2,31 +2,30 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from equipoise.errors import WorkError
-from equipoise.files import read_json, write_json, write_text
+from equipoise.errors import DamagedError, WorkError
+from equipoise.files import read_sealed, write_sealed, write_text
 from equipoise.images import Splits
+from equipoise.objectives import Objective
 from equipoise.recipes import Recipe
 from equipoise.studies.drawing import drawn, folded, with_real
 from equipoise.studies.formats import ORACLE
 from equipoise.training import Equal, Progress, Trainer, fit, write_run
-from equipoise.training.predictions import read_predictions
+from equipoise.training.runs import finished
 
 __all__ = [
-    "Outcome",
+    "FAILED",
     "Trial",
     "failure",
     "finished",
     "folder_of",
     "over",
     "progress_of",
-    "read_outcome",
     "run_trial",
 ]
+
+
+FAILED = "failed.json"
 
 
 @dataclass(frozen=True)
@@ -71,13 +70,15 @@ def run_trial(
     data: Splits,
     trainer: Trainer,
     equal: Equal,
-    objective: str,
+    objective: Objective,
     device: str,
     folder: Path,
+    of: str,
 ) -> None:
     """Train, and write the run to `folder`; a run that fails leaves the reason there instead.
 
-    `data` is the study's; the run's own is made from it here, where the run takes place.
+    `data` is the study's; the run's own is made from it here, where the run takes place. `of` is
+    what the run's files are of, see `intact.of_trial`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     marker = folder / "progress"
@@ -99,9 +100,9 @@ def run_trial(
             device=device,
         )
     except WorkError as error:
-        write_json(folder / "failed.json", {"reason": str(error)})
+        write_sealed(folder / FAILED, {"reason": str(error), "of": of})
     else:
-        write_run(folder, run)
+        write_run(folder, run, of)
     marker.unlink(missing_ok=True)
 
 
@@ -110,15 +111,12 @@ def folder_of(study: Path, trial: Trial) -> Path:
     return study / "trials" / trial.name
 
 
-def finished(folder: Path) -> bool:
-    """Whether a run's folder is complete; its last file is written last."""
-    return (folder / "metrics.json").is_file()
-
-
 def failure(folder: Path) -> str | None:
     """Return why a run failed, or None where it did not."""
-    path = folder / "failed.json"
-    return read_json(path)["reason"] if path.is_file() else None
+    try:
+        return None if finished(folder) else str(read_sealed(folder / FAILED)["reason"])
+    except DamagedError:
+        return None
 
 
 def over(folder: Path) -> bool:
@@ -132,29 +130,3 @@ def progress_of(folder: Path) -> int:
         return int((folder / "progress").read_text())
     except (OSError, ValueError):
         return 0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a finished run left: its metrics and its logits on the test split.
-
-    Attributes
-    ----------
-    trial : Trial
-    metrics : dict
-        The run's metrics.json.
-    logits : (N, K) float64
-    labels : (N,) int64
-    """
-
-    trial: Trial
-    metrics: dict[str, Any]
-    logits: NDArray[np.float64]
-    labels: NDArray[np.int64]
-
-
-def read_outcome(trial: Trial, folder: Path) -> Outcome:
-    """Read a finished run."""
-    found = read_predictions(folder)
-    metrics = read_json(folder / "metrics.json")
-    return Outcome(trial, metrics, found.logits.astype(np.float64), found.labels)

@@ -20,7 +20,8 @@ _HOME = {
     "Run": "runs",
     "SCHEDULES": "optimisers",
     "Trainer": "trainers",
-    "adjust": "decisions",
+    "adjust": "tuning",
+    "aim": "jobs",
     "batches": "loaders",
     "budget": "budgets",
     "build_net": "nets",
@@ -32,13 +33,15 @@ _HOME = {
     "get_device": "devices",
     "get_loss": "losses",
     "get_trainer": "trainers",
-    "load_model": "model",
+    "load_model": "saving",
     "predict_files": "predicting",
     "read_run": "runs",
     "side_by_side": "devices",
-    "temperature": "decisions",
+    "source_of": "runs",
+    "temperature": "calibrating",
     "train": "fitting",
-    "tune": "decisions",
+    "tune": "tuning",
+    "untested_words": "untested",
     "write_run": "runs",
 }
 
@@ -48,15 +51,14 @@ if TYPE_CHECKING:
     from equipoise.training.budgets import Budget as Budget
     from equipoise.training.budgets import Equal as Equal
     from equipoise.training.budgets import budget as budget
+    from equipoise.training.calibrating import temperature as temperature
     from equipoise.training.decisions import Decision as Decision
-    from equipoise.training.decisions import adjust as adjust
-    from equipoise.training.decisions import temperature as temperature
-    from equipoise.training.decisions import tune as tune
     from equipoise.training.devices import get_device as get_device
     from equipoise.training.devices import side_by_side as side_by_side
     from equipoise.training.exporting import export_onnx as export_onnx
     from equipoise.training.fitting import fit as fit
     from equipoise.training.fitting import train as train
+    from equipoise.training.jobs import aim as aim
     from equipoise.training.jobs import check as check
     from equipoise.training.jobs import check_words as check_words
     from equipoise.training.loaders import Augmented as Augmented
@@ -68,7 +70,6 @@ if TYPE_CHECKING:
     from equipoise.training.losses import get_loss as get_loss
     from equipoise.training.mixing import MIXINGS as MIXINGS
     from equipoise.training.model import Model as Model
-    from equipoise.training.model import load_model as load_model
     from equipoise.training.nets import NETS as NETS
     from equipoise.training.nets import build_net as build_net
     from equipoise.training.optimisers import SCHEDULES as SCHEDULES
@@ -76,9 +77,14 @@ if TYPE_CHECKING:
     from equipoise.training.predictions import Predictions as Predictions
     from equipoise.training.runs import Run as Run
     from equipoise.training.runs import read_run as read_run
+    from equipoise.training.runs import source_of as source_of
     from equipoise.training.runs import write_run as write_run
+    from equipoise.training.saving import load_model as load_model
     from equipoise.training.trainers import Trainer as Trainer
     from equipoise.training.trainers import get_trainer as get_trainer
+    from equipoise.training.tuning import adjust as adjust
+    from equipoise.training.tuning import tune as tune
+    from equipoise.training.untested import untested_words as untested_words
 
 
 def __getattr__(name: str) -> Any:

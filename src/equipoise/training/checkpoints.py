@@ -4,22 +4,26 @@ The draws and the augmentation need no state: they are functions of the step.
 """
 
 import json
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from equipoise.errors import WorkError
+from equipoise.errors import DamagedError
 from equipoise.files import atomic
 from equipoise.images import Splits
+from equipoise.training.fingerprints import of_recipe, of_trainer
 from equipoise.training.jobs import Best, Job, Logs
+from equipoise.training.stored import packed, read_bytes, unpacked
 
 __all__ = ["CHECKPOINT", "fingerprint", "restore", "save"]
 
 CHECKPOINT = "checkpoint.pt"
 
-_FORMAT = 1
+_FORMAT = 2
+_DIGEST = 16  # bytes that stand before the state
 
 
 def fingerprint(data: Splits, job: Job) -> str:
@@ -29,13 +33,13 @@ def fingerprint(data: Splits, job: Job) -> str:
             "format": _FORMAT,
             "torch": torch.__version__,
             "data": data.digest,
-            # What is at its default is left out, so that a field added later changes nothing.
-            "recipe": job.recipe.model_dump(mode="json", exclude_defaults=True),
-            "trainer": job.trainer.model_dump(mode="json", exclude_defaults=True),
+            **of_recipe(data, job.recipe),
+            **of_trainer(job.trainer),
             "net": job.model.net_name,
+            **({"layers": repr(job.net)} if job.model.net_name == "custom" else {}),
             "seed": job.seed,
             "equal": job.equal,
-            "objective": job.objective,
+            "objective": job.objective.to_json(),
             # The CPU's is left out: so checkpoints were before there was another.
             **({} if job.device.type == "cpu" else {"device": job.device.type}),
         }
@@ -47,7 +51,7 @@ def save(job: Job, path: Path, mark: str) -> None:
 
     Raises
     ------
-    WorkError
+    OSError
         If it cannot be written.
     """
     state = {
@@ -66,12 +70,9 @@ def save(job: Job, path: Path, mark: str) -> None:
             for seen in job.seen.state()
         ],
     }
-    try:
-        with atomic(path) as part:
-            torch.save(state, part)
-    except (OSError, RuntimeError) as error:
-        # torch reports a full disk as a RuntimeError.
-        raise WorkError(f"{path} cannot be written: {' '.join(str(error).split())}") from None
+    data = packed(state)
+    with atomic(path) as part:
+        part.write_bytes(_digest(data) + data)
 
 
 def restore(job: Job, path: Path, mark: str) -> bool:
@@ -98,8 +99,14 @@ def restore(job: Job, path: Path, mark: str) -> bool:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
+    """Return the state in a file; None where there is none, or another than was written."""
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:
-        # Absent, or whatever torch raises for a file that is none of its own.
+        found = read_bytes(path)
+        data = found[_DIGEST:]
+        return unpacked(data) if _digest(data) == found[:_DIGEST] else None
+    except (OSError, DamagedError):
         return None
+
+
+def _digest(data: bytes) -> bytes:
+    return blake2b(data, digest_size=_DIGEST).digest()

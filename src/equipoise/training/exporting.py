@@ -47,7 +47,9 @@ def export_onnx(model: Model, path: str | Path) -> None:
     The input `images` is N×H×W×C uint8 of the model's size, for any N; the outputs are `logits` and
     `probabilities`, N×K float32. Normalisation is part of the graph, and so is the mean over both
     mirror images where the model takes it. The metadata hold `classes` and the `decision`, tuned
-    on validation: the decided class is the largest of logits plus `decision.offsets`.
+    on validation: the decided class is the largest of logits plus `decision.offsets`, and where it
+    has `gains`, the largest of softmax(scale · (logits + offsets)) @ gains. Those of a model of
+    16-bit images hold the `range`, too: its values are what 0 and 255 stand for.
 
     Parameters
     ----------
@@ -109,6 +111,7 @@ def _metadata(model: Model) -> dict[str, str]:
         "decision": model.decision.to_dict(),
         "temperature": model.temperature,
         "net": model.net_name,
+        **({} if model.range is None else {"range": list(model.range)}),
     }
     return {name: json.dumps(value, ensure_ascii=False) for name, value in fields.items()}
 

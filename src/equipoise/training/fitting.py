@@ -1,29 +1,35 @@
 """`fit` and `train`: from data, a recipe and a trainer to a finished run."""
 
+import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from equipoise.errors import WorkError, require
+from equipoise.errors import Remark, WorkError, require, whole_seed
 from equipoise.extras import generated_counts, with_extra
 from equipoise.files import claim
 from equipoise.images import ImageSet, Splits
 from equipoise.metrics import figures
+from equipoise.objectives import DEFAULT as BALANCED
+from equipoise.objectives import Objective, ObjectiveLike
+from equipoise.readers import check_apart
 from equipoise.recipes import Recipe, get_recipe
+from equipoise.training.calibrating import temperature
 from equipoise.training.checkpoints import CHECKPOINT, fingerprint, restore, save
-from equipoise.training.decisions import adjust, temperature, tune
 from equipoise.training.devices import get_device
-from equipoise.training.jobs import Job, Logs, check, prepare
+from equipoise.training.fingerprints import identity, of_net, of_recipe, of_trainer
+from equipoise.training.jobs import Job, Logs, aim, check, prepare
 from equipoise.training.loop import Report, goes_on, one_thread, run_epoch
 from equipoise.training.model import Model, evaluate
 from equipoise.training.nets import Net
 from equipoise.training.predictions import Predictions
 from equipoise.training.randomness import seeded
-from equipoise.training.runs import Run, read_run, write_run
+from equipoise.training.runs import Run, finished, read_run, write_run, wrong_with
 from equipoise.training.tracking import board_in, tracked
 from equipoise.training.trainers import DEFAULT, Trainer, get_trainer
+from equipoise.training.tuning import adjust, tune
 
 __all__ = ["fit", "train"]
 
@@ -35,7 +41,7 @@ def fit(
     *,
     seed: int,
     equal: str = "steps",
-    objective: str = "balanced_accuracy",
+    objective: ObjectiveLike = BALANCED,
     net: Net | None = None,
     folder: Path | None = None,
     progress: Report | None = None,
@@ -54,8 +60,8 @@ def fit(
     seed : int
     equal : {'steps', 'epochs'}
         See `equipoise.training.budget`.
-    objective : str
-        What the decision is tuned for on validation.
+    objective : str, mapping or Objective
+        What the decision is tuned for on validation: see `equipoise.objectives.Objective`.
     net : callable, optional
         A function (channels, classes, (height, width)) -> module instead of the trainer's net.
     folder : Path, optional
@@ -72,9 +78,11 @@ def fit(
     InputError
         If data or options do not fit, before any work.
     WorkError
-        If training diverges, or the state cannot be written.
+        If training diverges.
+    OSError
+        If the state cannot be written.
     """
-    data = with_extra(data, recipe)
+    data, seed = with_extra(data, recipe), whole_seed(seed)
     check(data, recipe, trainer, equal=equal, objective=objective)
     place = get_device(device)
     try:
@@ -133,7 +141,9 @@ def _finish(job: Job, data: Splits) -> Run:
         metrics={
             **_metrics(job, model, predictions),
             "generated": generated_counts(data),
+            "untested": list(data.untested),
             "left_out": [asdict(one) for one in data.left_out],
+            "source": data.source,
         },
         predictions=predictions,
         model=model,
@@ -162,9 +172,13 @@ def _metrics(job: Job, model: Model, predictions: dict[str, Predictions]) -> dic
     return {
         "classes": list(model.classes),
         "positive_class": None if model.positive is None else model.classes[model.positive],
-        **{split: _decided(model, predictions[split]) for split in ("validation", "test")},
+        **{
+            split: _decided(model, predictions[split], job.objective)
+            for split in ("validation", "test")
+        },
         "decision": model.decision.to_dict(),
         "adjusted": model.decided("adjusted").to_dict(),
+        "remarks": list(model.decision.remarks),
         "temperature": model.temperature,
         "epochs": last["epoch"],
         "kept_epoch": last["epoch"] if job.best.weights is None else job.best.epoch,
@@ -176,13 +190,17 @@ def _metrics(job: Job, model: Model, predictions: dict[str, Predictions]) -> dic
     }
 
 
-def _decided(model: Model, part: Predictions) -> dict[str, dict[str, Any]]:
+def _decided(model: Model, part: Predictions, objective: Objective) -> dict[str, dict[str, Any]]:
     """The figures of each decision, and those of calibration at the temperature."""
     result = {}
     for name in ("plain", "tuned", "adjusted"):
         labels = model.decided(name).apply(part.logits)
         result[name] = figures(
-            part.logits, part.labels, positive=model.positive, predictions=labels
+            part.logits,
+            part.labels,
+            positive=model.positive,
+            predictions=labels,
+            also=objective.measures,
         )
     cooled = figures(part.logits / model.temperature, part.labels, positive=model.positive)
     result["calibrated"] = {name: cooled[name] for name in ("ece", "brier", "log_loss")}
@@ -199,7 +217,7 @@ def train(
     seed: int = 0,
     out: str | Path | None = None,
     equal: str = "steps",
-    objective: str = "balanced_accuracy",
+    objective: ObjectiveLike = BALANCED,
     progress: Report | None = None,
     device: str = "auto",
     tensorboard: bool = False,
@@ -222,8 +240,9 @@ def train(
     seed : int
     out : path, optional
         Folder for the run's files: `batches.csv`, `history.json`, `predictions.parquet`,
-        `model.pt`, `recipe.yaml`, `trainer.yaml`, `metrics.json`. Given again, a run that was
-        killed goes on and a finished one is read.
+        `model.pt`, `recipe.yaml`, `trainer.yaml`, `metrics.json`, `digests.json`. Given again, a
+        run that was killed goes on and a finished one is read; one whose files are not what was
+        written is made again, which a `Remark` says.
     equal, objective, progress, device
         See `equipoise.training.fit`.
     tensorboard : bool
@@ -238,7 +257,7 @@ def train(
         If training diverges or a file cannot be written.
     """
     chosen = get_recipe(recipe)
-    data = with_extra(data, chosen)
+    given, data, seed = data, with_extra(data, chosen), whole_seed(seed)
     named = net if isinstance(net, str) else None
     how = get_trainer(trainer, epochs=epochs, net=named)
     own = None if isinstance(net, str) else net
@@ -256,23 +275,26 @@ def train(
 
     if out is None:
         return run()
+    folder = Path(out)
+    for source in (data.source, chosen.extra or ""):
+        check_apart(folder, source)
     check(data, chosen, how, equal=equal, objective=objective)
-    with claim(Path(out), "training run", _fingerprint(data, chosen, how, seed, equal)) as resumed:
-        if resumed and (Path(out) / "metrics.json").exists():
-            return read_run(Path(out), net=own)
-        result = run()
-        write_run(Path(out), result)
-        return result
-
-
-def _fingerprint(
-    data: Splits, recipe: Recipe, trainer: Trainer, seed: int, equal: str
-) -> dict[str, Any]:
-    return {
-        "data": data.digest,
-        # What is at its default is left out, so that a field added later changes nothing.
-        "recipe": recipe.model_dump(mode="json", exclude_defaults=True),
-        "trainer": trainer.model_dump(mode="json", exclude_defaults=True),
+    fingerprint = {
+        "data": given.digest,
+        **of_recipe(data, chosen),
+        **of_trainer(how),
+        **({} if own is None else {"net of your own": of_net(own, data, seed)}),
         "seed": seed,
         "equal": equal,
+        "objective": aim(data, objective).to_json(),
     }
+    with claim(folder, "training run", fingerprint):
+        of = identity(fingerprint)
+        if wrong := wrong_with(folder, of):
+            line = f"{folder}: {wrong}. The run is made again."
+            warnings.warn(Remark(line), stacklevel=2)
+        elif finished(folder):
+            return read_run(folder, net=own, of=of)
+        result = run()
+        write_run(folder, result, of)
+        return result

@@ -13,14 +13,15 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from equipoise.backbones import LinearProbe, get_backbone
-from equipoise.errors import require
+from equipoise.errors import InputError, printable, require
 from equipoise.extras import check_extra, with_extra
 from equipoise.images import ImageSet, Splits, at_once
+from equipoise.objectives import Objective, ObjectiveLike, get_objective
 from equipoise.recipes import Recipe
 from equipoise.training.budgets import Budget, budget, check_equal
 from equipoise.training.cached import CachedSet, activations_of, present_cached
 from equipoise.training.catalogue import pick
-from equipoise.training.decisions import check_objective, plain
+from equipoise.training.decisions import plain
 from equipoise.training.devices import Resident, get_device, moved, resident
 from equipoise.training.losses import LOSSES, Loss, get_loss
 from equipoise.training.mixing import Mixing, get_mixing
@@ -32,7 +33,7 @@ from equipoise.training.randomness import seeded
 from equipoise.training.seen import Seen
 from equipoise.training.trainers import Trainer
 
-__all__ = ["Best", "Job", "Logs", "check", "check_words", "prepare"]
+__all__ = ["Best", "Job", "Logs", "aim", "check", "check_words", "prepare"]
 
 CPU = torch.device("cpu")
 
@@ -91,7 +92,7 @@ class Job:
     trainer: Trainer
     seed: int
     equal: str
-    objective: str
+    objective: Objective
     validation: ImageSet
     budget: Budget
     presented: Presented | CachedSet
@@ -118,9 +119,11 @@ class Job:
         return self.seconds + perf_counter() - self.started
 
 
-def check(data: Splits, recipe: Recipe, trainer: Trainer, *, equal: str, objective: str) -> None:
+def check(
+    data: Splits, recipe: Recipe, trainer: Trainer, *, equal: str, objective: ObjectiveLike
+) -> None:
     """Raise `InputError` where a run would, without its work."""
-    check_words(equal=equal, objective=objective)
+    check_equal(equal)
     data = with_extra(data, recipe)
     check_extra(data, recipe)
     require(len(data.classes) >= 2, "at least two classes", classes=list(data.classes))
@@ -130,6 +133,8 @@ def check(data: Splits, recipe: Recipe, trainer: Trainer, *, equal: str, objecti
         require(shape == wanted, f"{name} images of the training images' shape", shape=shape)
     empty = [data.classes[label] for label in np.flatnonzero(data.train.counts == 0)]
     require(not empty, "training images of every class", without=empty)
+    _check_validated(data)
+    aim(data, objective)
     check_size(wanted[:2])
     train = data.train
     budget(train.labels, trainer, equal=equal)
@@ -137,11 +142,26 @@ def check(data: Splits, recipe: Recipe, trainer: Trainer, *, equal: str, objecti
     _check_measures(train.labels, recipe, trainer, len(data.classes))
 
 
-def check_words(*, equal: str, objective: str, device: str = "cpu") -> None:
+def _check_validated(data: Splits) -> None:
+    """Refuse a validation split that lacks a class: on it nets are chosen and decisions tuned."""
+    empty = [data.classes[k] for k in np.flatnonzero(data.validation.counts == 0).tolist()]
+    if empty:
+        names = ", ".join(printable(name) for name in empty)
+        raise InputError(
+            f"The validation split has no image of class {names}, and decisions are tuned on it. "
+            "Add such images, or take that split away: then one is cut from training."
+        )
+
+
+def check_words(*, equal: str, device: str = "cpu") -> None:
     """Raise `InputError` for settings that a run does not know, before any data is read."""
     check_equal(equal)
-    check_objective(objective)
     get_device(device)
+
+
+def aim(data: Splits, objective: ObjectiveLike) -> Objective:
+    """Return an objective for the classes of a data set, whose rarer one of two is positive."""
+    return get_objective(objective).on(data.classes, data.rarest)
 
 
 def _check_measures(
@@ -168,7 +188,7 @@ def prepare(
     *,
     seed: int,
     equal: str,
-    objective: str,
+    objective: ObjectiveLike,
     net: Net | None,
     device: torch.device = CPU,
 ) -> Job:
@@ -218,6 +238,7 @@ def prepare(
         backbone=trainer.backbone,
         tuned_blocks=trainer.tuned_blocks,
         fit=data.fit,
+        range=data.range,
     )
     if trunk is None:
         whiten(module, _some(model, real.array, device))
@@ -228,7 +249,7 @@ def prepare(
         trainer=trainer,
         seed=seed,
         equal=equal,
-        objective=objective,
+        objective=aim(data, objective),
         validation=data.validation if trunk is None else activations_of(data.validation, trunk),
         budget=budget_of(len(presented)),
         presented=presented,

@@ -206,9 +206,13 @@ def _row(job: Job, told: Progress) -> dict[str, Any]:
         "seconds": job.elapsed,
         "training_loss": told.loss,
         "validation_loss": float(np.mean(losses)),
-        **_scalars("training", figures(training, job.sample.labels, positive=model.positive)),
-        **_scalars("validation", figures(validated, validation.labels, positive=model.positive)),
+        **_scalars("training", _figures(job, training, job.sample.labels)),
+        **_scalars("validation", _figures(job, validated, validation.labels)),
     }
+
+
+def _figures(job: Job, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:
+    return figures(logits, labels, positive=job.model.positive, also=job.objective.measures)
 
 
 def _scalars(prefix: str, values: dict[str, Any]) -> dict[str, float]:
@@ -225,8 +229,10 @@ def _batch_losses(
 
 
 def _note_best(job: Job) -> None:
-    score = job.logs.rows[-1][f"validation_{job.objective}"]
-    if score > job.best.score:
+    row, goal = job.logs.rows[-1], job.objective
+    score = float(goal.utility({name: row[f"validation_{name}"] for name in goal.figures}))
+    # Where validation cannot tell, the last is as good as any.
+    if math.isnan(score) or score > job.best.score:
         weights = None
         if job.trainer.keep == "best":
             weights = {name: t.clone() for name, t in job.model.net.state_dict().items()}

@@ -2,27 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import softmax
 from torch import Tensor, nn
 
 from equipoise.backbones import Trunk, get_backbone, rounded
 from equipoise.errors import InputError, require
-from equipoise.files import atomic
 from equipoise.images import at_once
+from equipoise.readers.arrays import as_image, as_images
+from equipoise.readers.decoding import Pixels
+from equipoise.readers.depth import Range, to_eight
 from equipoise.readers.sizing import resize, to_channels
 from equipoise.training.decisions import Decision, plain
 from equipoise.training.devices import device_of, moved
-from equipoise.training.nets import Net, build_net
 
-__all__ = ["Model", "channel_statistics", "fit_image", "load_model", "save_model"]
+__all__ = ["Model", "channel_statistics", "evaluate", "fit_image"]
 
-_FORMAT = 1
+Images = NDArray[Any] | Sequence[Any]
 
 # Images that are evaluated together. Measured: more leave the caches and are slower on a CPU.
 _EVALUATED, _EVALUATED_CPU = 1024, 128
@@ -59,6 +59,8 @@ class Model:
         As in `Trainer`: the pretrained net of which `net` is the end, or all.
     fit : {'squash', 'crop', 'pad'}
         How images are brought to its size.
+    range : (low, high), optional
+        The values of 16-bit images that are 0 and 255 to it; None where it was trained on others.
     """
 
     net: nn.Module
@@ -74,7 +76,8 @@ class Model:
     temperature: float = 1.0
     backbone: str | None = None
     tuned_blocks: int | Literal["all"] = "all"
-    fit: str = "squash"
+    fit: str = "crop"
+    range: Range | None = None
 
     @property
     def trunk(self) -> Trunk | None:
@@ -88,13 +91,11 @@ class Model:
         """Channels of an image: 1, 3 or 4."""
         return len(self.mean)
 
-    def logits(self, images: ArrayLike | Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+    def logits(self, images: Images) -> NDArray[np.float32]:
         """Return (N, K) logits; see `predict` for `images`."""
         return evaluate(self, self._fitting(images))
 
-    def predict_proba(
-        self, images: ArrayLike | Sequence[NDArray[np.uint8]], *, calibrated: bool = False
-    ) -> NDArray[np.float64]:
+    def predict_proba(self, images: Images, *, calibrated: bool = False) -> NDArray[np.float64]:
         """Return (N, K) probabilities, the softmax of the logits; see `predict` for `images`.
 
         Calibrated: of the logits divided by the temperature found on validation.
@@ -104,15 +105,17 @@ class Model:
 
     def predict(
         self,
-        images: ArrayLike | Sequence[NDArray[np.uint8]],
+        images: Images,
         decision: Literal["tuned", "plain", "adjusted"] = "tuned",
     ) -> NDArray[np.int64]:
         """Return the (N,) labels, positions in `classes`.
 
         Parameters
         ----------
-        images : (N, H, W, C) uint8 array, or a sequence of (H, W, C) uint8 arrays
-            Images of another size are brought to the model's as in `equipoise.load`.
+        images : (N, H, W, C) or (N, H, W) array, or a sequence of (H, W, C) or (H, W) images
+            What `equipoise.load` takes: whole numbers 0 … 255, or uint16 where the model was
+            trained on 16-bit images; in a sequence also Pillow's images. They are brought to the
+            model's size, channels and range as there.
         decision : {'tuned', 'plain', 'adjusted'}
             The offsets that were tuned on validation; the largest logit; or logit adjustment tuned
             on validation.
@@ -147,36 +150,67 @@ class Model:
             pixels = pixels.repeat(1, len(mean), 1, 1)
         return pixels.sub_(255 * mean).div_(255 * std)
 
-    def _fitting(self, images: ArrayLike | Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """Bring images to the model's size and channels, as `equipoise.load` does."""
+    def _fitting(self, images: Images) -> NDArray[np.uint8]:
+        """Bring images to the model's range, size and channels, as `equipoise.load` does."""
         shape = (*self.size, self.channels)
-        if isinstance(images, np.ndarray) and images.shape[1:] == shape:
-            fitting = images
-        else:
-            fitting = np.empty((len(images), *shape), np.uint8)  # type: ignore[arg-type]
-            for i, image in enumerate(images):  # type: ignore[arg-type]
-                fitting[i] = fit_image(np.asarray(image), shape, self.fit)
-        require(fitting.dtype == np.uint8, "images of type uint8", dtype=str(fitting.dtype))
+        if not hasattr(images, "__len__"):
+            raise InputError(
+                f"images must be an array or a list of images, but got {type(images).__name__}."
+            )
+        if _is_array(images):
+            images = _batch(images)
+            if images.dtype == np.uint8 and images.shape[1:] == shape:
+                return images
+        fitting = np.empty((len(images), *shape), np.uint8)
+        for i, image in enumerate(images):
+            pixels = as_image(image, f"images[{i}]")
+            fitting[i] = fit_image(eight_bits(pixels, self.range), shape, self.fit)
         return fitting
 
 
-def fit_image(image: NDArray[np.uint8], shape: tuple[int, int, int], fit: str) -> NDArray[np.uint8]:
-    """Bring an image to a model's (height, width, channels), as `equipoise.load` does."""
-    height, width, channels = shape
-    have = image.shape[-1] if image.ndim == 3 else 0
+def _is_array(images: object) -> TypeGuard[NDArray[Any]]:
+    return isinstance(images, np.ndarray) and images.dtype != np.dtype(object)
+
+
+def _batch(images: NDArray[Any]) -> NDArray[Any]:
+    """Return an array of images as (N, H, W, C); one image alone is refused."""
+    alone = images.ndim == 2 or (images.ndim == 3 and images.shape[2] in (1, 3, 4))
     require(
-        image.dtype == np.uint8 and (have == channels or (have, channels) in ((1, 3), (4, 3))),
-        f"images H×W×{channels} of type uint8",
-        image=f"{image.dtype} of shape {image.shape}",
+        not alone,
+        "images N×H×W×C, or N×H×W where they are grey",
+        remedy="One image alone is images[None].",
+        shape=images.shape,
     )
+    found = as_images(images, "images")
+    assert isinstance(found, np.ndarray)
+    return found
+
+
+def eight_bits(pixels: Pixels, bounds: Range | None) -> NDArray[np.uint8]:
+    """Return an image in eight bits; one of sixteen needs the range of a model."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    if bounds is None:
+        raise InputError(
+            "uint16 images need a model that was trained on 16-bit ones, but this was not. Scale "
+            "them to 0 … 255 and convert with astype('uint8')."
+        )
+    return to_eight(pixels, bounds)
+
+
+def fit_image(
+    image: NDArray[np.uint8], shape: tuple[int, int, int], fit: str = "crop"
+) -> NDArray[np.uint8]:
+    """Bring an (H, W, C) image to a model's (height, width, channels), as `equipoise.load` does."""
+    height, width, channels = shape
     image = to_channels(image, channels)
     if image.shape == shape:
         return image
-    require(
-        height == width,
-        f"images of {height}×{width} for a model of images that are not square",
-        image=f"{image.shape[0]}×{image.shape[1]}",
-    )
+    if height != width:
+        raise InputError(
+            f"{image.shape[1]}×{image.shape[0]} pixels cannot be brought to the {width}×{height} "
+            "of a model whose images are not square. Bring them to that size."
+        )
     return resize(image, height, fit)
 
 
@@ -223,95 +257,3 @@ def channel_statistics(images: NDArray[np.uint8]) -> tuple[tuple[float, ...], tu
     mean = sums / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 1 / 255**2))
     return tuple(np.asarray(mean).tolist()), tuple(np.asarray(std).tolist())
-
-
-def save_model(model: Model, path: Path) -> None:
-    """Write a model as tensors and plain values, whole or not at all."""
-    fields = {
-        "format": _FORMAT,
-        "net": model.net_name,
-        "weights": model.net.state_dict(),
-        "classes": list(model.classes),
-        "size": list(model.size),
-        "mean": list(model.mean),
-        "std": list(model.std),
-        "decision": model.decision.to_dict(),
-        "positive": model.positive,
-        "flip": model.flip,
-        "adjusted": None if model.adjusted is None else model.adjusted.to_dict(),
-        "temperature": model.temperature,
-        "backbone": model.backbone,
-        "tuned_blocks": model.tuned_blocks,
-        "fit": model.fit,
-    }
-    with atomic(path) as part:
-        torch.save(fields, part)
-
-
-def load_model(path: str | Path, *, net: Net | None = None) -> Model:
-    """Return the model that a run wrote.
-
-    Parameters
-    ----------
-    path : str or Path
-        The run's folder, or its `model.pt`.
-    net : callable, optional
-        The function (channels, classes, (height, width)) -> module that made the net, where it was
-        one of your own.
-
-    Raises
-    ------
-    InputError
-        If there is no model, or it is none of ours. Nothing in the file is executed.
-    """
-    path = Path(path)
-    path = path / "model.pt" if path.is_dir() else path
-    fields = _read(path)
-    name = fields["net"]
-    if name == "custom" and net is None:
-        raise InputError(
-            f"{path} holds a net of your own: give the function that makes it as net=."
-        )
-    size = (int(fields["size"][0]), int(fields["size"][1]))
-    # Models of earlier versions have no backbone, and cut pictures to their centre.
-    backbone, tuned = fields.get("backbone"), fields.get("tuned_blocks", "all")
-    if backbone is None:
-        module = build_net(net or name, len(fields["mean"]), len(fields["classes"]), size, seed=0)
-    else:
-        module = get_backbone(backbone).tail(tuned, len(fields["classes"]))
-    try:
-        module.load_state_dict(fields["weights"])
-    except RuntimeError:
-        raise InputError(f"{path}: its weights do not fit the net {name!r}.") from None
-    return Model(
-        net=module.eval(),
-        net_name=name,
-        classes=tuple(fields["classes"]),
-        size=size,
-        mean=tuple(fields["mean"]),
-        std=tuple(fields["std"]),
-        decision=Decision.from_dict(fields["decision"]),
-        positive=fields["positive"],
-        flip=fields["flip"],
-        # Models of earlier versions have neither.
-        adjusted=Decision.from_dict(fields["adjusted"]) if fields.get("adjusted") else None,
-        temperature=fields.get("temperature", 1.0),
-        backbone=backbone,
-        tuned_blocks=tuned,
-        fit=fields.get("fit", "crop"),
-    )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        fields = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError(
-            f"{path}: {error.strerror}. Name a run's folder or its model.pt."
-        ) from None
-    except Exception:
-        # What torch raises for a file that is none of its own differs from version to version.
-        raise InputError(f"{path} is no model of ours.") from None
-    if not isinstance(fields, dict) or fields.get("format") != _FORMAT:
-        raise InputError(f"{path} is no model of ours, or of another version.")
-    return fields

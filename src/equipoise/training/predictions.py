@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from equipoise.files import atomic
 
-__all__ = ["Predictions", "read_predictions", "write_predictions"]
+__all__ = ["PREDICTIONS", "Predictions", "read_predictions", "write_predictions"]
 
-_FILE = "predictions.parquet"
+PREDICTIONS = "predictions.parquet"
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ def write_predictions(folder: Path, parts: Mapping[str, Predictions]) -> None:
     }
     logits = np.concatenate([p.logits for p in parts.values()])
     columns |= {f"logit_{k}": logits[:, k] for k in range(logits.shape[1])}
-    with atomic(folder / _FILE) as part:
+    with atomic(folder / PREDICTIONS) as part:
         pq.write_table(pa.table(columns), part)
 
 
 def read_predictions(folder: Path, split: str = "test") -> Predictions:
     """Return a run's predictions on a split."""
-    table = pq.read_table(folder / _FILE, filters=[("split", "=", split)])
+    table = pq.read_table(folder / PREDICTIONS, filters=[("split", "=", split)])
     columns = [name for name in table.column_names if name.startswith("logit_")]
     return Predictions(
         np.stack([table[name].to_numpy() for name in columns], axis=1),

@@ -6,16 +6,36 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from equipoise.errors import WorkError
-from equipoise.files import atomic, read_json, write_json, write_text
+from equipoise.errors import DamagedError, WorkError, reason
+from equipoise.files import SEALS, atomic, damage, read_json, seal, write_json, write_text
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training.checkpoints import CHECKPOINT
-from equipoise.training.model import Model, load_model, save_model
+from equipoise.training.model import Model
 from equipoise.training.nets import Net
-from equipoise.training.predictions import Predictions, read_predictions, write_predictions
+from equipoise.training.predictions import (
+    PREDICTIONS,
+    Predictions,
+    read_predictions,
+    write_predictions,
+)
+from equipoise.training.saving import MODEL, load_model, save_model
 from equipoise.training.trainers import Trainer, get_trainer
 
-__all__ = ["Run", "read_run", "write_run"]
+__all__ = [
+    "FILES",
+    "METRICS",
+    "Run",
+    "finished",
+    "read_run",
+    "source_of",
+    "write_run",
+    "wrong_with",
+]
+
+METRICS = "metrics.json"
+_RECIPE, _TRAINER, _HISTORY, _BATCHES = "recipe.yaml", "trainer.yaml", "history.json", "batches.csv"
+# What every run leaves. Their digests are written last and mark the run as finished.
+FILES = (_RECIPE, _TRAINER, _BATCHES, _HISTORY, PREDICTIONS, MODEL, METRICS)
 
 
 @dataclass(frozen=True)
@@ -33,9 +53,10 @@ class Run:
         The article's eight logs, by its names.
     metrics : dict
         `test` and `validation`, each with the figures of the `plain`, the `tuned` and the
-        `adjusted` decision and of `calibrated` probabilities; the `decision`, `adjusted` and
-        `temperature` themselves; `steps`, `passes`, `seconds`; how many different `sources` and
-        `images` of each class were `seen`; `positive_class`; what of the source is `left_out`.
+        `adjusted` decision (the objective's own among them) and of `calibrated` probabilities; the
+        `decision`, `adjusted` and `temperature` themselves, and `remarks` on their tuning; `steps`,
+        `passes`, `seconds`; how many different `sources` and `images` of each class were `seen`;
+        `positive_class`; the classes that are `untested`; what of the source is `left_out`.
     predictions : dict
         From 'validation' and 'test' to `Predictions`.
     model : Model
@@ -52,8 +73,15 @@ class Run:
     model: Model
 
 
-def write_run(folder: str | Path, run: Run) -> None:
-    """Write a run's files; `metrics.json` comes last and marks the run as finished.
+def write_run(folder: str | Path, run: Run, of: str = "") -> None:
+    """Write a run's files; their digests come last and mark the run as finished.
+
+    Parameters
+    ----------
+    folder : str or Path
+    run : Run
+    of : str
+        What the run is, by which its files are told from those of another; see `read_run`.
 
     Raises
     ------
@@ -62,16 +90,23 @@ def write_run(folder: str | Path, run: Run) -> None:
     """
     folder = Path(folder)
     try:
-        write_text(folder / "recipe.yaml", run.recipe.to_yaml())
-        write_text(folder / "trainer.yaml", run.trainer.to_yaml())
-        _write_batches(folder / "batches.csv", run.history)
-        write_json(folder / "history.json", run.history)
+        write_text(folder / _RECIPE, run.recipe.to_yaml())
+        write_text(folder / _TRAINER, run.trainer.to_yaml())
+        _write_batches(folder / _BATCHES, run.history)
+        write_json(folder / _HISTORY, run.history)
         write_predictions(folder, run.predictions)
-        save_model(run.model, folder / "model.pt")
-        write_json(folder / "metrics.json", {**_heading(run), **run.metrics, "rows": run.rows})
+        save_model(run.model, folder / MODEL)
+        write_json(folder / METRICS, {**_heading(run), **run.metrics, "rows": run.rows})
+        seal(folder, FILES, of)
         (folder / CHECKPOINT).unlink(missing_ok=True)
     except OSError as error:
-        raise WorkError(f"{folder} cannot be written to: {error.strerror}.") from None
+        path = error.filename or folder
+        raise WorkError(f"{path} cannot be written to: {reason(error)}.") from None
+
+
+def finished(folder: Path) -> bool:
+    """Whether a run's folder is complete: the digests of its files are written last."""
+    return (folder / SEALS).is_file()
 
 
 def _heading(run: Run) -> dict[str, Any]:
@@ -94,21 +129,58 @@ def _write_batches(path: Path, history: dict[str, list[float]]) -> None:
         writer.writerows((number, *pair) for number, pair in enumerate(pairs, 1))
 
 
-def read_run(folder: str | Path, *, net: Net | None = None) -> Run:
+def wrong_with(folder: Path, of: str | None = None) -> str | None:
+    """Return what is wrong with a run's files, for the end of a line; None also for no run yet.
+
+    Parameters
+    ----------
+    folder : Path
+    of : str, optional
+        What the run must be.
+    """
+    if finished(folder):
+        return damage(folder, FILES, of)
+    ended = (folder / METRICS).exists() and not (folder / CHECKPOINT).exists()
+    return "its files have no digests" if ended else None
+
+
+def source_of(folder: str | Path) -> str:
+    """Return the name of the data that a run was trained on; empty where its folder has none."""
+    try:
+        found = read_json(Path(folder) / METRICS)
+        return str(found.get("source") or "") if isinstance(found, dict) else ""
+    except (OSError, DamagedError):
+        return ""
+
+
+def read_run(folder: str | Path, *, net: Net | None = None, of: str | None = None) -> Run:
     """Return the run that `write_run` wrote; figures that do not exist are None instead of NaN.
 
-    `net` is needed for a net of one's own, as in `load_model`.
+    Parameters
+    ----------
+    folder : str or Path
+    net : callable, optional
+        Needed for a net of one's own, as in `load_model`.
+    of : str, optional
+        What the run must be.
+
+    Raises
+    ------
+    DamagedError
+        If a file is not what was written there, or of another run.
     """
     folder = Path(folder)
-    metrics = read_json(folder / "metrics.json")
+    if wrong := wrong_with(folder, of):
+        raise DamagedError(f"{folder}: {wrong}.")
+    metrics = read_json(folder / METRICS)
     heading = {key: metrics.pop(key) for key in ("recipe", "trainer", "net", "seed", "equal")}
     return Run(
-        recipe=get_recipe(folder / "recipe.yaml"),
-        trainer=get_trainer(folder / "trainer.yaml"),
+        recipe=get_recipe(folder / _RECIPE),
+        trainer=get_trainer(folder / _TRAINER),
         seed=heading["seed"],
         equal=heading["equal"],
         rows=metrics.pop("rows"),
-        history=read_json(folder / "history.json"),
+        history=read_json(folder / _HISTORY),
         metrics=metrics,
         predictions={split: read_predictions(folder, split) for split in ("validation", "test")},
         model=load_model(folder, net=net),

@@ -1,6 +1,7 @@
 """From outputs to the bytes of image files."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from equipoise.engine import augment_each
 from equipoise.errors import InputError
 from equipoise.images import ImageSet
+from equipoise.readers.depth import FULL, to_sixteen
 from equipoise.writers.outputs import Coding, Outputs, Rows
 
 __all__ = ["encode", "encoded", "make"]
@@ -26,7 +28,7 @@ def encode(outputs: Outputs, rows: Rows) -> Iterator[tuple[int, bytes]]:
         for row, image in zip(
             batch.tolist(), make(outputs, batch, sources, threads=1), strict=True
         ):
-            yield row, encoded(image, outputs.coding)
+            yield row, encoded(_as_source(outputs, row, image), outputs.coding)
 
 
 def _batches(outputs: Outputs, rows: Rows) -> Iterator[tuple[Rows, list[NDArray[np.uint8]]]]:
@@ -69,25 +71,37 @@ def make(
     )
 
 
+def _as_source(outputs: Outputs, row: int, image: NDArray[np.uint8]) -> Any:
+    """Return a copy in sixteen bits where its source has them: a data set has one scale."""
+    images = outputs.parts[outputs.split[row]].images
+    is_wide = getattr(images, "is_wide", None)
+    if is_wide is None or not is_wide(int(outputs.source[row])):
+        return image
+    return to_sixteen(image, outputs.data.range or FULL)
+
+
 def _file(part: ImageSet, row: int) -> bytes:
     """Return an image as a file: its own, where it came from one, otherwise a PNG."""
     stored = getattr(part.images, "encoded", None)
     return stored(row) if stored else encoded(part.images[row], Coding())
 
 
-def encoded(image: NDArray[np.uint8], coding: Coding) -> bytes:
-    """Encode an (H, W, C) image.
+def encoded(image: NDArray[Any], coding: Coding) -> bytes:
+    """Encode an (H, W, C) image of eight bits, in a PNG also of sixteen.
 
     Raises
     ------
     InputError
-        For transparency in a JPEG, or more pixels a side than the coding can hold.
+        For sixteen bits or transparency in a coding without them, or more pixels a side than it can
+        hold.
     """
+    if image.dtype == np.uint16 and coding.name != "png":
+        raise InputError(f"{coding.name} has no sixteen bits, which an image has: take png copies.")
     if image.shape[2] == 4 and coding.name == "jpeg":
         raise InputError("JPEG has no transparency, which an image has: take webp or png copies.")
     if image.shape[2] > 1:
         way = cv2.COLOR_RGB2BGR if image.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
-        image = np.asarray(cv2.cvtColor(image, way), np.uint8)
+        image = np.asarray(cv2.cvtColor(image, way))
     done, data = cv2.imencode(coding.ending, image, _options(coding))
     if not done:
         height, width = image.shape[:2]

@@ -11,14 +11,16 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from equipoise.engine import ENGINE_VERSION
-from equipoise.errors import InputError, printable
+from equipoise.errors import InputError, plural, printable
 from equipoise.images import ImageSet, Splits
+from equipoise.readers.lineage import hexadecimal
 from equipoise.techniques import Technique, resolve
-from equipoise.writers.manifest import SCHEMA, Namer, clean, hexadecimal
+from equipoise.writers.manifest import RANGE, SCHEMA, Namer, clean, range_text
 from equipoise.writers.outputs import DUPLICATE, ORIGINAL, Outputs
 
 __all__ = ["listed", "restore"]
 
+_OF_SOURCES = ("generated", "group")
 _PLAIN = {"original": ORIGINAL, "duplicate": DUPLICATE}
 
 
@@ -33,6 +35,7 @@ def restore(data: Splits, path: Path) -> tuple[Outputs, list[str]]:
     """
     table = _read(path)
     columns = {name: table[name].to_numpy() for name in ("source_id", "label", "copy", "epoch")}
+    _check_range(data, table, path)
     seeds = table["seed"].unique().to_pylist()
     if len(seeds) > 1 or columns["epoch"].any():
         raise InputError(f"{path} mixes runs: one seed and epoch 0 must hold.")
@@ -62,8 +65,10 @@ def restore(data: Splits, path: Path) -> tuple[Outputs, list[str]]:
 def _read(path: Path) -> pa.Table:
     """Read a manifest, whole or filtered, and check that this version makes the same bytes."""
     try:
-        # What is generated is told by its source, and manifests of earlier versions do not say it.
-        needed = SCHEMA.remove(SCHEMA.get_field_index("generated"))
+        # These are told by the sources, and manifests of earlier versions do not say them.
+        needed = pa.schema([field for field in SCHEMA if field.name not in _OF_SOURCES])
+        if RANGE.name in pq.read_schema(path).names:
+            needed = needed.append(RANGE)
         table = pq.read_table(path, columns=needed.names).cast(needed)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or 'cannot be read'}.") from None
@@ -80,6 +85,18 @@ def _read(path: Path) -> pa.Table:
     return table
 
 
+def _check_range(data: Splits, table: pa.Table, path: Path) -> None:
+    """Refuse sixteen bits that are read by another range: the copies would be others."""
+    there = RANGE.name in table.column_names
+    written = table[RANGE.name].unique().to_pylist() if there else [""]
+    now = range_text(data.range)
+    if other := [text for text in written if text != now]:
+        raise InputError(
+            f"{path}: the range of 16-bit images was {printable(other[0]) or '(none)'}, but it is "
+            f"{now or '(none)'} now. Name the data set and --range of the run that wrote it."
+        )
+
+
 def _positions(values: NDArray, known: Sequence[str]) -> NDArray[np.int64]:
     sorter = np.argsort(known)
     return sorter[np.searchsorted(np.asarray(known)[sorter], values.astype(str))]
@@ -93,8 +110,9 @@ def _find(data: Splits, split: NDArray, ids: NDArray[np.int64], path: Path) -> N
         rows[mine] = _rows_of(part, ids[mine])
     if len(lost := ids[rows < 0]):
         raise InputError(
-            f"{path}: source {lost[0]} and {len(np.unique(lost)) - 1} others are not in the data "
-            "set. Name the data set, classes and selection of the run that wrote the manifest."
+            f"{path}: the data set lacks {plural(len(np.unique(lost)), 'source')} of it, such as "
+            f"{lost[0]}. Name the data set, classes and selection of the run that wrote the "
+            "manifest."
         )
     return rows
 

@@ -9,26 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from equipoise.errors import InputError, WorkError, printable, require, unknown
+from equipoise.engine import own_techniques
+from equipoise.errors import InputError, WorkError, printable, require, unknown, whole_seed
 from equipoise.extras import check_extra, generated_counts, with_extra
 from equipoise.files import claim, write_json
-from equipoise.images import LeftOut, Splits
+from equipoise.images import LeftOut, Splits, leave_out
 from equipoise.parallel import check_backend
 from equipoise.planning import Strategy, share_out, targets, undersample
-from equipoise.readers import load
+from equipoise.readers import check_apart, read
+from equipoise.readers.manifests import MANIFEST, SUMMARY, UPSAMPLED
 from equipoise.recipes import Recipe, get_recipe
+from equipoise.selection import Selection
 from equipoise.strengths import class_strengths
 from equipoise.techniques import Technique, resolve
 from equipoise.writers import folder, npz, parquet, webdataset
 from equipoise.writers.encoding import encode
-from equipoise.writers.manifest import MANIFEST, VERSION, Namer, write_manifest
+from equipoise.writers.manifest import VERSION, Namer, write_manifest
 from equipoise.writers.outputs import CODINGS, Coding, Outputs, blocks, lay_out
 from equipoise.writers.restoring import listed, restore
 from equipoise.writers.working import Hands
 
 __all__ = ["FORMATS", "Summary", "upsample"]
 
-SUMMARY = "summary.json"
 _GO_ON = "What is finished is whole; give the same command again to go on."
 
 
@@ -79,6 +81,8 @@ class Summary:
         Files of the source that could not be read and are left out.
     left_out : tuple of LeftOut
         All of the source that is not used, reason by reason.
+    held_out : tuple of str
+        Which of 'validation' and 'test' hold images: these were not brought up.
     notes : tuple of str
     """
 
@@ -92,7 +96,13 @@ class Summary:
     images: int
     broken: int
     left_out: tuple[LeftOut, ...]
+    held_out: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def data(self) -> str:
+        """What to read again: the folder, or the one file in it."""
+        return str(Path(self.out) / npz.FILE) if self.format == "npz" else self.out
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
@@ -127,7 +137,9 @@ def upsample(
     Parameters
     ----------
     data : Splits, or anything that `load` reads
-        A source is loaded without cutting splits and without resizing.
+        A source is loaded without cutting splits and without resizing; to hold some out first, load
+        it with ``cut=False`` and a `test_fraction`. Copies that an earlier upsampling made are left
+        out.
     out : path
         An absent or empty folder, or that of an earlier run of the same call. A dry run needs
         none.
@@ -159,7 +171,7 @@ def upsample(
         Threads of this process, or the processes of a Ray cluster (see `equipoise.parallel`), whose
         machines must all see the source and `out`. Changes no byte.
     dry_run : bool
-        Only count; write nothing.
+        Only count: nothing is written, and no image of a source opened.
     from_manifest : path, optional
         Make the images that a manifest lists, whole or filtered, byte for byte as they were. It
         stands in the place of strategy, techniques, scope and seed, and of all of a recipe but its
@@ -180,6 +192,7 @@ def upsample(
     """
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
+    seed = whole_seed(seed)
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
     check_backend(backend)
     coding = _coding(copies, quality, link, format)
@@ -190,14 +203,19 @@ def upsample(
     if measure is not None:
         strategy, techniques, scope = _measure(measure)
     chosen = tuple(resolve(technique) for technique in techniques)
-    splits = data if isinstance(data, Splits) else load(data, cut=False)
+    look = not dry_run or from_manifest is not None  # a manifest names its sources' pixels
+    splits = _originals(
+        data if isinstance(data, Splits) else read(data, Selection(cut=False, decode=look))
+    )
     if len(splits.classes) < 2:
         raise InputError(
             f"At least two classes are needed, but there is only {printable(splits.classes[0])!r}."
         )
     before, splits = splits, with_extra(splits, measure)
-    if measure is not None:
+    if measure is not None and not dry_run:
         check_extra(splits, measure)
+    if coding.name != "png":
+        _check_depth(splits, coding)
     if from_manifest is None:
         outputs = _planned(splits, strategy, chosen, scope, measure, seed)
         outputs = replace(outputs, coding=coding)
@@ -214,9 +232,10 @@ def upsample(
     summary = _summary(before, outputs, "" if dry_run else str(out), format)
     if out is None or dry_run:
         return summary
-    _check_apart(splits, Path(out))
+    for source in (splits.source, "" if measure is None else measure.extra or ""):
+        check_apart(Path(out), source)
     _try_out(outputs)
-    with claim(Path(out), "upsampled data set", _fingerprint(outputs, namer, format)):
+    with claim(Path(out), UPSAMPLED, _fingerprint(outputs, namer, format)):
         _write(outputs, namer, summary, Hands(jobs, backend), progress)
     return summary
 
@@ -230,6 +249,37 @@ def _coding(copies: str, quality: int, link: bool, format: str) -> Coding:
     if link and format != "folder":
         raise InputError(f"Only a folder can hold links, but got format={format!r}.")
     return Coding(copies, quality, link)
+
+
+def _check_depth(data: Splits, coding: Coding) -> None:
+    """Refuse copies that could not be as deep as their sources."""
+    is_wide = getattr(data.train.images, "is_wide", None)
+    if is_wide is not None and any(map(is_wide, range(len(data.train)))):
+        raise InputError(
+            f"16-bit images have 16-bit copies, which {coding.name} cannot hold: take png copies."
+        )
+
+
+def _originals(splits: Splits) -> Splits:
+    """The splits without what an earlier upsampling made: copies of copies would bear no trace."""
+    copies = [part.names[~part.originals] for part in splits.parts.values()]
+    left_out = leave_out("copies that upsample made before", np.concatenate(copies).tolist())
+    if not left_out:
+        return splits
+    train, validation, test = (part.select(part.originals) for part in splits.parts.values())
+    lost = np.flatnonzero(train.counts == 0)
+    if len(lost):
+        raise InputError(
+            f"Class {printable(splits.classes[int(lost[0])])!r} has copies and no original in "
+            "training. Name the data set that was upsampled."
+        )
+    return replace(
+        splits,
+        train=train,
+        validation=validation,
+        test=test,
+        left_out=(*splits.left_out, *left_out),
+    )
 
 
 def _left(splits: Splits, recipe: Recipe | None, seed: int) -> Splits:
@@ -278,13 +328,6 @@ def _measure(recipe: Recipe) -> tuple[Strategy, tuple, str]:
     return strategy, recipe.techniques, recipe.scope
 
 
-def _check_apart(data: Splits, out: Path) -> None:
-    """Refuse an output folder inside the source: it would be read as a part of it next time."""
-    source = Path(data.source)
-    if data.source and source.is_dir() and out.resolve().is_relative_to(source.resolve()):
-        raise InputError(f"{out} lies inside the data set {source}. Name a folder outside it.")
-
-
 def _try_out(outputs: Outputs) -> None:
     """Make one copy by each technique: one that does not fit the images is told before work."""
     first: dict[int, int] = {}
@@ -304,9 +347,15 @@ def _fingerprint(outputs: Outputs, namer: Namer, format: str) -> dict[str, Any]:
     for some in blocks(outputs):
         rows.update("\n".join(namer(some)).encode())
     kind, quality = outputs.coding.name, outputs.coding.quality
+    own = own_techniques(outputs.techniques, outputs.data.train.images)
+    train = outputs.data.train
+    extra = None if train.generated is None else train.select(train.generated).digest
     return {
+        # First: the data hold it too, and what has changed is to be named.
+        **({} if extra is None else {"content of the extra folder": extra}),
         "data": outputs.data.digest,
         "techniques": [technique.spec for technique in outputs.techniques],
+        **({"technique of your own": own} if own else {}),
         "seed": outputs.seed,
         "format": format,
         "version": VERSION,
@@ -331,23 +380,13 @@ def _write(
             progress(done, len(outputs))
 
     try:
-        _sweep(out)
+        if (out / folder.PARTS).is_dir():  # what a killed run had begun and not finished
+            rmtree(out / folder.PARTS)
         FORMATS[summary.format].write(outputs, namer, out, hands, step)
         write_manifest(outputs, namer, out / MANIFEST)
         write_json(out / SUMMARY, summary.to_dict())
-    except OSError as error:
-        raise WorkError(f"{error.filename or out}: {error.strerror or error}. {_GO_ON}") from None
     except InputError as error:  # an image further on that a technique does not fit
         raise WorkError(f"{error} What is finished is whole.") from None
-
-
-def _sweep(out: Path) -> None:
-    """Remove what a killed run had begun and not finished."""
-    for path in (*out.glob(".*.part"), *out.glob("data/.*.part"), out / folder.PARTS):
-        if path.is_dir():
-            rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def _summary(data: Splits, outputs: Outputs, out: str, format: str) -> Summary:
@@ -372,5 +411,6 @@ def _summary(data: Splits, outputs: Outputs, out: str, format: str) -> Summary:
         images=len(outputs),
         broken=len(outputs.data.broken),
         left_out=outputs.data.left_out,
+        held_out=tuple(name for name in ("validation", "test") if len(data.parts[name])),
         notes=outputs.data.notes,
     )

@@ -1,19 +1,22 @@
 """One run of the search: an arm trained for a rung's epochs and judged on validation alone."""
 
 from dataclasses import dataclass, replace
-from math import isnan
+from math import isnan, nan
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from equipoise.errors import WorkError
-from equipoise.files import read_json, write_json
+from equipoise.errors import DamagedError, WorkError
+from equipoise.files import read_sealed, write_sealed
 from equipoise.images import Splits
+from equipoise.objectives import Objective
 from equipoise.recipes import Recipe
+from equipoise.studies.searching.arms import key_of
 from equipoise.training import Equal, Progress, Trainer, fit
 from equipoise.training.checkpoints import CHECKPOINT
+from equipoise.training.fingerprints import identity
 
-__all__ = ["Attempt", "Result", "blind", "carry_out", "expected_seconds", "read_results"]
+__all__ = ["Attempt", "Result", "blind", "carry_out", "expected_seconds", "result_of"]
 
 _FILE = "attempt.json"
 # What is timed before the search begins: so long, and so many steps at least.
@@ -45,13 +48,15 @@ class Result:
     ----------
     arm, epochs : int
     score : float
-        The objective with the tuned decision; 0 where training failed.
+        The objective's figure with the tuned decision; the worst there is where training failed.
     plain, roc_auc : float
         The objective with the plain decision, and how well the net ranks; None where validation
         lacks a class.
     seconds : float
     failed : str
         Why training failed; empty where it did not.
+    utility : float
+        The score as a number of which more is better, the objective's floors counted.
     """
 
     arm: int
@@ -61,6 +66,11 @@ class Result:
     roc_auc: float | None
     seconds: float
     failed: str = ""
+    utility: float = nan
+
+    def __post_init__(self) -> None:
+        if isnan(self.utility):  # as it was kept before there were objectives of other kinds
+            object.__setattr__(self, "utility", self.score)
 
 
 def blind(data: Splits) -> Splits:
@@ -73,13 +83,15 @@ def carry_out(
     data: Splits,
     seed: int,
     equal: Equal,
-    objective: str,
+    objective: Objective,
     device: str,
     folder: Path,
+    of: str,
 ) -> Result:
     """Do a run and leave its result in `folder`; a killed one goes on from its last epoch.
 
-    The schedule is laid over the rung's epochs, so that a short run is a whole one.
+    The schedule is laid over the rung's epochs, so that a short run is a whole one. `of` is the
+    search that the run is a part of.
     """
     started, place = perf_counter(), folder / attempt.name
     place.mkdir(parents=True, exist_ok=True)
@@ -90,25 +102,37 @@ def carry_out(
             folder=place, device=device,
         )  # fmt: skip
     except WorkError as error:
-        fields: dict[str, Any] = {"score": 0.0, "plain": 0.0, "roc_auc": 0.0, "failed": str(error)}
+        worst = objective.worst
+        tuned = {**dict.fromkeys(objective.figures, 0.0), objective.figure: worst}
+        fields: dict[str, Any] = {"plain": worst, "roc_auc": 0.0, "failed": str(error)}
         spent = perf_counter() - started
     else:
-        figures = run.metrics["validation"]
+        tuned, plain = (run.metrics["validation"][decision] for decision in ("tuned", "plain"))
         fields = {
-            "score": figures["tuned"][objective],
-            "plain": figures["plain"][objective],
-            "roc_auc": None if isnan(auc := figures["plain"]["roc_auc"]) else auc,
+            "plain": plain[objective.name],
+            "roc_auc": None if isnan(auc := plain["roc_auc"]) else auc,
         }
         spent = max(run.metrics["seconds"], perf_counter() - started)
+    fields |= {"score": tuned[objective.name], "utility": float(objective.utility(tuned))}
     result = Result(attempt.arm, attempt.epochs, seconds=spent, **fields)
-    write_json(place / _FILE, vars(result))
+    write_sealed(place / _FILE, {**vars(result), "of": _of(attempt, of)})
     (place / CHECKPOINT).unlink(missing_ok=True)
     return result
 
 
-def read_results(folder: Path) -> list[Result]:
-    """Return the results of all runs that have ended, in the order of their folders' names."""
-    return [Result(**read_json(file)) for file in sorted(folder.glob(f"*/{_FILE}"))]
+def _of(attempt: Attempt, search: str) -> str:
+    """What a result is of: nothing else may stand in its place."""
+    measure, trainer = key_of(attempt.recipe, attempt.trainer)
+    return identity({"search": search, "of": [attempt.name, measure, trainer]})
+
+
+def result_of(folder: Path, attempt: Attempt, of: str) -> Result | None:
+    """Return the result of a run of the search `of` that has ended; another's is none."""
+    try:
+        found = read_sealed(folder / attempt.name / _FILE)
+    except DamagedError:
+        return None
+    return Result(**found) if found.pop("of") == _of(attempt, of) else None
 
 
 class _EnoughError(Exception):
@@ -122,7 +146,7 @@ def expected_seconds(
     *,
     seed: int,
     equal: Equal,
-    objective: str,
+    objective: Objective,
     device: str,
 ) -> float:
     """Return how long a whole run will take, from its first steps."""

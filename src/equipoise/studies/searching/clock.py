@@ -1,6 +1,5 @@
 """The time a search may take: how it is written, how much is gone, how long a run will take."""
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,8 +7,8 @@ from math import inf
 from pathlib import Path
 from time import monotonic
 
-from equipoise.errors import InputError
-from equipoise.files import read_json, write_json
+from equipoise.files import forget_damaged, read_sealed, write_sealed
+from equipoise.studies.durations import in_words, seconds_of
 from equipoise.studies.watching import each_second
 
 __all__ = ["CONFIRM", "Clock", "in_words", "resumed", "seconds_of", "ticking"]
@@ -17,36 +16,9 @@ __all__ = ["CONFIRM", "Clock", "in_words", "resumed", "seconds_of", "ticking"]
 # The share of the budget that is kept to confirm.
 CONFIRM = 0.4
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
 _FILE = "clock.json"
 # The time between two notes of how much is gone: a search that is killed forgets no more.
 _BEAT = 2.0
-
-
-def seconds_of(budget: str) -> float:
-    """Return a budget such as "90s", "20m" or "1h30m" in seconds.
-
-    Raises
-    ------
-    InputError
-        If it is not written so, or is zero.
-    """
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", budget.strip())
-    whole = "".join(number + unit for number, unit in parts) == budget.strip()
-    total = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    if not whole or not total:
-        raise InputError(f"A budget is written 90s, 20m or 1h30m, but got {budget!r}.")
-    return total
-
-
-def in_words(seconds: float) -> str:
-    """Return a time as budgets are written, rounded up to what one would type."""
-    if seconds <= 90:
-        return f"{max(1, int(-(-seconds // 1)))}s"
-    minutes = int(-(-seconds // 60))
-    if minutes <= 90:
-        return f"{minutes}m"
-    return f"{minutes // 60}h{minutes % 60:02d}m" if minutes % 60 else f"{minutes // 60}h"
 
 
 @dataclass
@@ -85,13 +57,14 @@ class Clock:
 
     def note(self) -> None:
         """Keep how much is gone."""
-        write_json(self.folder / _FILE, {"seconds": self.spent})
+        write_sealed(self.folder / _FILE, {"seconds": self.spent})
 
 
 def resumed(folder: Path, budget: float, started: float) -> Clock:
     """Return the clock of a search that was begun, or a new one; `started` by `monotonic`."""
     path = folder / _FILE
-    before = float(read_json(path)["seconds"]) if path.is_file() else 0.0
+    forget_damaged(path, "The time that is gone is counted from now.")
+    before = float(read_sealed(path)["seconds"]) if path.is_file() else 0.0
     return Clock(folder, budget, before, started)
 
 

@@ -5,27 +5,31 @@ says how good it is.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf
-from time import monotonic
+from typing import Any
 
 import numpy as np
 
 from equipoise.files import read_json
 from equipoise.images import Splits
+from equipoise.objectives import Objective
 from equipoise.recipes import NAMED, Recipe
-from equipoise.studies.comparing import Study, compare
-from equipoise.studies.facts import read_facts
+from equipoise.studies.comparing import compare
+from equipoise.studies.facts import forget_facts, read_facts, read_plan
 from equipoise.studies.searching.arms import Arm
 from equipoise.studies.searching.attempts import Result
 from equipoise.studies.searching.waves import Hunt, pace
+from equipoise.studies.study import Study
+from equipoise.studies.trials import folder_of
 from equipoise.training import Trainer
+from equipoise.training.runs import METRICS, finished
 
-__all__ = ["BASELINE", "TAIL", "Finalists", "confirm", "finalists", "ranked", "validated"]
+__all__ = ["BASELINE", "SEEDS", "TAIL", "Finalists", "confirm", "finalists", "ranked", "validated"]
 
 BASELINE = NAMED["none"]
-# Seeds of a confirmation: at least, where trials are counted and not seconds, and at most.
-_LEAST, _USUAL, _MOST = 2, 3, 20
+# Seeds of a confirmation: at the first look, and where trials are counted and not seconds.
+SEEDS = 3
 # Seconds kept for what comes after the last run: the probe, the figures, the page.
 TAIL = 6.0
 
@@ -55,7 +59,7 @@ def ranked(arms: Sequence[Arm], results: Sequence[Result]) -> list[tuple[Arm, Re
         if result.arm not in longest or result.epochs > longest[result.arm].epochs:
             longest[result.arm] = result
     judged = [(arm, longest[arm.number]) for arm in arms if arm.number in longest]
-    return sorted(judged, key=lambda pair: (-pair[1].epochs, -pair[1].score, pair[0].number))
+    return sorted(judged, key=lambda pair: (-pair[1].epochs, -pair[1].utility, pair[0].number))
 
 
 def finalists(arms: Sequence[Arm], results: Sequence[Result]) -> Finalists:
@@ -74,48 +78,25 @@ def _differs(one: Recipe, other: Recipe) -> bool:
 
 
 def confirm(hunt: Hunt, data: Splits, who: Finalists, *, command: str) -> Study:
-    """Run the finalists with as many seeds as the time allows, two at least."""
+    """Compare the finalists with new seeds, as many as are needed and the time allows."""
     folder = hunt.folder / "confirm"
-
-    def run(recipes: Sequence[Recipe], seeds: int) -> Study:
-        return compare(
-            data, recipes, seeds=seeds, out=folder, trainer=who.trainer, equal=hunt.equal,
-            # The search's own seed is none of them: its luck must not count twice.
-            seed=hunt.seed + 1, objective=hunt.objective, jobs=hunt.jobs,
-            backend=hunt.backend, device=hunt.device, command=command,
-        )  # fmt: skip
-
-    recipes, seeds = who.recipes, _LEAST
+    timed, recipes = hunt.clock.budget < inf, who.recipes
+    forget_facts(folder)
     if (folder / "study.json").is_file():
-        facts = read_facts(folder)
-        recipes = tuple(r for r in recipes if r.name in facts["recipes"])
-        seeds = len(facts["seeds"])
-    elif hunt.clock.budget == inf:
-        seeds = _USUAL
-    elif _wall(hunt, len(recipes) * seeds, pace(hunt) * hunt.trainer.epochs) > hunt.clock.left:
+        known = read_facts(folder)["recipes"]
+        recipes = tuple(recipe for recipe in recipes if recipe.name in known)
+    elif _wall(hunt, len(recipes) * SEEDS, pace(hunt) * hunt.trainer.epochs) > hunt.clock.left:
         recipes = recipes[:2]
-    before, started = 0, monotonic()
-    study = run(recipes, seeds)
-    while hunt.clock.budget < inf and study.summary["table"]:
-        more = _fitting(hunt, study, before, seeds, monotonic() - started)
-        if more == seeds:
-            break
-        before, seeds, started = seeds, more, monotonic()
-        study = run(recipes, seeds)
-    return study
-
-
-def _fitting(hunt: Hunt, study: Study, before: int, seeds: int, took: float) -> int:
-    """Return how many seeds there is time for, after those from `before` on took so long."""
-    table = study.summary["table"]
-    each = float(np.mean([row["seconds"]["mean"] for row in table]))
-    # What came on top of the runs comes again with more of them, and with the page.
-    besides = max(0.0, took - _wall(hunt, len(table) * (seeds - before), each))
-    left = hunt.clock.left - TAIL - 2 * besides
-    more = seeds
-    while more < _MOST and _wall(hunt, len(table) * (more + 1 - seeds), each) <= left:
-        more += 1
-    return more
+    return compare(
+        # What was left out of training decides nothing here, whatever becomes of it.
+        replace(data, withheld=None), recipes, seeds="auto" if timed else SEEDS, out=folder,
+        trainer=who.trainer,
+        # What comes after the runs takes time as well, and twice: at each look and in the end.
+        budget=f"{max(hunt.clock.left - 2 * TAIL, 1.0):.0f}s" if timed else None,
+        # The search's own seed is none of them: its luck must not count twice.
+        seed=hunt.seed + 1, objective=hunt.objective, equal=hunt.equal, jobs=hunt.jobs,
+        backend=hunt.backend, device=hunt.device, command=command,
+    )  # fmt: skip
 
 
 def _wall(hunt: Hunt, runs: int, seconds: float) -> float:
@@ -123,11 +104,20 @@ def _wall(hunt: Hunt, runs: int, seconds: float) -> float:
     return ceil(runs / hunt.jobs) * seconds
 
 
-def validated(study: Study, objective: str) -> dict[str, float]:
-    """Return each recipe's mean objective on validation with the tuned decision, over its runs."""
-    values: dict[str, list[float]] = {}
-    for path in sorted((study.directory / "trials").glob("*/metrics.json")):
-        metrics = read_json(path)
-        values.setdefault(metrics["recipe"], []).append(metrics["validation"]["tuned"][objective])
-    order = [name for name in study.summary["recipes"] if name in values]
-    return {name: float(np.mean(values[name])) for name in order}
+def validated(study: Study, objective: Objective) -> dict[str, dict[str, float]]:
+    """Return each recipe's means on validation, over its runs, with the tuned decision.
+
+    Of the objective's figure and those with floors.
+    """
+    runs: dict[str, list[dict[str, Any]]] = {}
+    folder = study.directory
+    assert folder is not None
+    places = [folder_of(folder, trial) for trial in read_plan(folder).trials]
+    for place in filter(finished, places):
+        metrics = read_json(place / METRICS)
+        runs.setdefault(metrics["recipe"], []).append(metrics["validation"]["tuned"])
+    order = [name for name in study.summary.recipes if name in runs]
+    return {
+        name: {f: float(np.mean([of[f] for of in runs[name]])) for f in objective.figures}
+        for name in order
+    }

@@ -9,6 +9,7 @@ NeurIPS 2011; it ranks pruned trials below complete ones, those that came furthe
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from equipoise.errors import InputError
+from equipoise.errors import DamagedError, InputError
+from equipoise.files import read_sealed, write_sealed
 from equipoise.recipes import Recipe
 from equipoise.studies.searching.arms import Arm, key_of
 from equipoise.studies.searching.attempts import Result
@@ -28,7 +30,7 @@ from equipoise.training import Trainer
 
 __all__ = ["Journal", "importance", "open_journal"]
 
-_FILE = "journal.log"
+_FILE, _SEAL = "journal.log", "journal.json"
 # So many suggestions in a row that were tried before, or do not fit, and the space is taken as
 # searched through.
 _PATIENCE = 40
@@ -50,9 +52,48 @@ class _Held:
 
 
 def open_journal(folder: Path) -> Journal:
-    """Return the journal in a folder that is held, mended where its writer was killed."""
+    """Return the journal in a folder that is held, mended where its writer was killed.
+
+    Raises
+    ------
+    DamagedError
+        If it is not what was written: how the search went on from it is then not known.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = folder / _FILE
+    try:
+        _check(folder)
+        return _opened(path)
+    except OSError:
+        raise
+    except Exception:
+        # What Optuna raises for lines that are none of its own is of any type.
+        raise DamagedError(
+            f"{path} is damaged: it is not what was written there. Name another folder."
+        ) from None
+
+
+def seal(folder: Path) -> None:
+    """Keep a digest of the journal as it stands, by which damage to it is found."""
+    written = (folder / _FILE).read_bytes()
+    write_sealed(folder / _SEAL, {"bytes": len(written), "digest": _digest(written)})
+
+
+def _check(folder: Path) -> None:
+    """Raise `DamagedError` unless the journal begins with what it was when it was last sealed."""
+    if not (folder / _SEAL).is_file():
+        return
+    sealed = read_sealed(folder / _SEAL)
+    written = (folder / _FILE).read_bytes() if (folder / _FILE).is_file() else b""
+    if _digest(written[: sealed["bytes"]]) != sealed["digest"]:
+        raise DamagedError(f"{folder / _FILE} is not what was written.")
+
+
+def _digest(written: bytes) -> str:
+    return blake2b(written, digest_size=16).hexdigest()
+
+
+def _opened(path: Path) -> Journal:
     _mend(path)
     held: Any = _Held()
     storage = JournalStorage(JournalFileBackend(str(path), lock_obj=held))
@@ -63,6 +104,7 @@ def open_journal(folder: Path) -> Journal:
         # A trial that was being asked for when the process ended has no arm.
         if not trial.state.is_finished() and "arm" not in trial.user_attrs:
             storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    arms(study)  # none of which may be damaged
     return study
 
 
@@ -172,7 +214,17 @@ def note(study: Journal, results: Mapping[tuple[int, int], Result]) -> None:
             continue
         for (number, epochs), result in results.items():
             if number == trial.number and epochs not in trial.intermediate_values:
-                study._storage.set_trial_intermediate_value(trial._trial_id, epochs, result.score)
+                study._storage.set_trial_intermediate_value(trial._trial_id, epochs, result.utility)
+
+
+def noted(study: Journal) -> set[tuple[int, int]]:
+    """Return of which runs, by arm and epochs, the journal has a score."""
+    return {
+        (trial.number, epochs)
+        for trial in study.get_trials(deepcopy=False)
+        if "arm" in trial.user_attrs
+        for epochs in trial.intermediate_values
+    }
 
 
 def promote(study: Journal, arm: Arm, rung: int) -> None:
@@ -206,7 +258,7 @@ def importance(study: Journal, space: Space, seed: int) -> dict[str, float]:
     # A dimension that was not open is a choice of its own, so that every trial has every one.
     whole = optuna.create_study(direction="maximize")
     whole.add_trials([_filled(trial, varied) for trial in done])
-    found = get_param_importances(whole, evaluator=FanovaImportanceEvaluator(seed=seed))
+    found = get_param_importances(whole, evaluator=FanovaImportanceEvaluator(seed=seed % 2**32))
     return {name: float(share) for name, share in found.items()}
 
 

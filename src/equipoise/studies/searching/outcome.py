@@ -10,22 +10,23 @@ from typing import Any
 
 import yaml
 
-from equipoise.errors import InputError
-from equipoise.files import read_json, write_json, write_text
-from equipoise.studies.comparing import Study
-from equipoise.studies.formats import change, level, metric_name
+from equipoise.errors import DamagedError, InputError, plural
+from equipoise.files import read_sealed, write_sealed, write_text
+from equipoise.studies.formats import change, in_sentence, interval, level
 from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import Arm
 from equipoise.studies.searching.attempts import Result
 from equipoise.studies.searching.clock import CONFIRM
 from equipoise.studies.searching.confirming import BASELINE, Finalists, ranked, validated
 from equipoise.studies.searching.waves import Hunt
-from equipoise.studies.verdicts import told
+from equipoise.studies.study import Study
+from equipoise.studies.summary import StudySummary
+from equipoise.studies.values import Estimate
 from equipoise.training import Trainer
 
-__all__ = ["FILE", "conclude", "leaderboard", "read_search", "write_best", "write_search"]
+__all__ = ["BEST", "FILE", "conclude", "leaderboard", "read_search", "write_best", "write_search"]
 
-FILE = "search.json"
+FILE, BEST = "search.json", "best.yaml"
 
 
 def write_search(hunt: Hunt, **more: Any) -> dict[str, Any]:
@@ -44,8 +45,8 @@ def write_search(hunt: Hunt, **more: Any) -> dict[str, Any]:
         **more,
     }
     write_text(hunt.folder / "leaderboard.csv", _as_csv(board))
-    write_json(hunt.folder / FILE, found)
-    return read_json(hunt.folder / FILE)
+    write_sealed(hunt.folder / FILE, found)
+    return read_sealed(hunt.folder / FILE)
 
 
 def _budget(hunt: Hunt) -> dict[str, Any]:
@@ -55,10 +56,19 @@ def _budget(hunt: Hunt) -> dict[str, Any]:
 
 
 def read_search(folder: Path) -> dict[str, Any]:
-    """Read search.json."""
+    """Read search.json.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is not what was written.
+    """
     if not (folder / FILE).is_file():
         raise InputError(f"{folder} is no search: it has no {FILE}.")
-    return read_json(folder / FILE)
+    try:
+        return read_sealed(folder / FILE)
+    except DamagedError as error:
+        raise DamagedError(f"{error} Give the command that made it again.") from None
 
 
 def leaderboard(
@@ -107,10 +117,13 @@ def _as_csv(board: Sequence[Mapping[str, Any]]) -> str:
 
 def conclude(hunt: Hunt, who: Finalists, study: Study) -> dict[str, Any]:
     """Return what the confirmation says: the best recipe, and how it did on the test split."""
-    values = validated(study, hunt.objective)
+    goal = hunt.objective
+    found = validated(study, goal)
+    values = {name: of[goal.name] for name, of in found.items()}
     names = {recipe.name: recipe for recipe in who.recipes}
     # The baseline stands first and wins a tie: what is no better than nothing is not done.
-    best = max(values, key=lambda name: values[name]) if values else BASELINE.name
+    order = sorted(found, key=lambda name: -goal.utility(found[name]))
+    best = order[0] if order else BASELINE.name
     return {
         "finished": True,
         "best": best,
@@ -118,7 +131,7 @@ def conclude(hunt: Hunt, who: Finalists, study: Study) -> dict[str, Any]:
         "trainer": who.trainer.model_dump(mode="json"),
         "validation": values,
         "words": [
-            *_in_words(study.summary, best, values, hunt.objective),
+            *_in_words(study.summary, order, values, goal.name),
             *_trained(_changed(who.trainer, hunt.trainer)),
         ],
         "importance": journal.importance(hunt.study, hunt.space, hunt.seed),
@@ -130,18 +143,22 @@ def write_best(hunt: Hunt, found: Mapping[str, Any]) -> None:
     """Write best.yaml, which `get_recipe` and `get_trainer` read."""
     head = "".join(f"# {line}\n" for line in found["words"])
     both = {key: found[key] for key in ("recipe", "trainer")}
-    write_text(hunt.folder / "best.yaml", head + yaml.safe_dump(both, sort_keys=False))
+    write_text(hunt.folder / BEST, head + yaml.safe_dump(both, sort_keys=False))
 
 
 def _in_words(
-    summary: Mapping[str, Any], best: str, values: Mapping[str, float], metric: str
+    summary: StudySummary, order: Sequence[str], values: Mapping[str, float], metric: str
 ) -> list[str]:
-    """The outcome in sentences: what was chosen on validation, then what the test split says."""
-    name = metric_name(metric).lower()
+    """The outcome in sentences: what was chosen on validation, then what the test split says.
+
+    `order` has the recipes from the best to the worst.
+    """
+    best = order[0] if order else BASELINE.name
+    name = in_sentence(metric)
     base = values.get(BASELINE.name)
     if best == BASELINE.name:
-        others = [v for n, v in values.items() if n != best]
-        rival = f", against {level(metric, max(others))} of the best other" if others else ""
+        second = level(metric, values[order[1]]) if len(order) > 1 else ""
+        rival = f", against {second} of the best other" if second else ""
         first = (
             f"Nothing found is better on validation than '{best}' with the tuned decision: "
             f"{name} {level(metric, base)}{rival}. The best is to leave the data as they are."
@@ -160,29 +177,23 @@ def _trained(changed: Mapping[str, Any]) -> list[str]:
     return [f"The trainer, the baseline's too, was changed to {fields}."] if fields else []
 
 
-def _tested(summary: Mapping[str, Any], best: str, metric: str) -> list[str]:
-    rows = {row["recipe"]: row["tuned"][metric] for row in summary["table"]}
-    if best not in rows:
+def _tested(summary: StudySummary, best: str, metric: str) -> list[str]:
+    """What the test images say of the winner, and of the difference to the baseline."""
+    found = summary.figure(best, "tuned", metric)
+    if found is None:
         return []
-    seeds = f"over {len(rows[best]['values'])} seeds"
-    first = f"On the test split, {seeds}: {_with_interval(metric, rows[best])}"
-    entry = next(
-        (
-            e
-            for e in summary["differences"]
-            if (e["recipe"], e["decision"], e["metric"]) == (best, "tuned", metric)
-        ),
-        None,
-    )
-    if entry is None:
-        return [f"{first}."]
-    low, high = (change(metric, entry[end]) for end in ("low", "high"))
+    seeds = f"over {plural(len(found.values), 'seed')}"
+    level_ = f"On the test split, {seeds}: {_with_interval(metric, found)}"
+    one = None if summary.question is None else summary.question.of(best)
+    if one is None:
+        return [f"{level_}."]
+    ends = interval(metric, one.low, one.high)
     return [
-        f"{first}; against '{BASELINE.name}' with the tuned decision "
-        f"{change(metric, entry['mean'])} [{low}, {high}]: {told(entry)}."
+        f"{level_}; against '{BASELINE.name}' with the tuned decision {change(metric, one.mean)} "
+        f"({ends}): {one.verdict}.",
     ]
 
 
-def _with_interval(metric: str, entry: Mapping[str, Any]) -> str:
-    ends = f" [{level(metric, entry['low'])}, {level(metric, entry['high'])}]"
-    return level(metric, entry["mean"]) + (ends if entry["low"] is not None else "")
+def _with_interval(metric: str, found: Estimate) -> str:
+    ends = f" [{level(metric, found.low)}, {level(metric, found.high)}]"
+    return level(metric, found.mean) + (ends if found.low is not None else "")

@@ -1,23 +1,26 @@
 """`search`: the best recipe for a data set within a time budget."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from hashlib import blake2b
 from math import ceil, inf
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import numpy as np
 from joblib import cpu_count
 
-from equipoise.errors import InputError, require
-from equipoise.files import claim, write_text
+from equipoise.errors import DamagedError, InputError, plural, require, whole_seed
+from equipoise.files import claim, forget_damaged, write_text
 from equipoise.images import Splits
+from equipoise.objectives import DEFAULT as BALANCED
+from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.parallel import check_backend
-from equipoise.readers import load
+from equipoise.readers import check_apart, load
 from equipoise.recipes import Recipe, load_recipes
-from equipoise.studies.comparing import Study, open_study
+from equipoise.studies.comparing import open_study
+from equipoise.studies.intact import is_intact
 from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import ENTRANTS
 from equipoise.studies.searching.attempts import blind, expected_seconds
@@ -28,8 +31,15 @@ from equipoise.studies.searching.clock import (
     seconds_of,
     ticking,
 )
-from equipoise.studies.searching.confirming import BASELINE, TAIL, confirm, finalists
+from equipoise.studies.searching.confirming import (
+    BASELINE,
+    SEEDS,
+    TAIL,
+    confirm,
+    finalists,
+)
 from equipoise.studies.searching.outcome import (
+    BEST,
     FILE,
     conclude,
     read_search,
@@ -37,15 +47,24 @@ from equipoise.studies.searching.outcome import (
     write_search,
 )
 from equipoise.studies.searching.space import RECIPES, Space, read_space, trainer_dimensions
-from equipoise.studies.searching.waves import Hunt, run_waves
-from equipoise.training import Trainer, check, get_device, get_trainer, side_by_side
+from equipoise.studies.searching.waves import Hunt, run_waves, take_up
+from equipoise.studies.study import Study
+from equipoise.training import (
+    Trainer,
+    aim,
+    check,
+    get_device,
+    get_trainer,
+    side_by_side,
+    untested_words,
+)
+from equipoise.training.fingerprints import identity, of_recipe, of_trainer
 
 __all__ = ["Search", "check_limits", "open_search", "search"]
 
 # Most arms where the time is the limit: the more are judged on one validation split, the more the
 # best of them owes to luck.
 _MOST_TRIALS = 100
-_FINALS = 6  # runs of a confirmation at least: three recipes, two seeds
 
 # Called about once a second with seconds (without a budget: trials) gone and in all, and a remark.
 Told = Callable[[int, int, str], None]
@@ -103,7 +122,7 @@ def search(
     trainer_fields: bool = False,
     space: str | Path | Space | None = None,
     equal: str = "steps",
-    objective: str = "balanced_accuracy",
+    objective: ObjectiveLike = BALANCED,
     seed: int = 0,
     jobs: int | None = None,
     backend: str = "loky",
@@ -149,7 +168,7 @@ def search(
         For a name, value or folder that is not right, or a budget that is too small, before
         anything is written.
     """
-    started = monotonic()
+    started, seed = monotonic(), whole_seed(seed)
     check_backend(backend)
     device = get_device(device).type  # settled here: machines of a cluster may differ
     wanted = _Limits.of(budget, trials, side_by_side(jobs, device))
@@ -160,22 +179,29 @@ def search(
     for recipe in entrants:
         check(splits, recipe, chosen, equal=equal, objective=objective)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
-    settings: dict[str, Any] = {"equal": equal, "objective": objective, "seed": seed}
+    for source in (splits.source, *(recipe.extra or "" for recipe in entrants)):
+        check_apart(folder, source)
+    goal = aim(splits, objective)
+    _check_judged(splits, goal)
+    settings: dict[str, Any] = {"equal": equal, "objective": goal, "seed": seed}
     expected = _expected(folder)
     if not expected and wanted.seconds < inf:
         expected = expected_seconds(blind(splits), BASELINE, chosen, device=device, **settings)
         wanted.check(expected)
-    with claim(folder, "search", _fingerprint(splits, chosen, entrants, where, wanted, settings)):
-        if (folder / FILE).is_file() and read_search(folder)["finished"]:
-            return Search(folder, read_search(folder))
+    fingerprint = _fingerprint(splits, chosen, entrants, where, wanted, settings)
+    with claim(folder, "search", fingerprint):
+        forget_damaged(folder / FILE, "It is written anew.")
         write_text(folder / "trainer.yaml", chosen.to_yaml())
         hunt = Hunt(
             folder=folder, data=blind(splits), space=where, entrants=entrants, trainer=chosen,
             study=journal.open_journal(folder), clock=resumed(folder, wanted.seconds, started),
             jobs=wanted.jobs, backend=backend, device=device, limit=wanted.trials,
             expected=expected,
-            facts={**_facts(splits, where, command, settings), "expected": expected}, **settings,
+            facts={**_facts(splits, where, command), **_told(settings), "expected": expected},
+            of=identity(fingerprint), **settings,
         )  # fmt: skip
+        if done := _finished(hunt):
+            return Search(folder, done)
         with ticking(hunt.clock, None if progress is None else _telling(hunt, progress)):
             return Search(folder, _search(hunt, splits, command))
 
@@ -188,6 +214,18 @@ def check_limits(budget: str | None, trials: int | None, jobs: int | None) -> No
 def open_search(folder: str | Path) -> Search:
     """Return a search on disk, finished or running."""
     return Search(Path(folder), read_search(Path(folder)))
+
+
+def _finished(hunt: Hunt) -> dict[str, Any] | None:
+    """What a search that has ended found, where all that it rests on is still what was written."""
+    if not (hunt.folder / FILE).is_file():
+        return None
+    found = read_search(hunt.folder)
+    if not found["finished"] or take_up(hunt) or not is_intact(hunt.folder / "confirm"):
+        return None
+    if not (hunt.folder / BEST).is_file():
+        write_best(hunt, found)
+    return found
 
 
 def _search(hunt: Hunt, data: Splits, command: str) -> dict[str, Any]:
@@ -219,9 +257,9 @@ class _Limits:
 
     def check(self, run: float) -> None:
         """Raise `InputError` if the time cannot hold the least that a search is."""
-        # The baseline and one other in the one part; in the other three recipes with two seeds.
+        # The baseline and one other in the one part; in the other both with three seeds.
         searching = ceil(2 / self.jobs) * run / (1 - CONFIRM)
-        confirming = (ceil(_FINALS / self.jobs) * run + TAIL) / CONFIRM
+        confirming = (ceil(2 * SEEDS / self.jobs) * run + TAIL) / CONFIRM
         least = max(searching, confirming)
         require(
             self.seconds >= least,
@@ -234,7 +272,10 @@ class _Limits:
 
 def _expected(folder: Path) -> float:
     """Seconds that a search which is gone on with had expected a whole run to take; or 0."""
-    return float(read_search(folder)["expected"]) if (folder / FILE).is_file() else 0.0
+    try:
+        return float(read_search(folder)["expected"]) if (folder / FILE).is_file() else 0.0
+    except DamagedError:
+        return 0.0
 
 
 def _entrants(recipes: Sequence[str | Path | Recipe]) -> list[Recipe]:
@@ -261,29 +302,46 @@ def _fingerprint(
     limits: _Limits,
     settings: dict[str, Any],
 ) -> dict[str, Any]:
-    seconds = limits.seconds if limits.seconds < inf else None
+    fields: dict[str, dict[str, Any]] = {}
+    for recipe in entrants:
+        for key, value in of_recipe(data, recipe).items():
+            fields.setdefault(key, {})[recipe.name] = value
     return {
         "data_digest": data.digest,
-        "trainer": trainer.model_dump(mode="json", exclude_defaults=True),
+        **of_trainer(trainer),
         **settings,
-        "budget": seconds,
+        "objective": settings["objective"].to_json(),
+        "budget": limits.seconds if limits.seconds < inf else None,
         "trials": limits.trials,
         "recipes": [recipe.name for recipe in entrants],
-        "space": _digest([recipe.model_dump(mode="json") for recipe in entrants], space),
+        **fields,
+        "space": identity({"space": repr(space)}),
     }
 
 
-def _digest(*parts: Any) -> str:
-    return blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+def _check_judged(data: Splits, objective: Objective) -> None:
+    """Raise `InputError` where validation has no image that the objective is of."""
+    counts = np.diag(data.validation.counts).astype(np.float64)
+    for name in objective.figures:
+        require(
+            not np.isnan(objective.measure(name, counts)),
+            f"validation images that {name} is of, as the search is judged on validation,",
+            images=0,
+        )
 
 
-def _facts(data: Splits, space: Space, command: str, settings: dict[str, Any]) -> dict[str, Any]:
+def _told(settings: Mapping[str, Any]) -> dict[str, Any]:
+    goal = settings["objective"]
+    return {**settings, "objective": goal.name, "tuned_for": goal.to_json()}
+
+
+def _facts(data: Splits, space: Space, command: str) -> dict[str, Any]:
     return {
-        **settings,
         "source": data.source,
         "data_digest": data.digest,
         "classes": list(data.classes),
         "left_out": [asdict(one) for one in data.left_out],
+        "untested_words": untested_words(data.untested, data.classes),
         "command": command,
         "dimensions": {d.name: {"of": d.of, "choices": list(d.choices)} for d in space},
     }
@@ -295,13 +353,17 @@ def _telling(hunt: Hunt, progress: Told) -> Callable[[], None]:
 
     def tell() -> None:
         results = list(hunt.results.values())
-        best = max((r.score for r in results if r.epochs == hunt.trainer.epochs), default=None)
+        whole = [r for r in results if r.epochs == hunt.trainer.epochs]
+        best = max(whole, key=lambda r: r.utility, default=None)
         judged = len({r.arm for r in results})
-        remark = f"{'seconds, ' if timed else ''}{judged} trials, {len(results)} runs"
+        remark = f"{plural(judged, 'trial')}, {plural(len(results), 'run')}"
         if best is not None:
-            remark += f", best on validation {best:.3f}"
+            remark += f", best on validation {best.score:.3f}"
         if (hunt.folder / "confirm").is_dir():
             remark += ", confirming"
-        progress(min(int(hunt.clock.spent), total) if timed else judged, total, remark)
+        if timed:
+            progress(min(int(hunt.clock.spent), total), total, f"seconds, {remark}")
+        else:
+            progress(judged, total, remark)
 
     return tell

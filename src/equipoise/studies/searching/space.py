@@ -198,25 +198,39 @@ def trainer_of(space: Space, chosen: Mapping[str, str], trainer: Trainer) -> Tra
 
 def locate(space: Space, recipe: Recipe) -> dict[str, str] | None:
     """Return the choices that make a recipe, trainer fields at the first; None if none do."""
-    wanted = _plain(recipe)
-    usual = {name: field.default for name, field in Recipe.model_fields.items()}
-    for chosen in _every(tuple(d for d in space if d.of == "recipe")):
-        fields = _fields(space, chosen, "recipe")
+    own = tuple(d for d in space if d.of == "recipe")
+    usual = {name: field.default for name, field in Recipe.model_fields.items() if name != "name"}
+    wanted = {**_as_json(usual), **_plain(recipe)}
+    # What no dimension from one on sets: choices that differ there are not gone on with, or a
+    # space of a dozen dimensions would be looked through for hours.
+    settled = [
+        wanted.keys() - {f for d in own[k:] for fields in d.choices.values() for f in fields}
+        for k in range(len(own) + 1)
+    ]
+
+    def fits(chosen: Mapping[str, str], seen: int) -> bool:
         # Plain comparison: making a recipe of each of some thousand would take seconds.
-        if _as_json({k: v for k, v in fields.items() if v != usual[k]}) == wanted:
-            firsts = {d.name: next(iter(d.choices)) for d in space if d.of == "trainer"}
-            return {**chosen, **firsts}
-    return None
+        fields = {**usual, **_fields(own, chosen, "recipe")}
+        return all(_as_json(fields[name]) == wanted[name] for name in settled[seen])
+
+    found = next(_fitting(own, fits, {}, 0), None)
+    firsts = {d.name: next(iter(d.choices)) for d in space if d.of == "trainer"}
+    return None if found is None else {**found, **firsts}
 
 
-def _every(space: Space, chosen: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
-    chosen = dict(chosen or {})
-    if not space:
+def _fitting(
+    space: Space, fits: Callable[[Mapping[str, str], int], bool], chosen: dict[str, str], seen: int
+) -> Iterator[dict[str, str]]:
+    """Yield all choices that fit, those of the first `seen` dimensions given."""
+    if not fits(chosen, seen):
+        return
+    if seen == len(space):
         yield chosen
         return
-    first, rest = space[0], space[1:]
+    first = space[seen]
     for choice in first.choices if first.open(chosen) else (None,):
-        yield from _every(rest, chosen if choice is None else {**chosen, first.name: choice})
+        more = chosen if choice is None else {**chosen, first.name: choice}
+        yield from _fitting(space, fits, more, seen + 1)
 
 
 def _plain(recipe: Recipe) -> Any:
@@ -273,8 +287,10 @@ def read_space(path: Path) -> Space:
     space: list[Dimension] = []
     of: Literal["recipe", "trainer"]
     for of, model in (("recipe", Recipe), ("trainer", Trainer)):
-        for name, values in (found.get(of) or {}).items():
-            space.append(_declared(path, of, model, str(name), values))
+        fields = found.get(of) or {}
+        if not isinstance(fields, dict):
+            raise InputError(f"{path}: {of} must hold fields, each with a list of values.")
+        space += [_declared(path, of, model, name, values) for name, values in fields.items()]
     return tuple(space)
 
 

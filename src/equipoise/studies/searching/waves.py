@@ -6,6 +6,7 @@ third go on. What a wave holds is settled before it begins, so that the order in
 end, and the number of them side by side, change nothing but the time it takes.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -13,17 +14,19 @@ from pathlib import Path
 from time import time
 from typing import Any
 
+from equipoise.errors import Remark
 from equipoise.images import Splits
+from equipoise.objectives import Objective
 from equipoise.parallel import scattered
 from equipoise.recipes import Recipe
 from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import ETA, Arm, is_late, key_of, rungs
-from equipoise.studies.searching.attempts import Attempt, Result, carry_out, read_results
+from equipoise.studies.searching.attempts import Attempt, Result, carry_out, result_of
 from equipoise.studies.searching.clock import Clock
 from equipoise.studies.searching.space import Space
 from equipoise.training import Equal, Trainer, check
 
-__all__ = ["Hunt", "pace", "run_waves"]
+__all__ = ["Hunt", "pace", "run_waves", "take_up"]
 
 # Newcomers of a wave, where the cores do not ask for more.
 _COHORT = 6
@@ -49,6 +52,8 @@ class Hunt:
         Seconds that a whole run was expected to take before the first.
     facts : dict
         What search.json says of it besides what it finds.
+    of : str
+        By which its runs are told from those of another search.
     """
 
     folder: Path
@@ -60,13 +65,14 @@ class Hunt:
     clock: Clock
     seed: int
     equal: Equal
-    objective: str
+    objective: Objective
     jobs: int
     backend: str
     device: str
     limit: int
     expected: float
     facts: dict[str, Any]
+    of: str
     results: dict[tuple[int, int], Result] = field(default_factory=dict)
 
     @property
@@ -90,16 +96,49 @@ def run_waves(hunt: Hunt, told: Callable[[], object]) -> None:
 
     `told` is called whenever a run has ended.
     """
-    hunt.results = {(r.arm, r.epochs): r for r in read_results(hunt.place)}
+    lost = take_up(hunt)
+    for attempt in lost:
+        line = f"{hunt.place / attempt.name}: its result is not what was written, or gone."
+        warnings.warn(Remark(f"{line} The run is made again."), stacklevel=2)
+    # However late it is: the journal has them, and everything after rests on them.
+    for result in scattered(_worker(hunt), lost, jobs=hunt.jobs, backend=hunt.backend):
+        hunt.results[result.arm, result.epochs] = result
     while True:
         if not (wave := _pending(hunt)):
             _judge(hunt)
             _admit(hunt)
             wave = _pending(hunt)
         if not wave:
+            journal.seal(hunt.folder)
             return
         _run(hunt, wave, told)
         _drop(hunt, _pending(hunt))
+        journal.seal(hunt.folder)
+
+
+def take_up(hunt: Hunt) -> list[Attempt]:
+    """Read the results of the runs that have ended; return those that the journal has alone."""
+    every = [
+        Attempt(arm.number, arm.recipe, arm.trainer, epochs)
+        for arm in hunt.arms
+        for epochs in hunt.rungs
+    ]
+    for attempt in every:
+        result = result_of(hunt.place, attempt, hunt.of)
+        if result is not None:
+            hunt.results[attempt.arm, attempt.epochs] = result
+    lost = journal.noted(hunt.study) - hunt.results.keys()
+    return [attempt for attempt in every if (attempt.arm, attempt.epochs) in lost]
+
+
+def _worker(hunt: Hunt) -> Callable[[Attempt], Result]:
+    data, place, of = hunt.data, hunt.place, hunt.of
+    seed, equal, objective, device = hunt.seed, hunt.equal, hunt.objective, hunt.device
+
+    def work(attempt: Attempt) -> Result:
+        return carry_out(attempt, data, seed, equal, objective, device, place, of)
+
+    return work
 
 
 def _pending(hunt: Hunt) -> list[Attempt]:
@@ -120,14 +159,11 @@ def _run(hunt: Hunt, wave: Sequence[Attempt], told: Callable[[], object]) -> Non
     if not hunt.results:
         # The first is the baseline's, which everything is set against: it is run in any case.
         needed[wave[0].name] = 0.0
-    data, place = hunt.data, hunt.place
-    seed, equal, objective, device = hunt.seed, hunt.equal, hunt.objective, hunt.device
+    run = _worker(hunt)
 
     def work(attempt: Attempt) -> Result | None:
         # Looked at when a process is free for it: a run that cannot end in time is not begun.
-        if time() + needed[attempt.name] > deadline:
-            return None
-        return carry_out(attempt, data, seed, equal, objective, device, place)
+        return None if time() + needed[attempt.name] > deadline else run(attempt)
 
     for result in scattered(work, wave, jobs=hunt.jobs, backend=hunt.backend):
         if result is not None:
@@ -169,7 +205,7 @@ def _judge(hunt: Hunt) -> None:
     for arm in waiting:
         result = hunt.results[arm.number, hunt.rungs[arm.rung]]
         if arm.rung == last:
-            journal.decide(hunt.study, arm, result.score)
+            journal.decide(hunt.study, arm, result.utility)
         elif arm.number in direct:
             journal.promote(hunt.study, arm, last)
         elif not late and _among_best(hunt, result):
@@ -186,14 +222,16 @@ def _climb(hunt: Hunt) -> float:
 def _among_best(hunt: Hunt, result: Result) -> bool:
     """Whether a result is in the best third of all at its rung; who came first wins a tie."""
     peers = [r for r in hunt.results.values() if r.epochs == result.epochs]
-    better = sum((-r.score, r.arm) < (-result.score, result.arm) for r in peers)
+    better = sum((-r.utility, r.arm) < (-result.utility, result.arm) for r in peers)
     return better < max(1, len(peers) // ETA) and not result.failed
 
 
 def _best_few(hunt: Hunt, waiting: Sequence[Arm]) -> set[int]:
     """Where no time is left to climb: who goes straight to full length in what there is."""
     rest = [arm for arm in waiting if arm.rung < len(hunt.rungs) - 1]
-    rest.sort(key=lambda a: (-a.rung, -hunt.results[a.number, hunt.rungs[a.rung]].score, a.number))
+    rest.sort(
+        key=lambda a: (-a.rung, -hunt.results[a.number, hunt.rungs[a.rung]].utility, a.number)
+    )
     rounds = int(hunt.clock.search_left // (pace(hunt) * hunt.trainer.epochs))
     return {arm.number for arm in rest[: max(0, rounds) * hunt.jobs]}
 

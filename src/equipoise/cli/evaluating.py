@@ -1,0 +1,109 @@
+"""`evaluate`: the verdict on predictions that were made elsewhere."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from equipoise.cli import show
+from equipoise.cli.options import (
+    AtLeast,
+    Costs,
+    DecisionName,
+    Json,
+    Margin,
+    Objective,
+    Out,
+    Quiet,
+    Seed,
+    objective_again,
+)
+from equipoise.typed import names_of
+
+if TYPE_CHECKING:
+    from equipoise.studies import Study
+
+__all__ = ["evaluate", "finish"]
+
+
+def evaluate(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILES", help="Tables of predictions, .csv or .parquet."),
+    ],
+    out: Out,
+    baseline: Annotated[
+        str | None, typer.Option(help="The recipe to compare to; by default the first.")
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Names of the classes, by label: cat,dog.")
+    ] = None,
+    decision: DecisionName = "tuned",
+    margin: Margin = 1.0,
+    objective: Objective = None,
+    costs: Costs = None,
+    at_least: AtLeast = None,
+    seed: Seed = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The verdict on predictions of your own nets, of any framework; with a report.
+
+    A table has a row for each image and run: recipe, seed, split (validation or test), id, label
+    (from 0), and a column for each class, of logits (logit_0, logit_1, …) or probabilities
+    (p_0, p_1, …). A column draw is for other draws of the training images, or folds.
+
+    equipoise evaluate predictions.csv --classes cat,dog --out verdict
+    """
+    from equipoise.objectives import get_objective
+    from equipoise.reports import report as write_report
+    from equipoise.studies import evaluate as judge
+
+    study = judge(
+        files,
+        baseline=baseline,
+        out=out,
+        classes=None if classes is None else names_of(classes),
+        objective=get_objective(objective, at_least=at_least or (), costs=costs),
+        decision=decision,
+        margin=margin,
+        seed=seed,
+        command=shlex.join(["equipoise", *sys.argv[1:]]),
+    )
+    finish(study, write_report(study), "DATA", as_json, quiet)
+
+
+def finish(study: "Study", page: Path, data: str, as_json: bool, quiet: bool) -> None:
+    """Print what a study found, where its page is, and what to do next."""
+    summary = study.summary
+    if as_json:
+        show.print_json(summary.model_dump(mode="json"))
+    elif not quiet:
+        show.comparison(summary)
+        show.remarks(summary)
+        show.say(f"Report: {page}")
+        if following := _next(study, data):
+            show.say(f"Next: {following}")
+
+
+def _next(study: "Study", data: str) -> str:
+    """Return what to do after a comparison: use what it recommends, or look longer."""
+    answer, summary = study.answer, study.summary
+    if summary.kind == "evaluation":
+        return ""
+    if answer.kind in ("use", "tune", "keep") and study.directory is not None:
+        recipe = study.directory / "recipes" / f"{answer.recipe}.yaml"
+        goal = objective_again(summary.tuned_for)
+        return f"equipoise train {data} --recipe {shlex.quote(str(recipe))}{goal} --out model"
+    if not summary.finished:
+        return "the same command again; finished runs are kept."
+    if len(summary.recipes) == 1:
+        return "the same command with more --recipes; finished runs are kept."
+    if answer.kind == "no verdict" or any(
+        one.stopped != "more test images"
+        for one in summary.question.having("undecided")  # type: ignore[union-attr]
+    ):
+        return "the same command with more --seeds or --most-seeds; finished runs are kept."
+    return "the same with more test images."

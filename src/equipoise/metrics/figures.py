@@ -1,0 +1,164 @@
+"""Every figure of one set of predictions, and of many sets of weights of its images."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
+from scipy.special import softmax
+
+from equipoise.metrics.calibration import believed
+from equipoise.metrics.decided import DECIDED, Floats, mean_over, precisions, recalls
+from equipoise.metrics.ranked import ranking
+
+__all__ = ["confusions", "decided_figures", "figures", "ranked_figures", "weighted_figures"]
+
+# Entries of confusion matrices that are looked at together.
+_TOGETHER = 2**20
+
+OfConfusion = Callable[[Floats], Floats]
+
+
+def figures(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    *,
+    positive: int | None = None,
+    predictions: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    also: Mapping[str, OfConfusion] | None = None,
+) -> dict[str, Any]:
+    """Return every figure of one set of predictions.
+
+    Parameters
+    ----------
+    logits : (N, K) floats
+        Unnormalised log-probabilities.
+    labels : (N,) integers in [0, K)
+    positive : int, optional
+        With two classes, the one that recall, precision, ROC-AUC and PR-AUC are of (default 1).
+        With more they are macro averages and `positive` is not used.
+    predictions : (N,) integers, optional
+        Decided labels; the largest logit by default. Figures of ranking and calibration do not
+        depend on them.
+    weights : (N,) floats, optional
+        How much each image counts; 1 by default.
+    also : mapping of str to callable, optional
+        Further figures, each a function of (…, K, K) confusion matrices.
+
+    Returns
+    -------
+    dict
+        The keys of `HIGHER_IS_BETTER` and of `also`, each a float in [0, 1] (MCC from -1, log-loss
+        without an upper bound); ``per_class_recall``, ``per_class_precision`` (K floats);
+        ``confusion`` (K×K counts, rows are the true classes); ``averaged`` (the labels that have
+        images). Classes without an image are part of no average, and what is theirs alone is NaN;
+        so is a ranking where there is but one class.
+    """
+    logits, labels = np.asarray(logits, np.float64), np.asarray(labels)
+    decided = logits.argmax(1) if predictions is None else np.asarray(predictions)
+    counts = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
+    positive = 1 if positive is None else positive
+    confusion = confusions(labels, decided, logits.shape[1], counts[None])[0]
+    wanted = _of_decisions(logits.shape[1], positive, also or {})
+    return {
+        **{name: float(of(confusion)) for name, of in wanted.items()},
+        **{
+            name: values.item()
+            for name, values in ranked_figures(logits, labels, positive, counts[None]).items()
+        },
+        "per_class_recall": recalls(confusion).tolist(),
+        "per_class_precision": precisions(confusion).tolist(),
+        "confusion": (confusion.astype(np.int64) if weights is None else confusion).tolist(),
+        "averaged": np.flatnonzero(confusion.sum(1) > 0).tolist(),
+    }
+
+
+def weighted_figures(
+    logits: Floats,
+    labels: NDArray[np.int_],
+    decided: NDArray[np.int_],
+    positive: int,
+    weights: Floats,
+    *,
+    also: Mapping[str, OfConfusion] | None = None,
+) -> dict[str, Floats]:
+    """Return the scalar figures of `figures` for each row of weights, as (B,) floats.
+
+    Parameters
+    ----------
+    logits : (N, K) floats
+    labels, decided : (N,) integers
+    positive : int
+        With two classes, the one that recall, precision and ranking are of.
+    weights : (B, N) floats
+    also : mapping of str to callable, optional
+        As in `figures`.
+    """
+    return {
+        **decided_figures(labels, decided, logits.shape[1], positive, weights, also=also),
+        **ranked_figures(logits, labels, positive, weights),
+    }
+
+
+def decided_figures(
+    labels: NDArray[np.int_],
+    decided: NDArray[np.int_],
+    classes: int,
+    positive: int,
+    weights: Floats,
+    *,
+    also: Mapping[str, OfConfusion] | None = None,
+) -> dict[str, Floats]:
+    """Return those of `weighted_figures` that depend on the decision."""
+    wanted = _of_decisions(classes, positive, also or {})
+    parts = [
+        {name: of(some) for name, of in wanted.items()}
+        for some in _in_parts(labels, decided, classes, weights)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
+
+
+def confusions(
+    labels: NDArray[np.int_], decided: NDArray[np.int_], classes: int, weights: Floats
+) -> Floats:
+    """Return the (B, K, K) confusion matrices, rows the true classes, of (B, N) weights."""
+    cells, where = np.unique(labels * classes + decided, return_inverse=True)
+    n, size = len(labels), classes * classes
+    columns = csr_array((np.ones(n), (np.arange(n), where)), shape=(n, len(cells)))
+    found = np.zeros((len(weights), size))
+    found[:, cells] = weights @ columns
+    return found.reshape(-1, classes, classes)
+
+
+def _in_parts(
+    labels: NDArray[np.int_], decided: NDArray[np.int_], classes: int, weights: Floats
+) -> Iterator[Floats]:
+    """Yield the confusion matrices of some rows of weights at a time, to hold the memory."""
+    rows = max(1, _TOGETHER // classes**2)
+    for start in range(0, len(weights), rows):
+        yield confusions(labels, decided, classes, weights[start : start + rows])
+
+
+def _of_decisions(
+    classes: int, positive: int, also: Mapping[str, OfConfusion]
+) -> dict[str, OfConfusion]:
+    def of(each: OfConfusion) -> OfConfusion:
+        return lambda c: each(c)[..., positive] if classes == 2 else mean_over(each(c))
+
+    return {**DECIDED, "recall": of(recalls), "precision": of(precisions), **also}
+
+
+def ranked_figures(
+    logits: Floats, labels: NDArray[np.int_], positive: int, weights: Floats
+) -> dict[str, Floats]:
+    """Return those of `weighted_figures` that no decision changes: of ranking and calibration."""
+    probabilities, k = softmax(logits, axis=1), logits.shape[1]
+    ranked = [positive] if k == 2 else range(k)
+    areas = [ranking(probabilities[:, c], labels == c, weights) for c in ranked]
+    return {
+        "roc_auc": mean_over(np.stack([area for area, _ in areas], axis=-1)),
+        "pr_auc": mean_over(np.stack([precision for _, precision in areas], axis=-1)),
+        **believed(probabilities, labels, weights),
+    }

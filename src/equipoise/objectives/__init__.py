@@ -1,0 +1,18 @@
+"""What a decision is tuned for and a study judged by: one figure, floors under others, costs.
+
+An objective is read from words here and nowhere else, and passed on whole.
+"""
+
+from equipoise.objectives.names import figure_is_share, figure_label, figure_text
+from equipoise.objectives.objective import DEFAULT, Objective
+from equipoise.objectives.reading import ObjectiveLike, get_objective
+
+__all__ = [
+    "DEFAULT",
+    "Objective",
+    "ObjectiveLike",
+    "figure_is_share",
+    "figure_label",
+    "figure_text",
+    "get_objective",
+]

@@ -1,0 +1,106 @@
+"""Which runs of a study are what was written: damaged, edited and swapped ones are not used.
+
+`compare` makes them again; what only reads a study leaves them out. Both name them.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+from equipoise.errors import DamagedError, InputError, Remark
+from equipoise.files import damage, read_sealed
+from equipoise.studies.facts import read_facts, read_plan
+from equipoise.studies.shortcut import PROBES
+from equipoise.studies.trials import FAILED, Trial, folder_of
+from equipoise.training.fingerprints import identity
+from equipoise.training.runs import finished, wrong_with
+
+__all__ = ["clear_damaged", "damaged", "is_intact", "left_out", "of_trial"]
+
+
+def of_trial(trial: Trial, facts: Mapping[str, Any]) -> str:
+    """Return what the files of a run are of: the run, and the study that it is a part of.
+
+    Parameters
+    ----------
+    trial : Trial
+    facts : mapping
+        What study.json holds.
+    """
+    return identity(
+        {
+            "study": facts["fingerprint"],
+            "trial": [trial.name, trial.folds],
+            "recipe": trial.recipe.model_dump(mode="json", exclude_defaults=True),
+            "contents": facts["contents"].get(trial.recipe.name),
+        }
+    )
+
+
+def damaged(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with a study's files, by the folder of the run or the probe's file.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the study.
+    trials : sequence of Trial
+    facts : mapping
+        What study.json holds.
+    """
+    found = {}
+    for trial in trials:
+        place = folder_of(folder, trial)
+        if wrong := _of_run(place, of_trial(trial, facts)):
+            found[trial.name] = wrong
+        else:
+            found |= {f"{trial.name}/{name}": wrong for name, wrong in _of_probes(place)}
+    return found
+
+
+def _of_run(place: Path, of: str) -> str | None:
+    if (wrong := wrong_with(place, of)) or not (place / FAILED).exists():
+        return wrong
+    try:
+        return None if read_sealed(place / FAILED)["of"] == of else "it is of another run"
+    except DamagedError:
+        return f"{FAILED} is not what was written"
+
+
+def _of_probes(place: Path) -> Iterator[tuple[str, str]]:
+    if finished(place):
+        for name in PROBES:
+            if damage(place, [name]):
+                yield name, "it is not what was written"
+
+
+def is_intact(folder: Path) -> bool:
+    """Whether all that a study on disk rests on is what was written."""
+    try:
+        facts = read_facts(folder)
+        return not damaged(folder, read_plan(folder).trials, facts)
+    except InputError:
+        return False
+
+
+def left_out(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is damaged, and say that it is left out."""
+    found = damaged(folder, trials, facts)
+    for name, wrong in found.items():
+        line = f"{folder / 'trials' / name}: {wrong}. It is left out."
+        warnings.warn(Remark(line), stacklevel=3)
+    return found
+
+
+def clear_damaged(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> None:
+    """Take away what is damaged, so that it is made again, and say so."""
+    for name, wrong in damaged(folder, trials, facts).items():
+        path = folder / "trials" / name
+        what = "file" if path.name in PROBES else "run"
+        warnings.warn(Remark(f"{path}: {wrong}. The {what} is made again."), stacklevel=3)
+        if path.is_dir() and not path.is_symlink():
+            rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
