@@ -17,6 +17,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import interp1d
 
 __all__ = ["Kind", "Study", "Validation", "World", "centred"]
 
@@ -78,9 +79,9 @@ class World:
         base = _SKILL[self.classes]
         skills = np.full(self.recipes, base)
         if self.gain:
-            finer = np.linspace(0, 2, 2001)
-            reached = np.array([_accuracy(base + more, self.classes) for more in finer[::20]])
-            skills[1] = base + np.interp(reached[0] + self.gain, reached, finer[::20])
+            more = np.linspace(0, 2, 21)
+            reached = np.array([_accuracy(base + step, self.classes) for step in more])
+            skills[1] = base + interp1d(reached, more, "cubic")(reached[0] + self.gain)
         return skills
 
     @property

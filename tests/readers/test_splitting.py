@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import StratifiedKFold
 
 from equipoise.errors import InputError
-from equipoise.readers.splitting import Cut, cut, units
+from equipoise.readers.splitting import Cut, cut, folds_of, units
 
 
 def cut_plain(labels, fraction=0.2, seed=0, unit=None, grouped=False, name="test", later=()):
@@ -42,6 +43,21 @@ def test_seeds_of_any_size():
     labels = np.repeat([0, 1], 20)
     for seed in (2**32, 2**64, 2**70 + 1):
         assert cut_plain(labels, seed=seed).sum() == 8
+
+
+@pytest.mark.parametrize(("folds", "split"), [(4, "test"), (10, "validation")])
+def test_folds_share_no_random_numbers_with_a_split(folds, split):
+    """A split draws by the length of its name."""
+    labels, seed = np.repeat([0, 1], [120, 80]), 7
+    state = int(np.random.SeedSequence([seed, len(split)]).generate_state(1)[0])
+    dealt = StratifiedKFold(folds, shuffle=True, random_state=state).split(labels, labels)
+    same = np.empty(200, int)
+    for number, (_, members) in enumerate(dealt):
+        same[members] = number
+    found = folds_of(
+        labels, np.arange(200), folds, seed=seed, classes=("cat", "dog"), grouped=False
+    )
+    assert (found != same).any()
 
 
 @given(

@@ -105,6 +105,33 @@ def test_two_seeds_decide_nothing():
     assert _stops(ledger) == {"a": (2, "last look")}
 
 
+def test_a_look_without_a_verdict_spends_nothing():
+    ledger = take_look(begin(["a", "b"], (2,)), {"a": _difference(0.1, seeds=2)}, MARGIN)
+    (family,) = ledger.families
+    assert family.spent == 0
+    # Five seeds after two are what five at once are.
+    longer = extend(ledger, ["a", "b"], (5,))
+    assert seeds_due(longer) == {"a": 5, "b": 5}
+    at_once = begin(["a", "b"], (5,))
+    assert longer.left == at_once.left
+    assert nominal_levels(longer, ["a"]) == nominal_levels(at_once, ["a"])
+
+
+def test_a_plan_by_which_nothing_was_looked_at_may_be_changed():
+    longer = extend(begin(["a"], (3,)), ["a"], planned_looks("auto"))
+    assert longer == begin(["a"], planned_looks("auto"))
+
+
+def test_between_two_looks_the_last_one_stands():
+    ledger = begin(["a", "b"], (3, 5))
+    by_look = nominal_by_look(ledger.families[0])
+    assert nominal_levels(ledger, ["a"], coming=False) == [by_look[3]]
+    found = {"a": _difference(0.0065, 0.0022), "b": _difference(0.1)}
+    ledger = take_look(ledger, found, MARGIN)
+    assert nominal_levels(ledger, ["a", "b"], coming=True) == [by_look[5], by_look[3]]
+    assert nominal_levels(ledger, ["a", "b"], coming=False) == [by_look[3], by_look[3]]
+
+
 def _looked(ledger, mean=0.0065):
     """All planned looks, with nothing decided."""
     while True:

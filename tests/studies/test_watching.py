@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 
+from equipoise.errors import Remark
 from equipoise.studies.watching import each_second
 
 
@@ -22,7 +23,7 @@ def test_it_goes_on_after_an_error():
         if len(calls) < 3:
             raise RuntimeError("dictionary changed size\nduring iteration")
 
-    with pytest.warns(UserWarning, match="RuntimeError: dictionary changed size during") as told:
+    with pytest.warns(Remark, match="RuntimeError: dictionary changed size during") as told:
         watched(look, lambda: len(calls) == 3)
     assert len(told) == 1
     assert len(calls) >= 4  # the last at the end
@@ -47,7 +48,7 @@ def work():
 
 def test_an_error_of_the_work_is_its_own():
     with (
-        pytest.warns(UserWarning, match="IndexError: pop from empty list"),
+        pytest.warns(Remark, match="IndexError: pop from empty list"),
         pytest.raises(KeyError, match="the work's own"),
     ):
         work()

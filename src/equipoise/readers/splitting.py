@@ -150,7 +150,8 @@ def folds_of(
     InputError
         Where classes are too small to be in every fold: all of them are named.
     """
-    state = int(np.random.SeedSequence([seed % 2**64, folds]).generate_state(1)[0])
+    # The last number is for folds alone: a split is cut by the length of its name.
+    state = int(np.random.SeedSequence([seed % 2**64, folds, 1]).generate_state(1)[0])
     _, first, index = np.unique(unit, return_index=True, return_inverse=True)
     index = index.ravel()
     there = _units_of_classes(labels, index, first, len(classes), grouped)

@@ -11,7 +11,7 @@ repeated confidence interval approach", Journal of the Royal Statistical Society
 hold at all looks at once, whatever a study is stopped by.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -54,14 +54,14 @@ def _none(critical: float, members: int) -> float:
     return float(np.trapezoid(stats.norm.pdf(baseline) * inside**members, baseline))
 
 
-def look_levels(seeds: Sequence[int], spent: Sequence[float]) -> list[float]:
+def look_levels(seeds: Iterable[int], spent: Iterable[float]) -> list[float]:
     """Return the two-sided level of one comparison at each of several looks.
 
     Parameters
     ----------
-    seeds : sequence of int
+    seeds : iterable of int
         How many there are at each look, growing.
-    spent : sequence of float
+    spent : iterable of float
         The chance that the comparison is wrong at this look or an earlier one, growing.
 
     Returns
@@ -78,9 +78,9 @@ def look_levels(seeds: Sequence[int], spent: Sequence[float]) -> list[float]:
 
 @lru_cache(maxsize=1024)
 def _look_levels(seeds: tuple[int, ...], spent: tuple[float, ...]) -> tuple[float, ...]:
+    if len(seeds) < 2:
+        return spent
     *earlier, last = zip(seeds, spent, strict=True)
-    if not earlier:
-        return (spent[0],)
     levels = _look_levels(seeds[:-1], spent[:-1])
     grid, density = _undecided(seeds[:-1], levels)
     scale = np.sqrt(last[0] - earlier[-1][0])

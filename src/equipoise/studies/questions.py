@@ -80,7 +80,7 @@ def deciding(
     waiting : set of str
         Recipes with runs that are still to be made: until then nothing is said of them.
     """
-    found = differences(table, nominal=nominal_levels(ledger, recipes))
+    found = differences(table, nominal=nominal_levels(ledger, recipes, coming=False))
     stopped = {stop.recipe: stop.reason for stop in ledger.stopped}
     objective = setting.objective
     comparisons = []

@@ -6,7 +6,9 @@ resuming nor more seeds nor more recipes win anything by chance:
 
 - the planned looks of the first family spend four fifths of it, the first look the most;
 - every later wish, looks beyond the plan or recipes that were not there at the beginning, gets half
-  of what is left, and its verdicts ask for that much more.
+  of what is left, and its verdicts ask for that much more;
+- a look that can give no verdict, at one or two seeds, spends nothing, and a plan by which nothing
+  has been spent may be changed at will.
 
 A recipe stops when it is decided; when its upper bound leaves no hope of the margin; when the test
 images (or draws) alone would keep it undecided; or when it would still be undecided at the last
@@ -19,9 +21,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from scipy import stats
+from scipy.special import stdtrit  # Student's distribution
 
-from equipoise.studies.inference import LEVEL, UNCORRECTED, Difference, Nominal, verdict
+from equipoise.studies.inference import (
+    LEVEL,
+    UNCORRECTED,
+    Difference,
+    Nominal,
+    Verdict,
+    verdict,
+)
 from equipoise.studies.multiplicity import dunnett_level, look_levels
 
 __all__ = [
@@ -81,6 +90,11 @@ class Family:
     level: float
     looks: tuple[Look, ...] = ()
 
+    @property
+    def spent(self) -> float:
+        """What all looks taken have spent."""
+        return self.looks[-1].spent if self.looks else 0.0
+
 
 @dataclass(frozen=True)
 class Stop:
@@ -139,8 +153,10 @@ def extend(ledger: Ledger, recipes: Sequence[str], planned: Sequence[int]) -> Le
     for family in ledger.families:
         more = tuple(n for n in planned if n > family.planned[-1])
         if more:
-            left /= 2
-            family = replace(family, planned=(*family.planned, *more), level=family.level + left)
+            family = replace(family, planned=(*family.planned, *more))
+            if family.spent > 0:
+                left /= 2
+                family = replace(family, level=family.level + left)
         families.append(family)
     known = {name for family in families for name in family.recipes}
     new = tuple(name for name in recipes if name not in known)
@@ -170,28 +186,41 @@ def _next(family: Family) -> int:
     return family.planned[min(len(family.looks), len(family.planned) - 1)]
 
 
-def nominal_levels(ledger: Ledger, recipes: Sequence[str]) -> list[Nominal]:
+def nominal_levels(ledger: Ledger, recipes: Sequence[str], *, coming: bool = True) -> list[Nominal]:
     """Return with what chance of missing each recipe's intervals are made, for `differences`.
-
-    Those of the look at which it stopped, or of the coming one.
 
     Parameters
     ----------
     ledger : Ledger
     recipes : sequence of str
         The rows of a `FigureTable`. What is in no family (the baseline) is uncorrected.
+    coming : bool
+        Of the coming look, at the runs that `seeds_due` asks for; else of the last one that was
+        taken. Of recipes that have stopped, it is the look at which they did.
     """
-    found = {name: nominal_by_look(family) for family in ledger.families for name in family.recipes}
     due = seeds_due(ledger)
-    return [found[name][due[name]] if name in found else UNCORRECTED for name in recipes]
+    found = {}
+    for family in ledger.families:
+        by_look, last = nominal_by_look(family), family.looks[-1:]
+        for name in family.recipes:
+            stands = not coming and last and due[name] > last[0].seeds
+            found[name] = by_look[last[0].seeds if stands else due[name]]
+    return [found.get(name, UNCORRECTED) for name in recipes]
 
 
 def nominal_by_look(family: Family) -> dict[int, Nominal]:
-    """Return the levels of a single comparison at each planned look of a family."""
-    alone = look_levels(family.planned, _spending(family))
-    spent = [dunnett_level(s, len(family.recipes)) for s in _spending(family)]
-    together = look_levels(family.planned, spent)
-    return {n: Nominal(*at) for n, *at in zip(family.planned, alone, together, strict=True)}
+    """Return the levels of a single comparison at each planned look of a family.
+
+    At one that was taken and spent nothing they are as if it were the only one: it can give no
+    verdict.
+    """
+    size, spending = len(family.recipes), dict(zip(family.planned, _spending(family), strict=True))
+    once = Nominal(family.level, dunnett_level(family.level, size))
+    counted = {seeds: spent for seeds, spent in spending.items() if spent > 0}
+    alone = look_levels(counted, counted.values())
+    together = look_levels(counted, [dunnett_level(spent, size) for spent in counted.values()])
+    by_look = {n: Nominal(*at) for n, *at in zip(counted, alone, together, strict=True)}
+    return {seeds: by_look.get(seeds, once) for seeds in spending}
 
 
 def _spending(family: Family) -> list[float]:
@@ -199,11 +228,13 @@ def _spending(family: Family) -> list[float]:
 
     The first look spends twice as much as each of the others: most recipes stop there.
     """
-    done = [look.spent for look in family.looks]
-    before, ahead = (done[-1] if done else 0.0), len(family.planned) - len(done)
-    parts = [1.0] * ahead if done else [2.0, *[1.0] * (ahead - 1)]
-    unspent = family.level - before
-    return done + [before + unspent * sum(parts[: i + 1]) / sum(parts) for i in range(ahead)]
+    ahead = len(family.planned) - len(family.looks)
+    parts = [1.0] * ahead
+    if family.spent == 0 and ahead:
+        parts[0] = 2.0
+    unspent = family.level - family.spent
+    coming = [family.spent + unspent * sum(parts[: i + 1]) / sum(parts) for i in range(ahead)]
+    return [look.spent for look in family.looks] + coming
 
 
 def take_look(ledger: Ledger, found: Mapping[str, Difference | None], margin: float) -> Ledger:
@@ -225,8 +256,9 @@ def take_look(ledger: Ledger, found: Mapping[str, Difference | None], margin: fl
             families.append(family)
             continue
         seeds = _next(family)
-        look = Look(seeds, _spending(family)[len(family.looks)])
-        family = replace(family, looks=(*family.looks, look))
+        told = any(_said(found.get(name), margin) != "no verdict" for name in active)
+        spent = _spending(family)[len(family.looks)] if told else family.spent
+        family = replace(family, looks=(*family.looks, Look(seeds, spent)))
         families.append(family)
         for name in active:
             reason = _reason(found.get(name), margin, family)
@@ -238,7 +270,7 @@ def take_look(ledger: Ledger, found: Mapping[str, Difference | None], margin: fl
 def _reason(difference: Difference | None, margin: float, family: Family) -> Reason | None:
     """Return why a recipe of a family gets no seeds after the family's latest look, or None."""
     seeds, last = family.looks[-1].seeds, family.planned[-1]
-    said = "no verdict" if difference is None else verdict(difference, margin)
+    said = _said(difference, margin)
     if difference is not None and said == "undecided":
         if _upper(difference) < margin:
             return "no hope of the margin"
@@ -252,8 +284,12 @@ def _reason(difference: Difference | None, margin: float, family: Family) -> Rea
     return "last look" if seeds == last else None
 
 
+def _said(difference: Difference | None, margin: float) -> Verdict:
+    return "no verdict" if difference is None else verdict(difference, margin)
+
+
 def _upper(difference: Difference) -> float:
-    reach = float(stats.t.isf(_HOPE / 2, difference.degrees_of_freedom))
+    reach = -float(stdtrit(difference.degrees_of_freedom, _HOPE / 2))
     return difference.mean + reach * difference.standard_error
 
 
@@ -267,7 +303,8 @@ def _could_decide(difference: Difference, margin: float, left: float, level: flo
     squared, uncertain = fixed + left * difference.run_part, difference.draw_part
     uncertain += left * difference.run_part
     moved = ((1 - left) * difference.run_part) ** 0.5
-    half = float(stats.t.isf(level / 2, _freedom(difference, squared, uncertain))) * squared**0.5
+    reach = -float(stdtrit(_freedom(difference, squared, uncertain), level / 2))
+    half = reach * squared**0.5
     far, near = abs(difference.mean) + moved, max(abs(difference.mean) - moved, 0.0)
     return far > half or near + half <= margin
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtr, stdtrit  # Student's distribution
 
 from equipoise.studies.moderation import drawn_together, moderated
 
@@ -62,13 +62,13 @@ class StandardError:
         """Return half the width of that interval."""
         if not self.squared > 0:
             return float("nan")
-        return float(stats.t.isf(level / 2, self.freedom)) * self.squared**0.5
+        return -float(stdtrit(self.freedom, level / 2)) * self.squared**0.5
 
     def p_value(self) -> float:
         """Return the two-sided p-value of a mean of zero; NaN without an error."""
         if not self.squared > 0:
             return float("nan")
-        return float(2 * stats.t.sf(abs(self.mean) / self.squared**0.5, self.freedom))
+        return float(2 * stdtr(self.freedom, -abs(self.mean) / self.squared**0.5))
 
 
 def of_differences(

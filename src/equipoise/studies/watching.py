@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from equipoise.errors import reason
+from equipoise.errors import Remark, reason
 
 __all__ = ["each_second"]
 
@@ -27,7 +27,8 @@ def each_second(do: Callable[[], None]) -> Iterator[None]:
             pass  # a file that came or went meanwhile; a full disk will be told of by the work
         except Exception as error:
             if not told:
-                warnings.warn(f"Progress: {type(error).__name__}: {reason(error)}", stacklevel=2)
+                words = f"Progress: {type(error).__name__}: {reason(error)}"
+                warnings.warn(Remark(words), stacklevel=2)
             told = True
 
     def watch() -> None:
