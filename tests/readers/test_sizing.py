@@ -45,7 +45,7 @@ def test_shorter_side_by_area_then_centre_crop(pictures):
 def test_squashing_shows_all_of_a_picture(pictures):
     image = pictures[0]  # 24×32
     expected = cv2.resize(image, (12, 12), interpolation=cv2.INTER_AREA)
-    np.testing.assert_array_equal(resize(image, 12), expected)
+    np.testing.assert_array_equal(resize(image, 12, "squash"), expected)
 
 
 def test_padding_keeps_shape_and_content(pictures):
