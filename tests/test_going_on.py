@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -34,18 +35,19 @@ CANNOT_MATTER = {
     "link": "linked or copied, the originals are the same bytes",
     "prior": "calibration is judged anew in every call, from the runs",
     "seeds": "a run is that of its own seed; more of them extend a study",
+    "most_seeds": "likewise",
+    ("compare", "budget"): "fewer runs are made, and none is another",
     "draws": "a run is that of its own draw; more of them extend a study",
     "oracle": "it is a recipe more",
     ("compare", "recipes"): "more extend a study, and one that has changed is refused by its name",
     ("compare", "most_seeds"): "the looks that a study has planned and spent are kept with it",
-    ("compare", "budget"): "it ends a study between two looks, and decides nothing of them",
     ("compare", "seed"): "a run is that of its own seed, and splits that it cuts are the data",
 }
 
 # Other values than those of the folder.
 CHANGED = {
     eq.train: {
-        "data": "FEWER",
+        "data": "fewer images",
         "recipe": "weights",
         "trainer": QUICK.model_copy(update={"learning_rate": 0.01}),
         "epochs": 2,
@@ -55,7 +57,7 @@ CHANGED = {
         "objective": "accuracy",
     },
     eq.compare: {
-        "data": "FEWER",
+        "data": "fewer images",
         "folds": 2,
         "trainer": QUICK.model_copy(update={"net": "resnet32"}),
         "epochs": 2,
@@ -64,8 +66,17 @@ CHANGED = {
         "decision": "plain",
         "margin": 2.0,
     },
+    eq.evaluate: {
+        "table": "other logits",
+        "baseline": "weights",
+        "classes": ["three", "eight"],
+        "objective": "g_mean",
+        "decision": "plain",
+        "margin": 2.0,
+        "seed": 1,
+    },
     search: {
-        "data": "FEWER",
+        "data": "fewer images",
         "budget": "1h",
         "trials": 3,
         "recipes": ["none", "article"],
@@ -78,7 +89,7 @@ CHANGED = {
         "seed": 1,
     },
     upsample: {
-        "data": "FEWER",
+        "data": "fewer images",
         "recipe": "duplicate",
         "strategy": 0.5,
         "techniques": ["flip"],
@@ -87,7 +98,7 @@ CHANGED = {
         "copies": "jpeg",
         "quality": 50,
         "seed": 1,
-        "from_manifest": "MANIFEST",
+        "from_manifest": "half of it",
     },
 }
 
@@ -108,11 +119,31 @@ def made(data, tmp_path_factory):
         eq.compare: {"recipes": ["none"], "trainer": QUICK, "seeds": 1, "jobs": 1},
         search: {"trials": 2, "recipes": ["none", more], "trainer": QUICK, "jobs": 1},
         upsample: {"copies": "webp"},
+        eq.evaluate: {},
     }
     for function, given in calls.items():
         given["out"] = root / function.__name__
-        function(data, **given)
+        function(_predicted() if function is eq.evaluate else data, **given)
     return calls
+
+
+def _predicted():
+    """What two nets made of forty images, half of them to tune on."""
+    rng, labels = np.random.default_rng(0), np.arange(40) % 2
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "recipe": recipe,
+                "seed": 0,
+                "split": np.repeat(["validation", "test"], 20),
+                "id": np.arange(40),
+                "label": labels,
+                "logit_0": rng.normal(0, 1, 40),
+                "logit_1": rng.normal(labels, 1, 40),
+            }
+        )
+        for recipe in ("none", "weights")
+    )
 
 
 @pytest.mark.parametrize("function", CHANGED, ids=lambda function: function.__name__)
@@ -133,18 +164,19 @@ def test_every_argument_is_compared_or_cannot_matter(function):
 )
 def test_a_changed_argument_is_refused_in_a_line_that_says_what(data, made, function, argument):
     given, value = dict(made[function]), CHANGED[function][argument]
-    if value == "FEWER":
-        train = data.train.select(np.arange(len(data.train)) > 0)
-        splits = replace(data, train=train)
-    elif value == "MANIFEST":
-        splits, given["from_manifest"] = data, _halved(made[upsample]["out"] / "manifest.parquet")
+    source = _predicted() if function is eq.evaluate else data
+    if argument == "table":
+        source["logit_0"] *= 2
+    elif argument == "data":
+        source = replace(data, train=data.train.select(np.arange(len(data.train)) > 0))
+    elif argument == "from_manifest":
+        given[argument] = _halved(made[upsample]["out"] / "manifest.parquet")
     else:
-        splits, given[argument] = data, value
+        given[argument] = value
     with pytest.raises(eq.InputError, match="was made with another") as refused:
-        function(splits, **given)
+        function(source, **given)
     assert "\n" not in str(refused.value)
-    if value not in ("FEWER", "MANIFEST") and function is not upsample:
-        assert "now" in str(refused.value)
+    assert "now" in str(refused.value)
 
 
 def _halved(manifest):
@@ -278,7 +310,7 @@ def test_other_groups_in_a_study_of_folds_are_refused(data, tmp_path):
 
     given = {"recipes": ["none"], "trainer": QUICK, "seeds": 1, "jobs": 1, "folds": 2}
     eq.compare(grouped(2), out=tmp_path / "out", **given)
-    with pytest.raises(eq.InputError, match="another groups"):
+    with pytest.raises(eq.InputError, match=r"another (groups|data)"):
         eq.compare(grouped(3), out=tmp_path / "out", **given)
 
 

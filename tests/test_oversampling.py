@@ -4,11 +4,13 @@ import pickle
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 from imblearn.over_sampling import RandomOverSampler
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.pipeline import make_pipeline
 from imblearn.utils import estimator_checks as checks
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -384,3 +386,34 @@ def test_sparse_images_are_refused(digits):
 def test_an_unknown_technique_is_told_before_any_work(digits):
     with pytest.raises(InputError, match="Did you mean 'flip'"):
         sampler(techniques=["flop"]).fit(*digits)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("kind", [np.int64, np.float32, bool, list, pd.DataFrame, csr_array])
+def test_one_hot_targets_come_back_as_they_were(digits, classes, kind):
+    images, labels = (column[digits[1] < classes] for column in digits)
+    hot = np.eye(classes, dtype=int)[labels]
+    given = {list: hot.tolist, pd.DataFrame: lambda: pd.DataFrame(hot, columns=[*"abc"[:classes]])}
+    given = given.get(kind, lambda: csr_array(hot) if kind is csr_array else hot.astype(kind))()
+    X, y = sampler().fit_resample(images, labels)
+    X2, y2 = sampler().fit_resample(images, given)
+    assert type(y2) is type(given)
+    if hasattr(given, "dtype"):
+        assert y2.dtype == given.dtype
+    found = y2.toarray() if kind is csr_array else np.asarray(y2)
+    assert np.array_equal(found, np.eye(classes, dtype=int)[y])
+    assert np.array_equal(X, X2)
+    if kind is pd.DataFrame:
+        assert y2.columns.equals(given.columns)
+        assert y2.index.equals(pd.RangeIndex(len(y2)))
+
+
+def test_several_labels_an_image_are_refused(digits):
+    images, labels = digits
+    with pytest.raises(ValueError, match="Multilabel and multioutput targets are not supported"):
+        sampler().fit_resample(images, np.stack([labels > 0, labels > 1], 1).astype(int))
+
+
+def test_a_negative_random_state_is_refused_by_name(digits):
+    with pytest.raises(ValueError, match="'random_state' parameter of AugmentationOverSampler"):
+        sampler(random_state=-1).fit_resample(*digits)

@@ -87,6 +87,27 @@ class AugmentationOverSampler(BaseOverSampler):
         self.random_state = random_state
         self.image_shape = image_shape
 
+    def fit_resample(self, X: Any, y: Any, **params: Any) -> tuple[Any, Any]:
+        """Return the originals and their copies, and the targets of both.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n_samples, ...)
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Targets; one-hot targets, whose number is the column, come back as they were given.
+
+        Returns
+        -------
+        X_resampled, y_resampled
+            Of the types of `X` and `y`.
+        """
+        if np.ndim(given := _dense(y)) != 2 or np.shape(given)[1] < 2:
+            return super().fit_resample(X, y, **params)
+        # imbalanced-learn would give a single column for two.
+        resampled, _ = super().fit_resample(X, np.asarray(given), **params)
+        rows = _safe_indexing(y, self.sample_indices_)
+        return resampled, rows.reset_index(drop=True) if hasattr(rows, "iloc") else rows
+
     def _check_X_y(  # noqa: N802 (imbalanced-learn's name)
         self, X: Any, y: Any
     ) -> tuple[Any, NDArray, bool]:
@@ -139,6 +160,10 @@ class AugmentationOverSampler(BaseOverSampler):
         tags.input_tags.string = anything
         tags.input_tags.allow_nan = anything
         return tags
+
+
+def _dense(y: Any) -> Any:
+    return y.toarray() if hasattr(y, "toarray") else y
 
 
 def _images(X: NDArray, shape: Sequence[int] | None) -> NDArray[np.uint8]:

@@ -12,9 +12,8 @@ from equipoise.files import SEALS, read_json, read_sealed, write_json, write_sea
 from equipoise.readers import load
 from equipoise.recipes import Recipe
 from equipoise.reports import report
-from equipoise.reports.folder import open_folder
 from equipoise.studies import compare, open_study
-from equipoise.studies.facts import read_facts, read_trials
+from equipoise.studies.facts import read_facts, read_plan
 from equipoise.studies.intact import damaged
 from equipoise.studies.trials import failure
 from equipoise.training import Trainer
@@ -40,8 +39,7 @@ def copy(study, tmp_path):
 
 
 def wrong(folder):
-    facts = read_facts(folder)
-    return damaged(folder, read_trials(folder, facts), facts)
+    return damaged(folder, read_plan(folder).trials, read_facts(folder))
 
 
 def _edit_json(path, change):
@@ -222,14 +220,14 @@ def test_why_a_run_failed_is_kept_and_damage_to_it_found(digits, tmp_path):
     given = {"recipes": ["none"], "seeds": 1, "trainer": wild, "jobs": 1, "out": tmp_path / "out"}
     study = compare(digits, **given)
     path = tmp_path / "out" / "trials" / RUN / "failed.json"
-    assert "learning_rate" in study.summary["failed"]["none seed 0 draw 0"]
+    assert "learning_rate" in study.summary.failed["none seed 0 draw 0"]
     for text in ("", "[]", '{"reason": "luck"}'):
         path.write_text(text)
         assert wrong(tmp_path / "out") == {RUN: "failed.json is not what was written"}
         assert failure(path.parent) is None
     with pytest.warns(Remark, match=r"failed\.json is not what was written. The run is made again"):
         again = compare(digits, **given)
-    assert again.summary["failed"] == study.summary["failed"]
+    assert again.summary.failed == study.summary.failed
 
 
 def test_a_run_of_another_study_is_none_of_this_one(digits, copy, tmp_path):
@@ -241,13 +239,12 @@ def test_a_run_of_another_study_is_none_of_this_one(digits, copy, tmp_path):
 
 
 def test_predictions_of_a_damaged_run_are_not_drawn(copy):
-    """The page reads them by itself."""
-    shutil.rmtree(copy / "trials" / "article-seed1-draw0")
+    """The page draws curves of what a study opens."""
     path = copy / "trials" / "none-seed1-draw0" / "predictions.parquet"
     _edit_predictions(path, lambda table: table.assign(logit_0=9.0))
     with pytest.warns(Remark, match="left out"):
-        open_study(copy)
-    assert [trial.directory.name for trial in open_folder(copy).runs("none")] == [RUN]
+        runs = [(one.recipe, one.seed) for one in open_study(copy).outcomes]
+    assert sorted(runs) == [("article", 0), ("article", 1), ("none", 0)]
 
 
 def test_a_renamed_recipe_keeps_its_runs_apart(digits, copy):

@@ -253,14 +253,6 @@ def test_a_search_for_the_lowest_cost(digits, tmp_path, capsys):
         )  # fmt: skip
 
 
-def test_a_search_needs_validation_images_of_its_objective(digits, tmp_path):
-    rows = np.flatnonzero(digits.validation.labels == 0)
-    blind = replace(digits, validation=digits.validation.select(rows))
-    with pytest.raises(InputError, match=r"validation images that 8\.f2 is of"):
-        search(blind, trials=2, out=tmp_path / "out", trainer=QUICK, objective="8.f2")
-    assert not (tmp_path / "out").exists()
-
-
 def test_of_equal_lengths_the_higher_utility_stands_first():
     arms = [Arm(k, NAMED[name], QUICK, 0, "complete", {}) for k, name in enumerate(FIRST[:3])]
     results = [

@@ -191,4 +191,4 @@ def test_a_study_on_a_full_disk_is_not_a_study_of_failed_runs(make_digits, tmp_p
     ):
         eq.compare(data, **given)
     assert not list((tmp_path / "out").glob("trials/*/failed.json"))
-    assert eq.compare(data, **given).summary["finished"]
+    assert eq.compare(data, **given).summary.finished

@@ -9,7 +9,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
-import numpy as np
 from joblib import cpu_count
 
 from equipoise.errors import InputError, require, whole_seed
@@ -181,7 +180,6 @@ def compare(
     fingerprint = {
         "data_digest": splits.digest,
         "pool of withheld images": None if splits.withheld is None else splits.withheld.digest,
-        "groups": None if folds is None else _groups(splits),
         **of_trainer(chosen),
         "folds": folds,
         "equal": equal,
@@ -318,12 +316,6 @@ def open_study(folder: str | Path) -> Study:
     """Return a study on disk, finished or running, its summary brought up to date."""
     place = Path(folder)
     return evaluated(place) if is_evaluation(place) else summarise(place)
-
-
-def _groups(data: Splits) -> str | None:
-    """A digest of who belongs to whom: groups decide the folds, and nothing else that is run."""
-    parts = [part.groups for part in data.parts.values() if part.groups is not None]
-    return identity({"groups": np.concatenate(parts).tolist()}) if parts else None
 
 
 def _named(recipes: Sequence[str | Path | Recipe], oracle: bool) -> tuple[Recipe, ...]:

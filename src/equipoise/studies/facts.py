@@ -137,11 +137,13 @@ def extend(folder: Path, plan: Plan) -> Plan:
 
 def _earlier(folder: Path, name: str, given: Mapping[str, Recipe]) -> Recipe:
     """The recipe that a study holds; where its file is no more, the one of that name now."""
+    path = folder / "recipes" / f"{name}.yaml"
     try:
-        return get_recipe(folder / "recipes" / f"{name}.yaml")
+        return get_recipe(path)
     except InputError:
         if name not in given:
             raise
+        write_text(path, given[name].to_yaml())
         return given[name]
 
 

@@ -231,8 +231,7 @@ def _batch_losses(
 def _note_best(job: Job) -> None:
     row, goal = job.logs.rows[-1], job.objective
     score = float(goal.utility({name: row[f"validation_{name}"] for name in goal.figures}))
-    # Where validation cannot tell, the last is as good as any.
-    if math.isnan(score) or score > job.best.score:
+    if score > job.best.score:
         weights = None
         if job.trainer.keep == "best":
             weights = {name: t.clone() for name, t in job.model.net.state_dict().items()}

@@ -8,6 +8,7 @@ NeurIPS 2011; it ranks pruned trials below complete ones, those that came furthe
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -38,7 +39,23 @@ _STATES = {TrialState.RUNNING: "running", TrialState.COMPLETE: "complete"}
 # Fewer complete trials than this say nothing about importance.
 _FEW = 8
 
-Journal = optuna.Study
+
+@dataclass(frozen=True)
+class Journal:
+    """Optuna's study and where it is stored: a trial of an earlier process is changed there."""
+
+    study: optuna.Study
+    storage: JournalStorage
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """All trials in the order of their numbers."""
+        return self.study.get_trials(deepcopy=False)
+
+    def key(self, number: int) -> int:
+        """Return what the storage calls a trial."""
+        study = self.storage.get_study_id_from_name(self.study.study_name)
+        return self.storage.get_trial_id_from_study_id_trial_number(study, number)
 
 
 class _Held:
@@ -100,12 +117,13 @@ def _opened(path: Path) -> Journal:
     study = optuna.create_study(
         storage=storage, study_name="search", direction="maximize", load_if_exists=True
     )
-    for trial in study.get_trials(deepcopy=False):
+    journal = Journal(study, storage)
+    for trial in journal.trials:
         # A trial that was being asked for when the process ended has no arm.
         if not trial.state.is_finished() and "arm" not in trial.user_attrs:
-            storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-    arms(study)  # none of which may be damaged
-    return study
+            storage.set_trial_state_values(journal.key(trial.number), TrialState.FAIL)
+    arms(journal)  # none of which may be damaged
+    return journal
 
 
 def _mend(path: Path) -> None:
@@ -117,9 +135,9 @@ def _mend(path: Path) -> None:
             path.write_bytes(whole)
 
 
-def arms(study: Journal) -> list[Arm]:
+def arms(journal: Journal) -> list[Arm]:
     """Return all arms in the order of their numbers."""
-    return [_arm(t) for t in study.get_trials(deepcopy=False) if "arm" in t.user_attrs]
+    return [_arm(t) for t in journal.trials if "arm" in t.user_attrs]
 
 
 def _arm(trial: FrozenTrial) -> Arm:
@@ -134,19 +152,19 @@ def _arm(trial: FrozenTrial) -> Arm:
     )
 
 
-def enter(study: Journal, space: Space, recipe: Recipe, trainer: Trainer, rung: int) -> None:
+def enter(journal: Journal, space: Space, recipe: Recipe, trainer: Trainer, rung: int) -> None:
     """Make a recipe an arm, with its place in the space where it has one."""
     where = locate(space, recipe)
     if where is not None:
-        study.enqueue_trial(where)
-    trial = study.ask()
+        journal.study.enqueue_trial(where)
+    trial = journal.study.ask()
     if where is not None:
         choose(space, partial(_pick, trial))
     _settle_in(trial, recipe, trainer, rung)
 
 
 def suggest(
-    study: Journal,
+    journal: Journal,
     space: Space,
     trainer: Trainer,
     *,
@@ -158,10 +176,10 @@ def suggest(
 
     A suggestion is a function of the seed and of what stands in the journal.
     """
-    known = {arm.key for arm in arms(study)}
+    known = {arm.key for arm in arms(journal)}
     for _ in range(_PATIENCE):
-        study.sampler = _sampler(seed, len(study.get_trials(deepcopy=False)))
-        trial = study.ask()
+        journal.study.sampler = _sampler(seed, len(journal.trials))
+        trial = journal.study.ask()
         chosen = choose(space, partial(_pick, trial))
         try:
             recipe, how = recipe_of(space, chosen), trainer_of(space, chosen, trainer)
@@ -169,9 +187,9 @@ def suggest(
         except InputError:
             new = False
         if new:
-            _settle_in(trial, _named_apart(study, recipe, trial.number), how, rung_of(recipe))
+            _settle_in(trial, _named_apart(journal, recipe, trial.number), how, rung_of(recipe))
             return True
-        study.tell(trial, state=TrialState.FAIL)
+        journal.study.tell(trial, state=TrialState.FAIL)
     return False
 
 
@@ -192,9 +210,9 @@ def _pick(trial: optuna.Trial, name: str, among: list[str]) -> str:
         return str(trial.suggest_categorical(name, among))
 
 
-def _named_apart(study: Journal, recipe: Recipe, number: int) -> Recipe:
+def _named_apart(journal: Journal, recipe: Recipe, number: int) -> Recipe:
     """The recipe, under another name where a different one has its own already."""
-    for arm in arms(study):
+    for arm in arms(journal):
         if arm.recipe.name == recipe.name and arm.recipe != recipe:
             return recipe.model_copy(update={"name": f"{recipe.name[:55]}-{number}"})
     return recipe
@@ -207,41 +225,42 @@ def _settle_in(trial: optuna.Trial, recipe: Recipe, trainer: Trainer, rung: int)
     trial.set_user_attr("arm", fields)
 
 
-def note(study: Journal, results: Mapping[tuple[int, int], Result]) -> None:
+def note(journal: Journal, results: Mapping[tuple[int, int], Result]) -> None:
     """Note the scores that the journal does not have yet, each at the epochs of its rung."""
-    for trial in study.get_trials(deepcopy=False):
+    for trial in journal.trials:
         if trial.state.is_finished():
             continue
         for (number, epochs), result in results.items():
             if number == trial.number and epochs not in trial.intermediate_values:
-                study._storage.set_trial_intermediate_value(trial._trial_id, epochs, result.utility)
+                journal.storage.set_trial_intermediate_value(
+                    journal.key(number), epochs, result.utility
+                )
 
 
-def noted(study: Journal) -> set[tuple[int, int]]:
+def noted(journal: Journal) -> set[tuple[int, int]]:
     """Return of which runs, by arm and epochs, the journal has a score."""
     return {
         (trial.number, epochs)
-        for trial in study.get_trials(deepcopy=False)
+        for trial in journal.trials
         if "arm" in trial.user_attrs
         for epochs in trial.intermediate_values
     }
 
 
-def promote(study: Journal, arm: Arm, rung: int) -> None:
+def promote(journal: Journal, arm: Arm, rung: int) -> None:
     """Let an arm go on to a rung."""
-    trial = study.get_trials(deepcopy=False)[arm.number]
-    study._storage.set_trial_user_attr(trial._trial_id, "rung", rung)
+    journal.storage.set_trial_user_attr(journal.key(arm.number), "rung", rung)
 
 
-def decide(study: Journal, arm: Arm, score: float | None) -> None:
+def decide(journal: Journal, arm: Arm, score: float | None) -> None:
     """Tell an arm's fate: its score at full length, or None where it is dropped before."""
     if score is None:
-        study.tell(arm.number, state=TrialState.PRUNED)
+        journal.study.tell(arm.number, state=TrialState.PRUNED)
     else:
-        study.tell(arm.number, score)
+        journal.study.tell(arm.number, score)
 
 
-def importance(study: Journal, space: Space, seed: int) -> dict[str, float]:
+def importance(journal: Journal, space: Space, seed: int) -> dict[str, float]:
     """Return how much of the spread of scores at full length each dimension explains.
 
     By fANOVA: Hutter, Hoos and Leyton-Brown, "An efficient approach for assessing hyperparameter
@@ -249,7 +268,7 @@ def importance(study: Journal, space: Space, seed: int) -> dict[str, float]:
     """
     done = [
         t
-        for t in study.get_trials(deepcopy=False)
+        for t in journal.trials
         if t.state == TrialState.COMPLETE and t.params and t.value is not None
     ]
     varied = tuple(d for d in space if len({t.params.get(d.name) for t in done}) > 1)

@@ -8,14 +8,13 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import numpy as np
 from joblib import cpu_count
 
 from equipoise.errors import DamagedError, InputError, plural, require, whole_seed
 from equipoise.files import claim, forget_damaged, write_text
 from equipoise.images import Splits
 from equipoise.objectives import DEFAULT as BALANCED
-from equipoise.objectives import Objective, ObjectiveLike
+from equipoise.objectives import ObjectiveLike
 from equipoise.parallel import check_backend
 from equipoise.readers import check_apart, load
 from equipoise.recipes import Recipe, load_recipes
@@ -182,7 +181,6 @@ def search(
     for source in (splits.source, *(recipe.extra or "" for recipe in entrants)):
         check_apart(folder, source)
     goal = aim(splits, objective)
-    _check_judged(splits, goal)
     settings: dict[str, Any] = {"equal": equal, "objective": goal, "seed": seed}
     expected = _expected(folder)
     if not expected and wanted.seconds < inf:
@@ -317,17 +315,6 @@ def _fingerprint(
         **fields,
         "space": identity({"space": repr(space)}),
     }
-
-
-def _check_judged(data: Splits, objective: Objective) -> None:
-    """Raise `InputError` where validation has no image that the objective is of."""
-    counts = np.diag(data.validation.counts).astype(np.float64)
-    for name in objective.figures:
-        require(
-            not np.isnan(objective.measure(name, counts)),
-            f"validation images that {name} is of, as the search is judged on validation,",
-            images=0,
-        )
 
 
 def _told(settings: Mapping[str, Any]) -> dict[str, Any]:
