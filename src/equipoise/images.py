@@ -266,7 +266,8 @@ class Splits:
         """A digest of what the splits hold (ids, labels, pixels, range): resuming compares it."""
         state = hashlib.blake2b(digest_size=16)
         state.update("\0".join(self.classes).encode("utf-8", "surrogatepass"))
-        state.update(self.fit.encode())
+        if self.fit != "crop":
+            state.update(self.fit.encode())
         for name, part in self.parts.items():
             _feed(state, name, part)
         if self.range is not None:

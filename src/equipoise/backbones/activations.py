@@ -20,7 +20,6 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
-import pooch
 from joblib import cpu_count
 from numpy.typing import NDArray
 
@@ -64,6 +63,8 @@ class Trunk:
 
 def cache_folder() -> Path:
     """Return where activations are kept: EQUIPOISE_CACHE, else the system's folder for caches."""
+    import pooch
+
     return Path(os.environ.get("EQUIPOISE_CACHE") or pooch.os_cache("equipoise")) / "activations"
 
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import nn
 
 from equipoise.backbones.activations import Pictures, Trunk
-from equipoise.backbones.graphs import trunk_graph
 from equipoise.backbones.lite import SCALES, LiteNet, LiteTail
 from equipoise.backbones.probe import LinearProbe
 from equipoise.errors import InputError, require, unknown
@@ -130,6 +129,8 @@ def get_backbone(name: str) -> Backbone:
 @lru_cache(maxsize=4)
 def _trunk(backbone: Backbone, frozen: int | None) -> Trunk:
     import onnxruntime
+
+    from equipoise.backbones.graphs import trunk_graph
 
     options = onnxruntime.SessionOptions()
     # One thread a call: calls run side by side, and results do not depend on how many there are.

@@ -171,6 +171,14 @@ def _check_measures(
     get_loss(recipe.loss, labels, classes, trainer.label_smoothing, defer=recipe.defer)
     if recipe.mixing is not None:
         get_mixing(recipe.mixing, labels, seed=0)
+    cached = trainer.backbone is not None and trainer.tuned_blocks != "all"
+    require(
+        recipe.mixing is None or not cached,
+        "no mixing of images on the cached activations of a frozen trunk",
+        "Take the trainer finetune-all, or another recipe.",
+        mixing=recipe.mixing,
+        trainer=trainer.name,
+    )
     entry, _ = pick("loss", recipe.loss, LOSSES)
     require(
         recipe.defer == 0 or deferred(recipe) or entry.weights != "never",

@@ -217,6 +217,8 @@ def get_trainer(
         require(1 <= epochs <= 100_000, "1 <= epochs <= 100000", epochs=epochs)
         trainer = trainer.model_copy(update={"epochs": epochs})
     if net is not None:
+        rule = "a trainer without a backbone where a net is named"
+        require(trainer.backbone is None, rule, trainer=trainer.name, net=net)
         trainer = trainer.model_copy(update={"net": net})
     _check_net(trainer)
     return trainer
@@ -234,9 +236,22 @@ def trainer_beside(recipe: str | Path) -> str | Path:
 
 
 def _check_net(trainer: Trainer) -> None:
+    from equipoise.backbones import get_backbone
     from equipoise.training.nets import check_net
 
     check_net(trainer.net, trainer.weights)
+    if trainer.backbone is not None:
+        _check_backbone(trainer, get_backbone(trainer.backbone).blocks)
+
+
+def _check_backbone(trainer: Trainer, blocks: int) -> None:
+    """Raise `InputError` for fields that do not go with a backbone."""
+    if trainer.tuned_blocks == "all":
+        return
+    rule, tuned = f"tuned_blocks <= {blocks} for {trainer.backbone}", trainer.tuned_blocks
+    require(tuned <= blocks, rule, tuned_blocks=tuned)
+    rule = "no shift and no test_time_flip on cached activations"
+    require(not (trainer.shift or trainer.test_time_flip), rule, trainer=trainer.name)
 
 
 def _read(path: Path) -> Trainer:
