@@ -114,10 +114,37 @@ def page(figures: Sequence[tuple[World, Said]], whole: Sequence[tuple[World, Sai
     figures, whole : sequence of world and what was said
         By the functions on figures, and by `eq.evaluate` on predictions.
     """
-    parts = [_INTRODUCTION, _sections(figures)]
+    parts = [_INTRODUCTION, _ranges(figures), _sections(figures)]
     if whole:
         parts += [_WHOLE, _sections(whole, "#")]
     return "\n".join(parts)
+
+
+def _ranges(found: Sequence[tuple[World, Said]]) -> str:
+    """Return the least and the most of the shares below, by test images and kind of seeds."""
+    cells = [
+        (world, design, cell(world, said, design))
+        for world, said in found
+        for design in _designs(said)
+    ]
+    rows = []
+    for images in sorted({world.images for world, _, _ in cells}, reverse=True):
+        for auto in (False, True):
+            of = [
+                c
+                for world, design, c in cells
+                if world.images == images and design.endswith("auto") == auto
+            ]
+            if of:
+                seeds = "by need" if auto else "fixed"
+                shares = ([getattr(c, name) for c in of] for name in ("single", "family", "false"))
+                rows.append([f"{images:,}", seeds, *map(_span, shares)])
+    return f"## In short\n\n{_table(_SHORT, rows)}"
+
+
+def _span(shares: Sequence[Share]) -> str:
+    values = [share.value * 100 for share in shares]
+    return f"{min(values):.1f} – {max(values):.1f}"
 
 
 def _sections(found: Sequence[tuple[World, Said]], deeper: str = "") -> str:
@@ -162,6 +189,8 @@ def _power_row(world: World, said: Said, design: str) -> list[str]:
 _NULL = ("test images", "recipes", "seeds", "single interval holds", "all hold at once",
          'false "better"', "runs")  # fmt: skip
 _POWER = (*_NULL[:-1], "found", "ceiling", "share of it", "runs", "runs of fixed seeds")
+
+_SHORT = ("test images", "seeds", "single interval holds", "all hold at once", 'false "better"')
 
 _INTRODUCTION = """# Verdicts: how often they are right
 

@@ -35,8 +35,6 @@ CANNOT_MATTER = {
     "link": "linked or copied, the originals are the same bytes",
     "prior": "calibration is judged anew in every call, from the runs",
     "seeds": "a run is that of its own seed; more of them extend a study",
-    "most_seeds": "likewise",
-    ("compare", "budget"): "fewer runs are made, and none is another",
     "draws": "a run is that of its own draw; more of them extend a study",
     "oracle": "it is a recipe more",
     ("compare", "recipes"): "more extend a study, and one that has changed is refused by its name",

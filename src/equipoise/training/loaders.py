@@ -1,6 +1,6 @@
 """For a training loop of one's own: `batches` and `Augmented`."""
 
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,13 @@ from equipoise.errors import InputError, require, whole_seed
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training.ahead import ahead
 from equipoise.training.draws import Draws
+from equipoise.training.given import (
+    given_image,
+    given_images,
+    given_item,
+    given_label,
+    given_labels,
+)
 from equipoise.training.presenting import check_endless, draw_up, freshen, present
 
 __all__ = ["Augmented", "Batches", "batches"]
@@ -60,7 +67,7 @@ class Batches:
 
 
 def batches(
-    images: NDArray[np.uint8],
+    images: Any,
     labels: ArrayLike,
     recipe: str | Path | Recipe = "article",
     batch_size: int = 64,
@@ -78,9 +85,10 @@ def batches(
 
     Parameters
     ----------
-    images : (N, H, W, C) uint8 array
-        The training images; in memory or memory-mapped.
-    labels : (N,) integers
+    images : (N, H, W, C) uint8 array, or any that `load` takes
+        The training images; in memory or memory-mapped. Those of mixed sizes are brought to one.
+    labels : (N,) or (N, 1), whole numbers or text
+        Text becomes its place among `classes`, or among all there are, sorted.
     recipe : str, path or Recipe
         The recipe's loss is yours to use: `equipoise.training.get_loss`.
     batch_size : int
@@ -95,22 +103,22 @@ def batches(
     images : (B, C, H, W) uint8 tensor in channels-last layout
     labels : (B,) int64 tensor
     """
-    images, labels = np.asarray(images), np.asarray(labels)
+    pixels = given_images(images)
+    numbers, names = given_labels(labels, len(pixels), classes)
+    require(_is_count(batch_size), "batch_size a whole number >= 1", batch_size=batch_size)
+    each = np.arange(len(numbers)) if ids is None else np.asarray(ids)
     require(
-        images.ndim == 4 and images.dtype == np.uint8,
-        "images an N×H×W×C array of type uint8",
-        images=f"{images.dtype} of shape {images.shape}",
+        each.shape == (len(numbers),) and each.dtype.kind in "iu",
+        "ids one whole number an image",
+        images=len(numbers),
+        ids=f"{each.dtype} of shape {each.shape}",
     )
-    require(
-        labels.shape == (len(images),) and labels.dtype.kind in "iu",
-        "labels one integer an image",
-        images=len(images),
-        labels=f"{labels.dtype} of shape {labels.shape}",
-    )
-    require(batch_size >= 1, "batch_size >= 1", batch_size=batch_size)
-    ids = np.arange(len(labels)) if ids is None else ids
-    names = None if classes is None else tuple(classes)
-    return Batches(images, labels, get_recipe(recipe), batch_size, whole_seed(seed), ids, names)
+    chosen = get_recipe(recipe)
+    return Batches(pixels, numbers, chosen, batch_size, whole_seed(seed), each, names)
+
+
+def _is_count(value: Any) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool) and value >= 1
 
 
 class Augmented(Dataset[tuple[Tensor, int]]):
@@ -126,11 +134,13 @@ class Augmented(Dataset[tuple[Tensor, int]]):
     Parameters
     ----------
     dataset : sized, indexable
-        Of (PIL image | H×W×C or H×W uint8 array | C×H×W uint8 tensor, label).
+        Of pairs of an image (one of Pillow's, an H×W×C or H×W uint8 array, a C×H×W uint8 tensor)
+        and a label (a whole number, or text), or of mappings with the keys `image` and `label`.
     recipe : str, path or Recipe
     seed : int
-    labels : (N,) integers, optional
-        By default the dataset's `targets` or `labels`, else read from its items, one by one.
+    labels : (N,), optional
+        By default the dataset's `targets` or `labels`, else read from its items, one by one. Text
+        becomes its place among the classes: those given, or all that there are, sorted.
     classes : sequence of str, optional
         Names of the labels, for a strategy that names classes; the dataset's `classes` by default.
 
@@ -151,19 +161,14 @@ class Augmented(Dataset[tuple[Tensor, int]]):
     ) -> None:
         chosen = get_recipe(recipe)
         check_endless(chosen)
-        found = np.asarray(_labels_of(dataset) if labels is None else labels)
-        require(
-            found.shape == (len(dataset),) and found.dtype.kind in "iu",
-            "labels one integer an item",
-            items=len(dataset),
-            labels=f"{found.dtype} of shape {found.shape}",
-        )
-        names = getattr(dataset, "classes", None) if classes is None else classes
+        _check_dataset(dataset)
+        known = getattr(dataset, "classes", None) if classes is None else classes
+        given = _labels_of(dataset) if labels is None else labels
+        found, names = given_labels(given, len(dataset), known)
         self.dataset = dataset
+        self.classes = names
         self.seed = seed = whole_seed(seed)
-        self.roster = draw_up(
-            found, np.arange(len(found)), chosen, seed=seed, classes=tuple(names) if names else None
-        )
+        self.roster = draw_up(found, np.arange(len(found)), chosen, seed=seed, classes=names)
         natural = chosen.draws == "natural"
         self._draws = None if natural else Draws(self.roster.labels, chosen.draws, seed=seed)
         # In shared memory, so that workers that live on see the next epoch.
@@ -192,8 +197,9 @@ class Augmented(Dataset[tuple[Tensor, int]]):
             raise IndexError(index)
         row, number = self._draw(index % len(self))
         roster, one = self.roster, slice(row, row + 1)
-        image, label = self.dataset[int(roster.source[row])]
-        pixels = _pixels(image)[None]
+        source = int(roster.source[row])
+        image, label = given_item(self.dataset[source], source)
+        pixels = given_image(image, source)[None]
         if roster.fresh:
             rows, passes = np.array([row]), np.array([number])
             pixels = freshen(pixels, roster, rows, passes, seed=self.seed, threads=1)
@@ -202,7 +208,9 @@ class Augmented(Dataset[tuple[Tensor, int]]):
                 pixels, roster.techniques, roster.technique[one], seed=self.seed,
                 ids=roster.ids[one], copy=roster.copy[one], threads=1,
             )  # fmt: skip
-        return torch.from_numpy(pixels[0]).permute(2, 0, 1).contiguous(), int(label)
+        return torch.from_numpy(pixels[0]).permute(2, 0, 1).contiguous(), (
+            int(roster.labels[row]) if label is None else given_label(label, source, self.classes)
+        )
 
     def _draw(self, index: int) -> tuple[int, int]:
         """The row of an item, and how often its image had been drawn before."""
@@ -213,22 +221,21 @@ class Augmented(Dataset[tuple[Tensor, int]]):
         return int(rows[0]), int(passes[0])
 
 
+def _check_dataset(dataset: Any) -> None:
+    by_number = isinstance(dataset, Sized) and hasattr(dataset, "__getitem__")
+    if not by_number or isinstance(dataset, str | Mapping):
+        raise InputError(
+            "A dataset with a length, whose items can be asked for by number, is needed, but got a "
+            f"{type(dataset).__name__}."
+        )
+
+
 def _labels_of(dataset: Any) -> Any:
     for name in ("targets", "labels"):
         found = getattr(dataset, name, None)
         if isinstance(found, Sized) and len(found) == len(dataset):
             return found
-    return [int(dataset[i][1]) for i in range(len(dataset))]
-
-
-def _pixels(image: Any) -> NDArray[np.uint8]:
-    """An item's image as a contiguous (H, W, C) uint8 array of its own."""
-    array = image.permute(1, 2, 0).numpy() if isinstance(image, Tensor) else np.asarray(image)
-    if array.ndim == 2:
-        array = array[..., None]
-    if array.dtype != np.uint8 or array.ndim != 3:
-        raise InputError(
-            "The dataset must give PIL images, H×W×C uint8 arrays or C×H×W uint8 tensors, but got "
-            f"{array.dtype} of shape {array.shape}. Augment before any conversion to float."
-        )
-    return np.ascontiguousarray(array)
+    labels = [given_item(dataset[i], i)[1] for i in range(len(dataset))]
+    if any(label is None for label in labels):
+        raise InputError("The dataset's items have no labels: give them as labels=[…].")
+    return labels
