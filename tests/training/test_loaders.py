@@ -94,7 +94,7 @@ def test_balanced_batches_hold_each_class_equally_often(digits):
 def test_wrong_images_and_labels_are_refused(digits):
     images, labels = digits.train.array, digits.train.labels
     for bad in ((images / 255, labels), (images[0], labels), (images, labels[:5])):
-        with pytest.raises(eq.InputError, match="^(images|labels): "):
+        with pytest.raises(eq.InputError, match=r"^(images|labels): "):
             eq.batches(*bad, "none")
     with pytest.raises(eq.InputError, match="batch_size a whole number >= 1"):
         eq.batches(images, labels, "none", 0)
