@@ -39,6 +39,7 @@ CANNOT_MATTER = {
     "oracle": "it is a recipe more",
     ("compare", "recipes"): "more extend a study, and one that has changed is refused by its name",
     ("compare", "most_seeds"): "the looks that a study has planned and spent are kept with it",
+    ("compare", "budget"): "it ends a study between two looks, and decides nothing of them",
     ("compare", "seed"): "a run is that of its own seed, and splits that it cuts are the data",
 }
 
