@@ -166,6 +166,8 @@ class _Fields(_Stored):
         classes, decisions = len(self.classes), (self.decision, self.adjusted)
         if not len(self.mean) == len(self.std) in (1, 3, 4):
             raise ValueError("mean and std of 1, 3 or 4 channels")
+        if len(set(self.classes)) < classes:
+            raise ValueError("classes of different names")
         if any(d is not None and not d.fits(classes) for d in decisions):
             raise ValueError("an offset a class")
         if self.positive is not None and not 0 <= self.positive < classes:
