@@ -37,7 +37,7 @@ _OBJECT = 256  # bytes that an array takes beside its pixels
 # How pictures are brought to size, in words.
 _WAYS = {
     "squash": "squashed",
-    "crop": "shorter side to size, then centre crop",
+    "crop": "shorter side by area, then centre crop",
     "pad": "longer side to size, padded",
 }
 
