@@ -396,13 +396,13 @@ def test_a_killed_search_goes_on_to_the_same_end(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_budget_is_kept(digits, tmp_path):
-    budget = 150
+@pytest.mark.parametrize("budget", [60, 120])
+def test_the_budget_is_kept_from_the_start_of_the_process_to_its_end(tmp_path, budget):
+    words = ("search", "digits", "--trainer", "article", "--epochs", "3", "--jobs", "2", "--quiet")
+    limits = ("--budget", f"{budget}s", "--out", tmp_path / "out")
     started = time.monotonic()
-    done = search(
-        digits, budget=f"{budget}s", out=tmp_path / "out", trainer="article", epochs=3, jobs=2
-    )
-    report(done)
+    subprocess.run([sys.executable, "-m", "equipoise", *words, *limits], check=True)
     assert time.monotonic() - started <= 1.1 * budget
+    done = open_search(tmp_path / "out")
     assert done.summary["trials"] > len(FIRST)
     assert len(done.study.summary.seeds) >= 3

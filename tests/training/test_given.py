@@ -145,10 +145,7 @@ def test_palettes_are_colours(images):
         (lambda images: [{"a": image, "b": 0} for image in images], r"its keys are \['a', 'b'\]"),
         (lambda images: [{"image": image} for image in images], "have no labels"),
         (lambda images: [("a.png", i % 2) for i in range(8)], "got 'a.png' for the image"),
-        (
-            lambda images: list(zip(images / 255, LABELS, strict=True)),
-            "before any conversion to float",
-        ),
+        (lambda images: list(zip(images / 255, LABELS, strict=True)), "any conversion to float"),
         (lambda images: list(zip(images[..., :2], LABELS, strict=True)), "C = 1, 3 or 4"),
     ],
 )

@@ -8,6 +8,7 @@ import sys
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
+from equipoise.cli import beginning as beginning
 from equipoise.cli.signals import answering
 
 if TYPE_CHECKING:

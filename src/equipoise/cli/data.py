@@ -262,7 +262,7 @@ def upsample(
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the counts and write nothing.")
+        bool, typer.Option("--dry-run", help="Print the counts; open no image, and write nothing.")
     ] = False,
     selection: Selection = Selection(),
     jobs: Jobs = None,

@@ -93,7 +93,7 @@ Backend = Annotated[
         "RAY_ADDRESS names; its machines must see DATA and the output folder."
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Everything random follows from it.")]
+Seed = Annotated[int, typer.Option(help="Any whole number; everything random follows from it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")]
 

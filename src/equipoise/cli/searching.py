@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equipoise.cli import show
+from equipoise.cli.beginning import process_began
 from equipoise.cli.options import (
     AtLeast,
     Backend,
@@ -75,8 +76,9 @@ def search(
 ) -> None:
     """The best recipe within a time budget: best.yaml, a leaderboard and a report.
 
-    Recipes are judged on validation, most of them by short runs. Two fifths of the budget are kept
-    to run the best two and the baseline again, with new seeds; only then is the test split read.
+    Recipes are judged on validation, most of them by short runs. Up to two fifths of the budget are
+    kept to run the best two and the baseline again, with new seeds; only then is the test split
+    read.
     Killed or interrupted, the same command goes on.
 
     equipoise search photos/ --budget 20m --out search
@@ -112,6 +114,7 @@ def search(
             device=device,
             command=shlex.join(["equipoise", *sys.argv[1:]]),
             progress=move,
+            started=process_began(),
         )
     finish_search(found, write_report(out), as_given(data, selection), as_json, quiet)
     if not (quiet or as_json):

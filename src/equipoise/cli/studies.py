@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from equipoise.cli import show
+from equipoise.cli.beginning import process_began
 from equipoise.cli.data import print_audit
 from equipoise.cli.evaluating import finish
 from equipoise.cli.options import (
@@ -189,6 +190,7 @@ def _compare(
             splits,
             out=out,
             command=shlex.join(["equipoise", *sys.argv[1:]]),
+            started=process_began(),
             progress=lambda done, total, runs: move(
                 done, total, f"epochs, {plural(runs, 'run')} finished"
             ),

@@ -91,6 +91,7 @@ def compare(
     device: str = "auto",
     command: str = "",
     progress: Progress | None = None,
+    started: float | None = None,
 ) -> Study:
     """Compare measures against imbalance on one data set.
 
@@ -149,13 +150,15 @@ def compare(
     command : str
         Shown in the report as the way to make it again.
     progress : callable, optional
+    started : float, optional
+        When the budget began, by `time.monotonic`; by default now.
 
     Raises
     ------
     InputError
         For a name, value or folder that is not right, before anything is written.
     """
-    seed = whole_seed(seed)
+    seed, began = whole_seed(seed), monotonic() if started is None else started
     check_study(seeds, most_seeds, budget, decision, margin)
     planned = planned_looks(seeds, most_seeds)
     seconds = inf if budget is None else seconds_of(budget)
@@ -203,13 +206,9 @@ def compare(
         contents = hold(folder, splits, plan.recipes)
         facts |= {"fingerprint": identity(fingerprint), "contents": contents}
         clear_damaged(folder, plan.trials, facts)
-        techniques = _techniques(plan.recipes)
-        write_examples(folder / "examples", splits.train, techniques, seed)
+        write_examples(folder / "examples", splits.train, _techniques(plan.recipes), seed)
         work = _Work(folder, splits, chosen, goal, facts, jobs, backend, device, progress)
-        plan = _look_by_look(work, plan, ledger, seconds)
-        _probe(folder, plan.trials, splits, techniques, seed, jobs, backend)
-        _keep_mistakes(folder, plan, splits)
-        return summarise(folder)
+        return _look_by_look(work, plan, ledger, began + seconds)
 
 
 def check_study(
@@ -257,27 +256,38 @@ class _Work:
     progress: Progress | None
 
 
-def _look_by_look(work: _Work, every: Plan, ledger: Ledger, seconds: float) -> Plan:
+def _look_by_look(work: _Work, every: Plan, ledger: Ledger, ends: float) -> Study:
     """Make the runs that are due and look at them, until none is due or the time is up.
 
     Which runs are due depends on the figures of complete looks alone: on no number of processes and
-    no interruption.
+    no interruption. The time is up when the next look would end later than `ends`, by `monotonic`.
     """
-    started, folder = monotonic(), work.folder
+    folder, study, closing = work.folder, None, 0.0
     plan = read_plan(folder) if (folder / "study.json").is_file() else None
     while True:
         due = _due(every, ledger)
-        left = seconds - (monotonic() - started)
-        if plan is not None and _too_long(work, due, left):
-            return plan
+        # What comes after the runs comes once more with the page.
+        after = 2 * closing * len(due.trials)
+        if plan is not None and _too_long(work, due, ends - monotonic() - after):
+            return study or _close(work, plan)
         plan = due
         write_facts(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
         with _watched(folder, plan.trials, work.trainer.epochs, work.progress):
             _run(work, plan.trials)
+        began = monotonic()
         ledger = _look(work, plan, ledger)
         write_facts(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
+        study = _close(work, plan)
+        closing = (monotonic() - began) / len(plan.trials)
         if _due(every, ledger) == plan:
-            return plan
+            return study
+
+
+def _close(work: _Work, plan: Plan) -> Study:
+    """Ask the nets of a plan's runs, and write what is to be said of them."""
+    _probe(work, plan)
+    _keep_mistakes(work.folder, plan, work.data)
+    return summarise(work.folder)
 
 
 def _look(work: _Work, plan: Plan, ledger: Ledger) -> Ledger:
@@ -345,22 +355,15 @@ def _run(work: _Work, trials: Sequence[Trial]) -> None:
         pass
 
 
-def _probe(
-    folder: Path,
-    trials: Sequence[Trial],
-    data: Splits,
-    techniques: Sequence[Technique],
-    seed: int,
-    jobs: int | None,
-    backend: str,
-) -> None:
-    place = folder.resolve()
-    done = [trial for trial in trials if finished(folder_of(folder, trial))]
+def _probe(work: _Work, plan: Plan) -> None:
+    place, data, seed = work.folder.resolve(), work.data, work.facts["seed"]
+    techniques = _techniques(plan.recipes)
+    done = [trial for trial in plan.trials if finished(folder_of(work.folder, trial))]
 
-    def work(trial: Trial) -> None:
+    def one(trial: Trial) -> None:
         ask(folder_of(place, trial), trial, data, techniques, seed)
 
-    for _ in scattered(work, done, jobs=jobs, backend=backend):
+    for _ in scattered(one, done, jobs=work.jobs, backend=work.backend):
         pass
 
 

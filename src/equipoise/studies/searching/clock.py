@@ -13,7 +13,7 @@ from equipoise.studies.watching import each_second
 
 __all__ = ["CONFIRM", "Clock", "in_words", "resumed", "seconds_of", "ticking"]
 
-# The share of the budget that is kept to confirm.
+# The share of the budget that is kept to confirm, at most.
 CONFIRM = 0.4
 
 _FILE = "clock.json"
@@ -33,12 +33,17 @@ class Clock:
         Seconds; infinite where the number of trials is the limit.
     before : float
         Seconds that earlier processes took.
+    started : float
+        When this process began, by `monotonic`.
+    kept : float
+        Seconds of the budget that are kept to confirm.
     """
 
     folder: Path
     budget: float = inf
     before: float = 0.0
     started: float = field(default_factory=monotonic)
+    kept: float = 0.0
 
     @property
     def spent(self) -> float:
@@ -53,7 +58,7 @@ class Clock:
     @property
     def search_left(self) -> float:
         """Seconds left of the part that is for searching."""
-        return (1 - CONFIRM) * self.budget - self.spent
+        return self.left - self.kept
 
     def note(self) -> None:
         """Keep how much is gone."""

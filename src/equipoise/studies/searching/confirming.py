@@ -19,19 +19,17 @@ from equipoise.studies.comparing import compare
 from equipoise.studies.facts import forget_facts, read_facts, read_plan
 from equipoise.studies.searching.arms import Arm
 from equipoise.studies.searching.attempts import Result
-from equipoise.studies.searching.waves import Hunt, pace
+from equipoise.studies.searching.waves import FINALISTS, SEEDS, TAIL, Hunt, pace
 from equipoise.studies.study import Study
 from equipoise.studies.trials import folder_of
 from equipoise.training import Trainer
 from equipoise.training.runs import METRICS, finished
 
-__all__ = ["BASELINE", "SEEDS", "TAIL", "Finalists", "confirm", "finalists", "ranked", "validated"]
+__all__ = ["BASELINE", "Finalists", "confirm", "finalists", "ranked", "validated"]
 
 BASELINE = NAMED["none"]
-# Seeds of a confirmation: at the first look, and where trials are counted and not seconds.
-SEEDS = 3
-# Seconds kept for what comes after the last run: the probe, the figures, the page.
-TAIL = 6.0
+# Seconds that are left to the end of the process, after the page.
+_END = 2.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def finalists(arms: Sequence[Arm], results: Sequence[Result]) -> Finalists:
     order = [(arm, result) for arm, result in ranked(arms, results) if not result.failed]
     chosen = [BASELINE]
     for arm, _ in order:
-        if len(chosen) < 3 and all(_differs(arm.recipe, other) for other in chosen):
+        if len(chosen) < FINALISTS and all(_differs(arm.recipe, other) for other in chosen):
             chosen.append(arm.recipe)
     trainer = order[0][0].trainer if order else arms[0].trainer
     return Finalists(tuple(chosen), trainer)
@@ -85,23 +83,22 @@ def confirm(hunt: Hunt, data: Splits, who: Finalists, *, command: str) -> Study:
     if (folder / "study.json").is_file():
         known = read_facts(folder)["recipes"]
         recipes = tuple(recipe for recipe in recipes if recipe.name in known)
-    elif _wall(hunt, len(recipes) * SEEDS, pace(hunt) * hunt.trainer.epochs) > hunt.clock.left:
+    elif _first_look(hunt, len(recipes)) > hunt.clock.left:
         recipes = recipes[:2]
     return compare(
         # What was left out of training decides nothing here, whatever becomes of it.
         replace(data, withheld=None), recipes, seeds="auto" if timed else SEEDS, out=folder,
         trainer=who.trainer,
-        # What comes after the runs takes time as well, and twice: at each look and in the end.
-        budget=f"{max(hunt.clock.left - 2 * TAIL, 1.0):.0f}s" if timed else None,
+        budget=f"{max(hunt.clock.left - _END, 1.0):.0f}s" if timed else None,
         # The search's own seed is none of them: its luck must not count twice.
         seed=hunt.seed + 1, objective=hunt.objective, equal=hunt.equal, jobs=hunt.jobs,
         backend=hunt.backend, device=hunt.device, command=command,
     )  # fmt: skip
 
 
-def _wall(hunt: Hunt, runs: int, seconds: float) -> float:
-    """Seconds that so many whole runs take side by side."""
-    return ceil(runs / hunt.jobs) * seconds
+def _first_look(hunt: Hunt, recipes: int) -> float:
+    """Seconds that the runs of so many recipes take side by side, and what comes after them."""
+    return ceil(recipes * SEEDS / hunt.jobs) * pace(hunt) * hunt.trainer.epochs + TAIL
 
 
 def validated(study: Study, objective: Objective) -> dict[str, dict[str, float]]:

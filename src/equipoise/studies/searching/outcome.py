@@ -16,7 +16,6 @@ from equipoise.studies.formats import change, in_sentence, interval, level
 from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import Arm
 from equipoise.studies.searching.attempts import Result
-from equipoise.studies.searching.clock import CONFIRM
 from equipoise.studies.searching.confirming import BASELINE, Finalists, ranked, validated
 from equipoise.studies.searching.waves import Hunt
 from equipoise.studies.study import Study
@@ -51,7 +50,8 @@ def write_search(hunt: Hunt, **more: Any) -> dict[str, Any]:
 
 def _budget(hunt: Hunt) -> dict[str, Any]:
     seconds = hunt.clock.budget if isfinite(hunt.clock.budget) else None
-    return {"seconds": seconds, "spent": hunt.clock.spent, "confirm_share": CONFIRM,
+    share = None if seconds is None else hunt.clock.kept / seconds
+    return {"seconds": seconds, "spent": hunt.clock.spent, "confirm_share": share,
             "trials": hunt.limit, "jobs": hunt.jobs}  # fmt: skip
 
 

@@ -24,7 +24,6 @@ from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import ENTRANTS
 from equipoise.studies.searching.attempts import blind, expected_seconds
 from equipoise.studies.searching.clock import (
-    CONFIRM,
     in_words,
     resumed,
     seconds_of,
@@ -32,8 +31,6 @@ from equipoise.studies.searching.clock import (
 )
 from equipoise.studies.searching.confirming import (
     BASELINE,
-    SEEDS,
-    TAIL,
     confirm,
     finalists,
 )
@@ -46,7 +43,7 @@ from equipoise.studies.searching.outcome import (
     write_search,
 )
 from equipoise.studies.searching.space import RECIPES, Space, read_space, trainer_dimensions
-from equipoise.studies.searching.waves import Hunt, run_waves, take_up
+from equipoise.studies.searching.waves import SEEDS, TAIL, Hunt, run_waves, take_up
 from equipoise.studies.study import Study
 from equipoise.training import (
     Trainer,
@@ -128,6 +125,7 @@ def search(
     device: str = "auto",
     command: str = "",
     progress: Told | None = None,
+    started: float | None = None,
 ) -> Search:
     """Find the best recipe for a data set within a time budget.
 
@@ -160,6 +158,8 @@ def search(
     seed : int
         Of every run of the search; the confirmation takes ``seed + 1, seed + 2, …``.
     progress : callable, optional
+    started : float, optional
+        When the budget began, by `time.monotonic`; by default now.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def search(
         For a name, value or folder that is not right, or a budget that is too small, before
         anything is written.
     """
-    started, seed = monotonic(), whole_seed(seed)
+    began, seed = monotonic() if started is None else started, whole_seed(seed)
     check_backend(backend)
     device = get_device(device).type  # settled here: machines of a cluster may differ
     wanted = _Limits.of(budget, trials, side_by_side(jobs, device))
@@ -185,14 +185,14 @@ def search(
     expected = _expected(folder)
     if not expected and wanted.seconds < inf:
         expected = expected_seconds(blind(splits), BASELINE, chosen, device=device, **settings)
-        wanted.check(expected)
+        wanted.check(expected, monotonic() - began)
     fingerprint = _fingerprint(splits, chosen, entrants, where, wanted, settings)
     with claim(folder, "search", fingerprint):
         forget_damaged(folder / FILE, "It is written anew.")
         write_text(folder / "trainer.yaml", chosen.to_yaml())
         hunt = Hunt(
             folder=folder, data=blind(splits), space=where, entrants=entrants, trainer=chosen,
-            study=journal.open_journal(folder), clock=resumed(folder, wanted.seconds, started),
+            study=journal.open_journal(folder), clock=resumed(folder, wanted.seconds, began),
             jobs=wanted.jobs, backend=backend, device=device, limit=wanted.trials,
             expected=expected,
             facts={**_facts(splits, where, command), **_told(settings), "expected": expected},
@@ -253,12 +253,11 @@ class _Limits:
         seconds = inf if budget is None else seconds_of(budget)
         return cls(seconds, trials or _MOST_TRIALS, jobs or cpu_count())
 
-    def check(self, run: float) -> None:
+    def check(self, run: float, gone: float) -> None:
         """Raise `InputError` if the time cannot hold the least that a search is."""
-        # The baseline and one other in the one part; in the other both with three seeds.
-        searching = ceil(2 / self.jobs) * run / (1 - CONFIRM)
-        confirming = (ceil(2 * SEEDS / self.jobs) * run + TAIL) / CONFIRM
-        least = max(searching, confirming)
+        # The baseline and one other; then both with the seeds of a confirmation.
+        runs = ceil(2 / self.jobs) + ceil(2 * SEEDS / self.jobs)
+        least = gone + runs * run + TAIL
         require(
             self.seconds >= least,
             f"a budget of at least {in_words(least)}, with whole runs of about {in_words(run)} "

@@ -9,7 +9,7 @@ end, and the number of them side by side, change nothing but the time it takes.
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 from time import time
 from typing import Any
@@ -22,12 +22,18 @@ from equipoise.recipes import Recipe
 from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import ETA, Arm, is_late, key_of, rungs
 from equipoise.studies.searching.attempts import Attempt, Result, carry_out, result_of
-from equipoise.studies.searching.clock import Clock
+from equipoise.studies.searching.clock import CONFIRM, Clock
 from equipoise.studies.searching.space import Space
+from equipoise.studies.sequential import AUTO
 from equipoise.training import Equal, Trainer, check
 
-__all__ = ["Hunt", "pace", "run_waves", "take_up"]
+__all__ = ["FINALISTS", "SEEDS", "TAIL", "Hunt", "pace", "run_waves", "take_up"]
 
+# Of a confirmation: recipes, the baseline among them, and seeds at first.
+FINALISTS, SEEDS = 3, AUTO[0]
+# Seconds kept for what comes after its last run: the probes, the figures, the page. What they take
+# is known after its first look alone.
+TAIL = 6.0
 # Newcomers of a wave, where the cores do not ask for more.
 _COHORT = 6
 # Of the time that is left, what a wave's plan may fill.
@@ -104,6 +110,7 @@ def run_waves(hunt: Hunt, told: Callable[[], object]) -> None:
     for result in scattered(_worker(hunt), lost, jobs=hunt.jobs, backend=hunt.backend):
         hunt.results[result.arm, result.epochs] = result
     while True:
+        _keep(hunt)
         if not (wave := _pending(hunt)):
             _judge(hunt)
             _admit(hunt)
@@ -114,6 +121,15 @@ def run_waves(hunt: Hunt, told: Callable[[], object]) -> None:
         _run(hunt, wave, told)
         _drop(hunt, _pending(hunt))
         journal.seal(hunt.folder)
+
+
+def _keep(hunt: Hunt) -> None:
+    """Keep for the confirmation what it can take: its share of the budget, or what it needs."""
+    if hunt.clock.budget < inf:
+        whole = pace(hunt) * hunt.trainer.epochs
+        least = ceil(2 * SEEDS / hunt.jobs) * whole + TAIL
+        most = ceil(FINALISTS * AUTO[-1] / hunt.jobs) * whole + len(AUTO) * TAIL
+        hunt.clock.kept = max(least, min(CONFIRM * hunt.clock.budget, most))
 
 
 def take_up(hunt: Hunt) -> list[Attempt]:
