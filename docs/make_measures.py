@@ -19,8 +19,10 @@ from sklearn.metrics import balanced_accuracy_score
 
 import equipoise as eq
 from equipoise.training import adjust, get_loss, temperature, tune
+from equipoise.training.calibrating import calibrate
 from equipoise.training.draws import WAYS, Draws
 from equipoise.training.losses import LOSSES, effective_weights
+from equipoise.training.offsets import Sample
 
 PICTURES = Path(__file__).parent / "pictures" / "measures"
 # Okabe and Ito's colours, which most colour-blind people can tell apart.
@@ -136,6 +138,34 @@ def decisions_plot() -> Figure:
     return figure
 
 
+def objectives_plot() -> Figure:
+    """Return objectives over the offset as they are to be expected, and the tuned places."""
+    logits, labels, _ = _small_model()
+    figure, axes = _figure(width=6.6, height=3.0)
+    expected = calibrate(logits, labels).probabilities(logits)
+    sample = Sample(logits, expected, np.zeros_like(expected))
+    offsets = np.linspace(-4, 8, 481)
+    wanted = {
+        "balanced accuracy": (eq.Objective("balanced_accuracy"), COMMON),
+        "F2 of 8": (eq.Objective("f2"), RARE),
+        "recall of 8 at a precision\nof 80 %": (
+            eq.Objective("8.recall", {"8.precision": 0.8}),
+            THIRD,
+        ),
+        "F0.5 of 8": (eq.Objective("f0.5"), GREY),
+    }
+    for label, (asked, colour) in wanted.items():
+        goal = asked.on(("1", "8"), 1)
+        values = [goal.value(sample.counts(np.array([0.0, offset]))) for offset in offsets]
+        axes.plot(offsets, values, color=colour, label=label)
+        best = tune(logits, labels, goal).offsets
+        place = best[1] - best[0]
+        axes.plot(place, np.interp(place, offsets, values), "o", color=colour)
+    axes.set(xlabel="offset of the rarer class", ylabel="to be expected", ylim=(0, 1.02))
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
 def _small_model() -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Logits (N, 2) and labels of the digits' validation split, and training's class counts."""
     data = eq.load("digits", classes=["1", "8"])
@@ -161,7 +191,12 @@ def _plain(axes: Axes) -> None:
 def plots() -> dict[str, Figure]:
     """Return every plot by the name of its file."""
     losses = {name: loss_plot(name) for name in LOSSES if name != "cross_entropy"}
-    others = {"weights": weights_plot, "draws": draws_plot, "decisions": decisions_plot}
+    others = {
+        "weights": weights_plot,
+        "draws": draws_plot,
+        "decisions": decisions_plot,
+        "objectives": objectives_plot,
+    }
     return {**losses, **{name: draw() for name, draw in others.items()}}
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -54,3 +55,19 @@ def photos(tmp_path):
             picture[:4] += 100 * (name == "dog")
             cv2.imwrite(str(folder / f"{number}.png"), picture.astype(np.uint8))
     return tmp_path / "photos"
+
+
+@pytest.fixture(scope="session")
+def members() -> Callable[[int], list[int]]:
+    """The processes of a process group that are neither gone nor waited for."""
+
+    def of(group: int) -> list[int]:
+        found = []
+        for entry in Path("/proc").iterdir():
+            with suppress(OSError):  # no process, or one that is gone by now
+                state, _, number = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+                if int(number) == group and state != "Z":
+                    found.append(int(entry.name))
+        return found
+
+    return of

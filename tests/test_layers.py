@@ -12,10 +12,13 @@ SOURCE = Path(__file__).parent.parent / "src" / "equipoise"
 
 FLOORS = {
     "errors": 0,
+    "shrinking": 0,
+    "typed": 1,
     "selection": 1,
     "files": 1,
     "keys": 0,
     "mapped": 0,
+    "near": 1,
     "images": 1,
     "techniques": 1,
     "metrics": 0,

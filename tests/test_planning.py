@@ -148,6 +148,7 @@ def test_class_names_may_stand_for_labels():
         ({"dgo": 25}, "no class 'dgo'. Did you mean 'dog'?"),
         ({"fox": 25}, "There is no class 'fox'.*There is: cat, dog."),
         ({"dog": 3}, "target count >= the 10 images that class dog has.*count=3"),
+        ({"dog": 10**23}, "target count <= 1,000,000,000"),
         ({"dog": 20.5}, "count=20.5"),
         ("minorty", "no strategy 'minorty'. Did you mean 'minority'?"),
         (1.5, r"strategy=1.5: .*\(0, 1\]"),

@@ -13,6 +13,7 @@ _HOME = {
     "Decision": "training",
     "ImageSet": "images",
     "InputError": "errors",
+    "Objective": "objectives",
     "Recipe": "recipes",
     "Splits": "images",
     "Trainer": "training",
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from equipoise.errors import WorkError as WorkError
     from equipoise.images import ImageSet as ImageSet
     from equipoise.images import Splits as Splits
+    from equipoise.objectives import Objective as Objective
     from equipoise.oversampling import AugmentationOverSampler as AugmentationOverSampler
     from equipoise.readers import load as load
     from equipoise.recipes import Recipe as Recipe

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from equipoise.errors import InputError, require
+from equipoise.errors import InputError, require, whole_seed
 from equipoise.keys import image_keys, uniforms
 from equipoise.techniques import Technique, resolve
 from equipoise.techniques.base import Step
@@ -219,7 +219,7 @@ def _each(
 def _address(
     rows: Any, seed: int, ids: ArrayLike, copy: ArrayLike, epoch: ArrayLike
 ) -> Callable[[slice], NDArray[np.uint32]]:
-    count = len(rows)
+    count, seed = len(rows), whole_seed(seed)
     ids = _whole(ids, [(count,)], "ids one whole number an image")
     either = [(count,), ()]
     copies = _whole(copy, either, "copy one whole number an image, or one for all")

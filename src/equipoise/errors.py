@@ -6,6 +6,8 @@ A message gives the rule, what was got, and what to do, on one line:
 
 import difflib
 from collections.abc import Iterable
+from operator import index
+from unicodedata import category
 
 __all__ = [
     "DamagedError",
@@ -13,10 +15,13 @@ __all__ = [
     "Remark",
     "WorkError",
     "escaped",
+    "plural",
     "printable",
     "reason",
     "require",
+    "shows",
     "unknown",
+    "whole_seed",
 ]
 
 
@@ -44,6 +49,16 @@ def require(holds: bool, rule: str, remedy: str = "", **got: object) -> None:
     raise InputError(f"{rule} must hold, but got {values}." + (f" {remedy}" if remedy else ""))
 
 
+def whole_seed(seed: object) -> int:
+    """Return a seed as an int; any whole number will do, also a negative one."""
+    try:
+        if not isinstance(seed, bool):
+            return index(seed)  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    raise InputError(f"A seed is a whole number, but got seed={seed!r}.")
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Return the error for a name that is in no catalogue, with the nearest one that is."""
     known = list(known)
@@ -57,13 +72,23 @@ def escaped(text: str) -> str:
     """Return a text whose unprintable characters, such as a terminal's codes, are escaped."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return "".join(c if shows(c) else ascii(c)[1:-1] for c in text)
+
+
+def shows(character: str) -> bool:
+    """Return whether a terminal shows a character, or leaves a space, and obeys nothing."""
+    return character.isprintable() or category(character) == "Zs"
 
 
 def printable(text: object, limit: int = 120) -> str:
     """Return a name from someone's data fit for one line: what does not print is escaped."""
     shown = escaped(str(text))
     return shown if len(shown) <= limit else f"{shown[: limit // 2]}…{shown[-limit // 2 :]}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """Return a count with its noun: "1 file", "1,200 files"; `many` where an s will not do."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def reason(error: BaseException) -> str:

@@ -20,8 +20,11 @@ from equipoise.auditing.near import find_near
 from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import ImageSet, Splits
 from equipoise.mapped import concatenated
+from equipoise.readers.belonging import lineage_of
 from equipoise.readers.decoded import Decoded, decode_table
-from equipoise.readers.loading import unread
+from equipoise.readers.lineage import hexadecimal
+from equipoise.readers.listing import Unread, listed
+from equipoise.readers.loading import image_set, unread
 from equipoise.readers.opening import open_table
 from equipoise.readers.sizing import to_channels
 from equipoise.readers.table import Table, path_ids
@@ -92,12 +95,18 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
         return data
     table = _table(recipe.extra, data.classes)
     shape = _shape(data)
-    decoded = _decode(table, shape, data.range, recipe.extra)
+    if isinstance(data.train.images, Unread):
+        decoded = listed(table)
+        images = decoded.images
+    else:
+        decoded = _decode(table, shape, data.range, recipe.extra)
+        images = _in_channels(decoded.images, shape, recipe.extra)
     kept = table.pick(decoded.rows)
     names = [f"generated/{PurePosixPath(name).with_suffix('.png')}" for name in kept.names.tolist()]
     place = np.array([data.classes.index(name) for name in table.classes])
+    _check_copies(data, table, decoded, recipe.extra)
     more = ImageSet(
-        images=_in_channels(decoded.images, shape, recipe.extra),
+        images=images,
         labels=place[kept.labels].astype(np.int64),
         classes=data.classes,
         ids=path_ids(f"generated/{name}" for name in kept.names.tolist()),
@@ -169,6 +178,21 @@ def _decode(
     return found
 
 
+def _check_copies(data: Splits, table: Table, decoded: Decoded, folder: str) -> None:
+    """Refuse copies of validation and test images, as a manifest in the folder names them."""
+    found = lineage_of(extra := image_set(table, decoded), table)
+    if found is None:
+        return
+    for split in ("validation", "test"):
+        part = data.parts[split]
+        names = dict(zip(hexadecimal(part.digests).tolist(), part.names.tolist(), strict=True))
+        rows = np.flatnonzero(np.isin(found.pictures, list(names)))
+        if len(rows):
+            first = int(rows[0])
+            one, theirs = extra.names[first], names[str(found.pictures[first])]
+            raise _leak(folder, one, theirs, split, len(rows), "is a copy of")
+
+
 def _in_channels(images: Any, shape: tuple[int, ...] | None, folder: str) -> Any:
     if shape is None:
         return [np.asarray(image) for image in images]
@@ -201,6 +225,7 @@ def _joined(train: ImageSet, more: ImageSet) -> ImageSet:
         digests=np.concatenate([train.digests, more.digests]),
         groups=None if groups is None else np.concatenate([groups, more.names]),
         generated=np.repeat([False, True], sizes),
+        copies=None if train.copies is None else np.append(train.copies, np.zeros(len(more), bool)),
     )
 
 
@@ -217,7 +242,9 @@ def check_extra(data: Splits, recipe: Recipe) -> None:
         there = dict(zip(part.digests.tolist(), part.names.tolist(), strict=True))
         same = [(i, there[d]) for i, d in enumerate(extra.digests.tolist()) if d in there]
         if same:
-            raise _leak(recipe, extra.names[same[0][0]], same[0][1], split, len(same), "is")
+            raise _leak(
+                recipe.extra or "", extra.names[same[0][0]], same[0][1], split, len(same), "is"
+            )
     if not others or min(extra.images[0].shape[:2]) < _SMALLEST:
         return
     near = find_near(replace(data, train=extra)).near
@@ -227,14 +254,16 @@ def check_extra(data: Splits, recipe: Recipe) -> None:
         mine = one.images[one.splits.index("train")]
         theirs = next(i for i, split in enumerate(one.splits) if split != "train")
         count = sum(one.splits.count("train") for one in across)
-        raise _leak(recipe, mine, one.images[theirs], one.splits[theirs], count, "is nearly")
+        raise _leak(
+            recipe.extra or "", mine, one.images[theirs], one.splits[theirs], count, "is nearly"
+        )
 
 
-def _leak(recipe: Recipe, mine: str, theirs: str, split: str, count: int, verb: str) -> InputError:
+def _leak(folder: str, mine: str, theirs: str, split: str, count: int, verb: str) -> InputError:
     more = f" (and so with {count - 1} more)" if count > 1 else ""
     return InputError(
         f"extra: {printable(mine)} {verb} {printable(theirs)} of the {split} split{more}, and what "
-        f"is tested must not be trained on. Take such images out of {recipe.extra}."
+        f"is tested must not be trained on. Take such images out of {folder}."
     )
 
 

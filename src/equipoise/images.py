@@ -36,11 +36,14 @@ class ImageSet:
     names : (N,) str
         The relative path in the source, or a row's name, for messages and manifests.
     groups : (N,) str, optional
-        Images of one group (a patient, a camera burst) stay in one split.
+        Images of one group (a patient, a camera burst, an image and its copies) stay in one split.
     digests : (N,) bytes of length 16
         A digest of each image's decoded pixels as they were in the source, before any resizing.
     generated : (N,) bool, optional
         Which images are from elsewhere than the data set: those of a recipe's `extra` folder.
+    copies : (N,) bool, optional
+        Which images `upsample` made, by a manifest that lies with the data. None of them is ever
+        validated or tested on.
     """
 
     images: Images
@@ -51,6 +54,7 @@ class ImageSet:
     digests: NDArray[np.bytes_]
     groups: NDArray[np.str_] | None = None
     generated: NDArray[np.bool_] | None = None
+    copies: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.labels), len(self.ids), len(self.names), len(self.digests)}
@@ -100,6 +104,7 @@ class ImageSet:
             digests=self.digests[rows],
             groups=None if self.groups is None else self.groups[rows],
             generated=None if self.generated is None else self.generated[rows],
+            copies=None if self.copies is None else self.copies[rows],
         )
 
     @cached_property
@@ -108,6 +113,11 @@ class ImageSet:
         state = hashlib.blake2b(digest_size=16)
         _feed(state, "", self)
         return state.hexdigest()
+
+    @property
+    def originals(self) -> NDArray[np.bool_]:
+        """Which images no upsampling made."""
+        return np.ones(len(self), bool) if self.copies is None else ~self.copies
 
     @property
     def real_counts(self) -> NDArray[np.int64]:
@@ -135,6 +145,10 @@ def _feed(state: "hashlib.blake2b", name: str, part: ImageSet) -> None:
     state.update(repr(shape).encode())
     for column in (part.ids, part.labels, part.digests):
         state.update(np.ascontiguousarray(column).tobytes())
+    if part.groups is not None:  # folds and draws keep them whole
+        state.update("\0".join(part.groups.tolist()).encode("utf-8", "surrogatepass"))
+    if part.copies is not None:
+        state.update(part.copies.tobytes())
 
 
 def at_once(size: tuple[int, int], *, pixels: int, most: int) -> int:
@@ -236,6 +250,13 @@ class Splits:
     def parts(self) -> dict[str, ImageSet]:
         """The three splits by the names used in every file: train, validation, test."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def untested(self) -> tuple[str, ...]:
+        """The classes without an image in a test split that there is."""
+        there = self.test.counts
+        lacking = zip(self.classes, there.tolist(), strict=True)
+        return tuple(name for name, count in lacking if there.any() and not count)
 
     @cached_property
     def digest(self) -> str:

@@ -129,7 +129,7 @@ def image_keys(
     Parameters
     ----------
     seed : int
-        Taken modulo 2^64.
+        Any whole number; taken modulo 2^64.
     ids : (N,) integers
         Stable image ids, 64 bits.
     copies, epochs : (N,) integers or one integer

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["blocks", "concatenated", "empty", "filled", "is_mapped", "take"]
+__all__ = ["blocks", "concatenated", "empty", "file_of", "filled", "is_mapped", "take"]
 
 _BLOCK = 2**24  # bytes copied at a time
 _SMALL = 2**20  # bytes that a column may take in memory
@@ -38,6 +38,15 @@ def is_mapped(array: object) -> bool:
             return True
         array = array.base
     return False
+
+
+def file_of(array: object) -> Path | None:
+    """Return the file that an array is a map of, or a view of one; None where it has no name."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return Path(array.filename) if array.filename else None
+        array = array.base
+    return None
 
 
 def take(images: Pixels, rows: NDArray[np.intp]) -> Pixels:

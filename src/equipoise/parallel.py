@@ -7,6 +7,7 @@ same paths, as on a network file system.
 """
 
 import os
+import signal
 import socket
 import tempfile
 import time
@@ -14,14 +15,15 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from typing import Any, Literal, TypeVar, get_args
 
 from joblib import Parallel, cpu_count, delayed
 
 from equipoise.errors import InputError, WorkError, reason, require, unknown
+from equipoise.shrinking import shrunk
 
 __all__ = ["Backend", "check_backend", "scattered"]
 
@@ -29,6 +31,7 @@ Backend = Literal["loky", "ray"]
 
 _PATIENCE = 10  # seconds for a cluster to answer
 _RETRIES = 3  # of a task whose process or machine is lost
+_WATCH = 0.2  # seconds between looks whether the parent lives
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -74,33 +77,68 @@ def scattered(
 
 
 def _here(work: Callable[[T], R], tasks: Sequence[T], jobs: int | None) -> Iterator[R]:
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
+    from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
 
     # Large arrays go to the others as files: where TMPDIR says, and not into memory again.
     pool = Parallel(
         n_jobs=min(jobs or cpu_count(), len(tasks)),
         return_as="generator_unordered",
         temp_folder=tempfile.gettempdir(),
+        initializer=_end_with,
+        initargs=(os.getpid(),),
     )
+    _start_trackers()
     try:
-        yield from pool(delayed(_for_parent)(work, os.getpid(), task) for task in tasks)
-    except TerminatedWorkerError:
-        raise _lost("A process was killed, perhaps for want of memory") from None
+        with _deaf():
+            results = pool(delayed(work)(task) for task in tasks)
+        yield from results
+    except BrokenProcessPool as error:
+        if (why := shrunk()) is None and not isinstance(error, TerminatedWorkerError):
+            raise
+        raise _lost(why or "A process was killed, perhaps for want of memory") from None
 
 
-def _for_parent(work: Callable[[T], R], parent: int, task: T) -> R:
-    if os.getpid() != parent:
-        _end_with(parent)
-    return work(task)
+def _start_trackers() -> None:
+    """Start the resource trackers, which clear up after processes, with their warnings off.
+
+    They have no other word for what an interrupted run has cleared up before them. And their start
+    lets this thread hear Ctrl-C again.
+    """
+    from multiprocessing import resource_tracker
+
+    from joblib.externals.loky.backend import resource_tracker as lokys
+
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    try:
+        resource_tracker.ensure_running()
+        lokys.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
-@cache
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Let processes that are started here never hear Ctrl-C, which a terminal sends to all.
+
+    It is for the one that they work for to end them: they would but print their tracebacks.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _end_with(parent: int) -> None:
     """End this process when its parent has: loky's own would do a dead one's task to its end."""
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(1)
+            time.sleep(_WATCH)
         os._exit(1)
 
     Thread(target=watch, daemon=True).start()
@@ -123,7 +161,8 @@ def _on_ray(work: Callable[[T], R], tasks: Sequence[T], jobs: int | None) -> Ite
         except ray.exceptions.RayTaskError as error:
             raise error.cause from None
         except ray.exceptions.RayError:
-            raise _lost("A process or machine of the Ray cluster was lost") from None
+            what = shrunk() or "A process or machine of the Ray cluster was lost"
+            raise _lost(what) from None
 
 
 def _lost(what: str) -> WorkError:
@@ -171,13 +210,25 @@ def _connect(ray: Any, cores: int) -> None:
     try:
         if address:
             _knock(address)
-        ray.init(address or "local", log_to_driver=False, logging_level="critical", **how)
+        with _handled_as_before(signal.SIGTERM):
+            ray.init(address or "local", log_to_driver=False, logging_level="critical", **how)
     except Exception as error:  # of any kind: Ray's own start raises a bare Exception
         if address:
             raise InputError(
                 f"RAY_ADDRESS={address}: no Ray cluster answers there ({reason(error)})."
             ) from None
         raise WorkError(f"Ray does not start on this machine: {reason(error)}.") from None
+
+
+@contextmanager
+def _handled_as_before(number: signal.Signals) -> Iterator[None]:
+    """Give a signal back its handler, which Ray's start takes away."""
+    before = signal.getsignal(number)
+    try:
+        yield
+    finally:
+        if current_thread() is main_thread():
+            signal.signal(number, before)
 
 
 def _knock(address: str) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from equipoise import keys
 from equipoise.errors import InputError, require, unknown
 from equipoise.mapped import empty
+from equipoise.typed import number_of, pairs_of, shown, whole_of
 
 __all__ = [
     "Plan",
@@ -25,6 +26,7 @@ __all__ = [
 Strategy = str | float | Mapping[str, int] | Mapping[int, int] | Callable[..., Mapping] | None
 
 _BLOCK = 1 << 16  # copies planned at a time
+_MOST = 10**9  # images that a class can be brought up to
 
 _WORDS = ("auto", "minority", "not minority", "not majority", "all")
 _UNDER = ("auto", "majority", "not minority", "not majority", "all")
@@ -71,17 +73,13 @@ def parse_strategy(text: str) -> str | float | dict[str, int]:
     """
     if text in _WORDS:
         return text
-    if "=" in text:
-        pairs = [pair.rpartition("=") for pair in text.split(",")]
-        if all(name and count.strip().isdecimal() for name, _, count in pairs):
-            return {name.strip(): int(count) for name, _, count in pairs}
-    try:
-        return float(text)
-    except ValueError:
+    found = pairs_of(text, whole_of) or number_of(text.strip())
+    if found is None:
         raise InputError(
             f"A strategy is one of {', '.join(_WORDS)}, a number, or counts such as "
-            f"dog=4800,fox=300, but got {text!r}."
-        ) from None
+            f"dog=4800,fox=300 (each class once), but got {shown(text)}."
+        )
+    return found
 
 
 def targets(
@@ -203,6 +201,7 @@ def _check_count(key: object, count: object, present: int, kind: str) -> None:
         remedy="Oversampling removes nothing." if over else "Undersampling adds nothing.",
         count=count,
     )
+    require(count <= _MOST, f"target count <= {_MOST:,}", count=count)  # type: ignore[operator]
 
 
 def plan(

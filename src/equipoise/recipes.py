@@ -6,20 +6,41 @@ are the trainer's, the same for every recipe of a comparison.
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from equipoise.errors import InputError, printable, reason, require, unknown
 from equipoise.files import read_yaml
 from equipoise.techniques import Technique, register, registered, resolve
 
-__all__ = ["NAMED", "SUMMARIES", "Recipe", "get_recipe", "load_recipes", "validation_line"]
+__all__ = [
+    "NAMED",
+    "SUMMARIES",
+    "Number",
+    "Recipe",
+    "Whole",
+    "get_recipe",
+    "load_recipes",
+    "validation_line",
+]
 
-_Ratio = Annotated[float, Field(gt=0, le=1)]
-_Counts = dict[str, Annotated[int, Field(ge=0)]]
-_Shares = dict[str, Annotated[float, Field(ge=0, le=1)]]
+
+def _no_yes(value: Any) -> Any:
+    """Refuse true and false, also written yes and no, which Python would take for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("a number is needed")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_no_yes)]
+Whole = Annotated[int, BeforeValidator(_no_yes)]
+
+_Ratio = Annotated[Number, Field(gt=0, le=1)]
+_Counts = dict[str, Annotated[Whole, Field(ge=0)]]
+_Shares = dict[str, Annotated[Number, Field(ge=0, le=1)]]
 Strategy = Literal["auto", "minority", "not minority", "not majority", "all"] | _Ratio | _Counts
 Undersample = Literal["auto", "majority", "not minority", "not majority", "all"] | _Ratio | _Counts
 # A name, or {name: {parameter: value}}; the room that owns the catalogue resolves it.
@@ -79,7 +100,7 @@ class Recipe(BaseModel):
     strategy: Strategy | None = None
     undersample: Undersample | None = None
     techniques: tuple[str | dict[str, dict[str, Any]], ...] = ()
-    weights: tuple[Annotated[float, Field(gt=0, le=1e6)], ...] | None = None
+    weights: tuple[Annotated[Number, Field(gt=0, le=1e6)], ...] | None = None
     augmentation: Literal["static", "fresh"] = "static"
     scope: Literal["minority", "all"] = "minority"
     strength: _Shares | None = None
@@ -87,7 +108,7 @@ class Recipe(BaseModel):
     draws: Literal["natural", "balanced", "square_root", "progressive"] = "natural"
     mixing: Choice | None = None
     loss: Choice = "cross_entropy"
-    defer: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    defer: Annotated[Number, Field(ge=0, lt=1)] = 0.0
 
     def resolved(self) -> tuple[Technique, ...]:
         """Return the techniques with their parameters checked; an error names a wrong one."""
@@ -241,6 +262,16 @@ def _read(path: Path) -> Recipe:
     return recipe
 
 
+_KINDS = {
+    float: "a number",
+    int: "a whole number",
+    str: "a name",
+    bool: "true or false",
+    NoneType: "null",
+    Any: "a value",
+}
+
+
 def validation_line(error: ValidationError, model: type[BaseModel]) -> str:
     """Return pydantic's first complaint as one line that says what is allowed."""
     first = error.errors()[0]
@@ -252,6 +283,17 @@ def validation_line(error: ValidationError, model: type[BaseModel]) -> str:
     return f"{key}: {first['msg']}, but got {printable(repr(first['input']))}.{allowed}"
 
 
-def _words(annotation: object) -> str:
-    text = str(annotation).replace("typing.", "")
-    return " ".join(text.split())
+def _words(annotation: Any) -> str:
+    """Say which values a field takes; their ranges are in pydantic's own message."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _words(parts[0])
+    if origin is Literal:
+        return ", ".join(map(str, parts))
+    if origin in (Union, UnionType):
+        return " or ".join(_words(part) for part in parts)
+    if origin is dict:
+        return f"names, each with {_words(parts[1])}"
+    if origin is tuple:
+        return f"a list, each {_words(parts[0])}"
+    return _KINDS.get(annotation, str(annotation))

@@ -1,13 +1,14 @@
 """`Selection`: what of a source is read, and how; for Python and the command line."""
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from equipoise.errors import InputError, require, unknown
+from equipoise.errors import InputError, printable, require, unknown, whole_seed
 
 __all__ = ["FULL", "MOST_BYTES", "MOST_PIXELS", "Range", "Selection"]
 
@@ -20,6 +21,7 @@ MOST_BYTES = 2**28  # of one encoded file
 _ROLES = ("path", "image", "label", "group", "split")
 _LARGEST = 4096  # pixels a side
 _BOUNDS = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
+_SHARES = {"test": 0.2, "validation": 0.15}
 
 
 def _option(default: Any, kind: type, help: str, *names: str) -> Any:
@@ -72,14 +74,41 @@ class Selection:
         "--most-bytes",
         "--max-bytes",
     )
-    test_fraction: float = _option(0.2, float, "Share cut for testing where no test split is.")
-    validation_fraction: float = _option(
-        0.15, float, "Share of training cut for validation where no such split is."
+    test_fraction: float | None = _option(
+        None,
+        float,
+        "Share cut for testing where no test split is: 0.2, or none where a command cuts nothing.",
+    )
+    validation_fraction: float | None = _option(
+        None,
+        float,
+        "Share of training cut for validation where no such split is: 0.15, or none likewise.",
+    )
+    groups: str | None = _option(
+        None,
+        str,
+        "Keep images together: [bold]near[/bold] duplicates, those of a [bold]folder[/bold] below "
+        "a class, or those in whose path a regular expression captures the same: 'patient(\\d+)'.",
+    )
+    drop_classes_below: int | None = _option(
+        None, int, "Leave out classes with fewer different images than this."
+    )
+    drop_conflicts: bool = _option(
+        False, bool, "Leave out pictures that stand under two classes.", "--drop-conflicts"
     )
     seed: int = 0
     cut: bool = True
+    decode: bool = True  # False: images are counted and not looked at, where nothing else needs it
+
+    @property
+    def looks(self) -> bool:
+        """Whether the images are decoded: where duplicates have to be known, in any case."""
+        cuts = self.share("test") is not None or self.share("validation") is not None
+        sifts = self.drop_conflicts or self.drop_classes_below is not None
+        return self.decode or cuts or sifts or self.groups == "near"
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "seed", whole_seed(self.seed))
         if isinstance(self.classes, str):
             raise InputError(f"classes must be a list of names, but got the text {self.classes!r}.")
         for role in self.columns or {}:
@@ -90,7 +119,12 @@ class Selection:
             require(_is_whole(self.size) and 2 <= self.size <= _LARGEST, rule, size=self.size)
         for name in ("test_fraction", "validation_fraction"):
             share = getattr(self, name)
-            require(0 < share < 1, f"0 < {name} < 1", **{name: share})
+            require(share is None or 0 < share < 1, f"0 < {name} < 1", **{name: share})
+        least = self.drop_classes_below
+        rule = "drop_classes_below >= 1"
+        require(least is None or (_is_whole(least) and least >= 1), rule, drop_classes_below=least)
+        if self.groups not in (None, "near", "folder"):
+            _check_pattern(self.groups)
         require(self.most_pixels >= 4, "most_pixels >= 4", most_pixels=self.most_pixels)
         require(self.most_bytes >= 1, "most_bytes >= 1", most_bytes=self.most_bytes)
         _ = self.bounds
@@ -108,6 +142,29 @@ class Selection:
                 f"got range={self.range!r}."
             )
         return low, high
+
+    def share(self, split: str) -> float | None:
+        """The share to cut for 'test' or 'validation'; None where nothing is to be cut."""
+        asked = self.test_fraction if split == "test" else self.validation_fraction
+        return asked if asked is not None or not self.cut else _SHARES[split]
+
+
+def _check_pattern(groups: Any) -> None:
+    """Refuse groups that are no regular expression with something to capture."""
+    require(
+        isinstance(groups, str), "groups is near, folder or a regular expression", groups=groups
+    )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what a later Python will read otherwise
+            found = re.compile(groups).groups
+    except (re.error, RecursionError, OverflowError, MemoryError) as error:
+        raise InputError(f"--groups {printable(groups)}: no regular expression: {error}.") from None
+    if not found:
+        raise InputError(
+            f"--groups {printable(groups)}: an expression must capture what a group has in common, "
+            "in brackets: 'patient(\\d+)'. Or give near or folder."
+        )
 
 
 def _is_whole(value: object) -> bool:

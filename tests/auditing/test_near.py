@@ -1,7 +1,6 @@
 """Near duplicates are found, and pictures that merely resemble each other are not."""
 
 import io
-import tracemalloc
 
 import cv2
 import numpy as np
@@ -10,9 +9,9 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 import equipoise as eq
-from equipoise.auditing import audit, near
-from equipoise.auditing.looks import look, perceptual_hash
-from equipoise.auditing.near import near_pairs
+from equipoise.auditing import audit
+from equipoise.near import finding, pairs
+from equipoise.near.looks import look, perceptual_hash
 from equipoise.readers import load
 
 
@@ -74,7 +73,7 @@ def test_what_is_near(pieces, change):
     for one in found.near_duplicates:
         row, other = (int(name.rpartition("/")[2]) for name in one.images)
         assert other == row + count
-        assert 0 <= one.distance <= near.RADIUS
+        assert 0 <= one.distance <= pairs.RADIUS
     assert len(found.near_duplicates) >= 0.75 * count
     assert found.duplicates == ()
 
@@ -117,48 +116,6 @@ def test_alpha_and_files(pieces, tmp_path):
         assert set(one.classes) == {one.images[0].split("/")[1]}
 
 
-def test_pairs_against_comparing_all():
-    rng = np.random.default_rng(0)
-    hashes = rng.integers(0, 2**64, 600, dtype=np.uint64)
-    for row in range(300):  # near in 0 to 8 bits to another, all over the 64
-        bits = rng.choice(64, row % 9, replace=False).astype(np.uint64)
-        hashes[row] = hashes[300 + row % 290] ^ np.bitwise_or.reduce(
-            np.uint64(1) << bits, initial=0
-        )
-    pairs, distances = near_pairs(hashes)
-    between = np.bitwise_count(hashes[:, None] ^ hashes)
-    one, other = np.nonzero(np.triu(between <= near.RADIUS, 1))
-    assert pairs.tolist() == np.stack([one, other], axis=1).tolist()
-    np.testing.assert_array_equal(distances, between[one, other])
-
-
-@pytest.mark.parametrize("count", [0, 1, 2])
-def test_few_hashes(count):
-    pairs, distances = near_pairs(np.zeros(count, np.uint64))
-    assert len(pairs) == len(distances) == (count == 2)
-
-
-def test_many_equal_hashes_stay_cheap(monkeypatch):
-    monkeypatch.setattr(near, "_MOST_PAIRS", 20_000)
-    pairs, distances = near_pairs(np.zeros(5_000, np.uint64))
-    assert len(pairs) == 20_000
-    assert distances.max() == 0
-
-
-def test_memory_is_a_few_words_a_hash_and_the_pairs_kept(monkeypatch):
-    """Where all is near to all, too: of a hundred thousand hashes nothing grows with the pairs."""
-    monkeypatch.setattr(near, "_MOST_PAIRS", 20_000)
-    hashes = np.random.default_rng(0).integers(0, 4, 100_000, dtype=np.uint64)
-    tracemalloc.start()
-    pairs, distances = near_pairs(hashes)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert len(pairs) == 20_000
-    assert distances.max() == 0
-    block = near._BLOCK * (8 * near._NEIGHBOURS // 2 + 8 * 8)  # words of one block's comparisons
-    assert peak < 45 * len(hashes) + 100 * len(pairs) + block
-
-
 def test_a_picture_there_a_thousand_times_is_told_once(pieces):
     """Exactly, nearly and blank: what is told grows with the images and not with their pairs."""
     small = cv2.resize(pieces[12], (32, 32), interpolation=cv2.INTER_AREA)
@@ -175,7 +132,7 @@ def test_a_picture_there_a_thousand_times_is_told_once(pieces):
 def test_thumbnails_in_a_file_tell_the_same(pieces, monkeypatch):
     images = [*pieces[10:20], *(recoded(image) for image in pieces[10:20])]
     found = audited(images[:12], images[12:])
-    monkeypatch.setattr(near, "_HELD", 0)
+    monkeypatch.setattr(finding, "_HELD", 0)
     assert audited(images[:12], images[12:]).near_duplicates == found.near_duplicates != ()
 
 
@@ -232,10 +189,10 @@ def test_strict_names_what_stands_in_two_splits(pieces, tmp_path, capsys):
     said = capsys.readouterr()
     words = "images/2.png (train) ≈ images/8.png (test)"
     assert f"  {words}" in said.out
-    assert f"1 sets of near duplicates stand in more than one split, such as {words}" in said.err
+    assert f"1 set of near duplicates stands in more than one split, such as {words}" in said.err
     (tmp_path / "groups.csv").write_text("\n".join(lines).replace(",g7", ",g1"))
     assert run(["audit", str(tmp_path / "groups.csv"), "--strict"]) == 1
-    assert "1 groups stand in more than one split, such as g1." in capsys.readouterr().err
+    assert "1 group stands in more than one split, such as g1." in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -79,7 +79,7 @@ def test_a_model_is_tuned_for_what_was_asked(photos, tmp_path, capsys):
 def test_few_steps_are_told_with_how_many_epochs_make_enough(photos, tmp_path, capsys):
     command = ["train", str(photos), "--recipe", "none", "--trainer", "fast", "--epochs"]
     assert run([*command, "2", "--out", str(tmp_path / "model")]) == 0
-    assert "2 epochs of this set are 2 steps, few for a net: --epochs 100 makes 100" in (
+    assert "In 2 epochs this set makes 2 steps, few for a net: --epochs 100 makes 100" in (
         capsys.readouterr().err
     )
     assert run([*command, "1", "--out", str(tmp_path / "quiet"), "--quiet"]) == 0

@@ -25,6 +25,15 @@ def test_every_way_of_printing_escapes(capsys):
     assert r"a\x1b[2Jb\rc\nd\x9b\u202e\udce9\x07" in err
 
 
+def test_spaces_of_any_width_stay(capsys):
+    text = "95\u202f% of\u00a0all\u3000x"
+    show.say(text)
+    show.print_json([text])
+    show.print_rows((text.replace("%", ""),), [])
+    out = capsys.readouterr().out
+    assert out.count("\u202f") == out.count("\u00a0") == out.count("\u3000") == 3
+
+
 def test_json_stays_json(capsys):
     value = {ODD: [ODD, "Zürich ≥ 5 🐈"]}
     show.print_json(value)

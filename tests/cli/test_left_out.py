@@ -113,5 +113,5 @@ def test_a_folder_whose_name_is_no_utf8(photos, tmp_path):
     os.rename(photos, root)  # noqa: PTH104
     words = [sys.executable, "-m", "equipoise", "audit", root, "--out", tmp_path / "audit"]
     done = subprocess.run(words, capture_output=True, check=True)
-    assert f"Next: equipoise compare {tmp_path}/\\udcff" in done.stdout.decode()
+    assert f"Next: equipoise compare '{tmp_path}/\\udcff' --out" in done.stdout.decode()
     assert "udcff" in (tmp_path / "audit" / "audit.html").read_text()

@@ -107,6 +107,26 @@ def test_round_trips(given):
     assert Objective().to_json() == "balanced_accuracy"
 
 
+def test_the_options_that_ask_for_it_are_those_that_give_it():
+    for words in (
+        {},
+        {"given": "f2"},
+        {"given": "a dog.recall", "at_least": ["a dog.precision=0.9,cat.recall=0.25"]},
+        {"costs": "dog:cat=5,cat:dog=0.5", "at_least": ["cat.recall=0.9"]},
+    ):
+        goal = get_objective(**words)
+        options = iter(goal.options)
+        again = dict(zip(options, options, strict=True))
+        floors = again.get("--at-least")
+        assert goal == get_objective(
+            again.get("--objective"),
+            at_least=[floors] if floors else [],
+            costs=again.get("--costs"),
+        )
+    assert Objective().options == []
+    assert Objective("f2").options == ["--objective", "f2"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -48,11 +48,13 @@ def test_costs_from_files(tmp_path):
         ({"costs": "dog=5"}, "--costs is written"),
         ({"costs": "dog:cat=5,dog:cat=6"}, "--costs is written"),
         ({"costs": " "}, "--costs is written"),
-        ({"costs": "dog:cat=nan"}, "0 <= cost"),
+        ({"costs": "dog:cat=nan"}, "--costs is written"),
         ({"costs": "nowhere.yaml"}, "nowhere.yaml"),
         ({"costs": "nowhere.csv"}, "nowhere.csv"),
         ({"given": "f2", "costs": "dog:cat=5"}, "go with the objective cost"),
         ({"given": {"figure": "f2", "floors": {}}}, "field of an objective 'floors'"),
+        ({"given": {"figure": "f2", "at_least": ["cat.recall=0.9"]}}, "at_least from figures"),
+        ({"given": {"figure": "f2", "at_least": {"cat.recall": "0.9"}}}, "0 < floor <= 1"),
     ],
 )
 def test_words_that_are_not_right(words, said):
@@ -66,6 +68,8 @@ def test_words_that_are_not_right(words, said):
         ("a.csv", "true,cat,dog\ndog,5\n", "rows as long as the head"),
         ("b.csv", "true,cat\ndog,five\n", "dog:cat is 'five'"),
         ("c.csv", "", "holds no costs"),
+        ("g.csv", "true,cat\ndog,5\ndog,6\n", "each class once"),
+        ("h.csv", "true,cat,cat\ndog,5,6\n", "each class once"),
         ("d.yaml", "[1, 2]", "must hold"),
         ("e.yaml", "dog: 5", "predicted classes for 'dog'"),
         ("f.yaml", "dog: {cat: [", "not YAML"),

@@ -164,15 +164,10 @@ def test_one_class_can_be_looked_at_and_what_is_left_out_is_told_otherwise(sourc
         load(path)
 
 
-def test_our_own_files_are_not_of_other_kinds(source, some):
-    ours = dict.fromkeys(("equipoise.json", "manifest.parquet", "summary.json"), b"{}")
-    assert load(source(some("cat", "dog") | ours), cut=False).left_out == ()
-
-
-def test_files_called_as_ours_are_of_other_kinds_without_our_mark(source, some):
-    files = some("cat", "dog") | {"manifest.parquet": b"", "cat/summary.json": b""}
+def test_files_called_as_ours_are_of_other_kinds_without_our_manifest(source, some):
+    files = some("cat", "dog") | {"equipoise.json": b"{}", "cat/summary.json": b""}
     (left_out,) = load(source(files), cut=False).left_out
-    assert left_out.names == ("cat/summary.json", "manifest.parquet")
+    assert left_out.names == ("cat/summary.json", "equipoise.json")
 
 
 def test_a_table_beside_images_in_no_class_folder_is_named(source, some):

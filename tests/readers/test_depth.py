@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from equipoise.cli import run
 from equipoise.errors import InputError
 from equipoise.readers import load
-from equipoise.readers.decoding import UndecodableError, decode
+from equipoise.readers.decoding import UndecodableError, decode, narrow
 from equipoise.readers.depth import FULL, outside, smallest, to_eight, to_sixteen
 
 TWELVE = (0, 4095)
@@ -109,6 +109,16 @@ def test_sixteen_bits_are_turned_and_cut_out_too():
     np.testing.assert_array_equal(turned.pixels, np.rot90(wide, -1))
     key = chunk(b"tRNS", wide[3, 4].astype(">u2").tobytes())
     assert decode(png_of(wide, 2, key)).pixels[3, 4, 3] == 0
+
+
+def test_a_colour_profile_is_for_the_eight_bits(pictures, encode):
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = plain.replace(b"rXYZ", b"tmp!").replace(b"bXYZ", b"rXYZ").replace(b"tmp!", b"bXYZ")
+    chunk_ = chunk(b"iCCP", b"a\0\0" + zlib.compress(swapped))
+    wide = png_of(pictures[0].astype(np.uint16) * 16, 2, chunk_)
+    expected = decode(encode(pictures[0], icc_profile=swapped)).pixels
+    assert np.abs(expected.astype(int) - pictures[0]).max() > 20
+    np.testing.assert_array_equal(narrow(decode(wide), (0, 255 * 16)), expected)
 
 
 def test_what_is_no_number_in_a_text_is_no_image():

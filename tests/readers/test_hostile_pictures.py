@@ -3,6 +3,8 @@
 import io
 import os
 import struct
+import subprocess
+import sys
 import threading
 import zlib
 
@@ -169,6 +171,24 @@ def test_what_decoders_print_is_told_under_the_files_name(pictures, encode, fold
     _ = [data.train.images[row] for row in range(len(data.train))]
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")
+
+
+def test_what_pillow_logs_is_told_as_the_reason(pictures, tmp_path):
+    """In a process of its own: pytest has handlers for what is logged."""
+    buffer = io.BytesIO()
+    Image.fromarray(pictures[0]).save(buffer, "TIFF")
+    data = bytearray(buffer.getvalue())
+    place = data.index(struct.pack("<HHI", 277, 3, 1)) + 8
+    data[place : place + 2] = b"\xff\xff"  # samples a pixel
+    (tmp_path / "a.tif").write_bytes(data)
+    code = (
+        "from pathlib import Path\n"
+        "from equipoise.readers.decoding import UndecodableError, decode\n"
+        f"try: decode(Path({str(tmp_path / 'a.tif')!r}).read_bytes())\n"
+        "except UndecodableError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("not an image of a known format\n", "")
 
 
 def test_each_thread_gathers_its_own_lines_and_others_pass(pictures, encode, capfd):

@@ -1,5 +1,8 @@
 """Masks beside photos are no images of a class; other pictures of one name are told."""
 
+import io
+import tarfile
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -67,3 +70,19 @@ def test_classes_of_faces_with_a_mask_are_classes(folder_of, photo):
     data = load(folder_of(files), cut=False)
     assert data.train.counts.tolist() == [5, 4]
     assert data.left_out == data.notes == ()
+
+
+def test_masks_among_classes_that_are_not_wanted(tmp_path, photo, mask):
+    """In a .tar.gz the pictures of other classes are passed over, and cannot be looked at."""
+    with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
+        for name, data in [
+            (f"{label}/{i}.{ending}", made(i))
+            for label in "abcdef"
+            for i in range(8)
+            for ending, made in (("jpg", photo), ("png", mask))
+        ]:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    data = load(tmp_path / "a.tar.gz", classes=["e", "f"], cut=False)
+    assert data.train.counts.tolist() == [8, 8]

@@ -121,6 +121,26 @@ def test_columns_of_splits(table, images, tmp_path, column, values, sizes):
         assert [len(part) for part in data.parts.values()] == sizes
 
 
+def test_a_column_that_is_said_to_be_of_splits_is_held_to_it(table, images, tmp_path):
+    rows = [f"{i}.png,{'ab'[i % 2]},{'AB'[i // 3]}" for i in range(6)]
+    path = table("\n".join(["path,label,fold", *rows]))
+    pq.write_table(
+        pa.table({"image": images, "label": list("ababab"), "fold": list("AAABBB")}),
+        tmp_path / "a.parquet",
+    )
+    for source in (path, tmp_path / "a.parquet"):
+        with pytest.raises(InputError, match="split must be train, validation or test, but got"):
+            load(source, columns={"split": "fold"})
+
+
+def test_empty_fields_of_what_may_be_a_split(table):
+    rows = [f"{i}.png,{'ab'[i % 2]},{'test' if i > 3 else ''}" for i in range(6)]
+    data = load(table("\n".join(["path,label,subset", *rows])), cut=False)
+    assert (len(data.train), len(data.test)) == (6, 0)
+    with pytest.raises(InputError, match="line 2: split is empty"):
+        load(table("\n".join(["path,label,split", *rows])))
+
+
 def test_rows_without_a_label_are_left_out(table):
     text = "path,label\n0.png,cat\n1.png,\n2.png,dog\n3.png,cat"
     data = load(table(text), cut=False)

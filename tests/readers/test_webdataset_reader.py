@@ -85,6 +85,50 @@ def test_a_folder_of_shards(pack, images, tmp_path, room):
     assert data.test.names[0].endswith("imagenet-test-000003.tar/000.png")
 
 
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+def test_folders_in_an_archive_are_splits(pack, images, name):
+    files = {}
+    for split, count in (("train", 6), ("Testing", 4), ("dev", 2)):
+        files |= {f"set/{split}/{key}": data for key, data in samples(images[:count]).items()}
+    data = load(pack(files, name), cut=False)
+    assert {name: len(part) for name, part in data.parts.items()} == {
+        "train": 6,
+        "validation": 2,
+        "test": 4,
+    }
+
+
+@pytest.mark.parametrize("sort", [sorted, lambda names: sorted(names, reverse=True)])
+@pytest.mark.parametrize(
+    ("picture", "others"),
+    [
+        ("png", ["depth.png", "mask.png"]),
+        ("jpg", ["png"]),
+        ("image.png", ["depth.png", "seg.png"]),
+        ("rgb.jpg", ["flow.jpg"]),
+    ],
+)
+def test_the_picture_of_a_sample(pack, images, sort, picture, others):
+    files = {}
+    for i in range(6):
+        files |= {f"{i}.{picture}": images[i], f"{i}.cls": str(i % 2).encode()}
+        files |= {f"{i}.{other}": images[-1] for other in others}
+    data = load(pack({name: files[name] for name in sort(files)}), cut=False)
+    assert data.train.names.tolist() == [f"{i}.{picture}" for i in range(6)]
+    assert data.train.images.encoded(3) == images[3]
+    (left_out,) = data.left_out
+    assert (left_out.reason, left_out.count) == ("second images of a sample", 6 * len(others))
+
+
+def test_a_class_whose_pictures_are_all_of_other_kinds(pack, images):
+    files = samples(images) | {"a.heic": b"heic", "a.cls": b"hen", "b.json": b'{"label": "hen"}'}
+    data = load(pack(files), cut=False)
+    assert data.classes == ("0", "1")
+    assert LeftOut("classes without a training image", 1, ("hen: 2 of other kinds",)) in (
+        data.left_out
+    )
+
+
 def test_what_is_wrong_with_a_sample(pack, images):
     files = samples(images) | {
         "alone.png": images[0],
@@ -155,7 +199,8 @@ def test_what_we_write_is_read_back(photos, tmp_path, monkeypatch, format_):
     assert len(list((tmp_path / "out").rglob(ending))) > 4
     expected, found = (load(tmp_path / name, cut=False) for name in ("folder", "out"))
     assert found.classes == expected.classes == ("dög", "wild cat")
-    assert found.broken == found.notes == ()
+    assert found.broken == ()
+    assert found.notes == ("Copies that upsample made, for training alone: 7",)
     for name, part in found.parts.items():
         other = expected.parts[name]
         pairs, others = (
@@ -163,4 +208,5 @@ def test_what_we_write_is_read_back(photos, tmp_path, monkeypatch, format_):
         )
         assert pairs == others
     again = eq.upsample(str(tmp_path / "out"), tmp_path / "again", strategy="minority")
-    assert again.copies == 0
+    assert again.before["train"] == {"dög": 4, "wild cat": 11}
+    assert again.copies == 7

@@ -1,6 +1,5 @@
 """The page of a search that is still running, and the mark of the recipe that is recommended."""
 
-
 import pytest
 
 from equipoise.files import write_sealed

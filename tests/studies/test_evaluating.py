@@ -103,6 +103,29 @@ def test_equal_runs_show_nothing(predicted):
     assert one.low < one.mean < one.high
 
 
+def test_nets_without_any_mistake_leave_nothing_to_tell_from_luck(predicted):
+    table = predicted({"none": (1.5, 1.0), "a": (1.5, 1.0)}, test=60)
+    table |= {f"logit_{k}": 9.0 * (table["label"] == k) for k in range(2)}
+    answer = evaluate(table).answer
+    assert answer.kind == "no verdict"
+    assert "neither runs nor test images vary" in answer.sentence
+
+
+def test_a_class_without_test_images_is_part_of_no_figure_and_named(predicted):
+    table = predicted({"none": (1.2, 1.0), "a": (2.0, 1.0)}, classes=3)
+    there = (table["split"] == "validation") | (table["label"] != 2)
+    found = evaluate({name: values[there] for name, values in table.items()}, classes=list("xyz"))
+    assert found.answer.kind == "use"
+    assert "No test image is of z: all figures are of the other classes." in found.answer.notes
+    assert found.summary.row("a").per_class["plain"]["z"]["recall"].mean is None
+
+
+def test_recipes_without_a_common_seed_are_not_compared(predicted):
+    table = predicted({"none": (1.2, 1.0), "a": (2.0, 1.0)}, test=60)
+    apart = {**table, "seed": table["seed"] + 10 * (table["recipe"] == "a")}
+    assert "no recipe has a run with a seed of “none”" in evaluate(apart).answer.sentence
+
+
 def test_the_figures_are_scikit_learns(better, study):
     frame = pd.DataFrame(better)
     mine = frame[(frame.recipe == "a") & (frame.split == "test") & (frame.seed == 1)]

@@ -152,12 +152,12 @@ def test_an_undecided_tuning_is_undecided():
         ({"table": (row("balanced", 0.6, 0.7),)}, "“none” has no finished run yet"),
         ({"recipes": {"none": None}, "table": (row("none", 0.65, 0.7),)}, "Only “none” has been"),
         ({"finished": False, "missing": ("a", "b")}, "still running, so no verdict yet"),
-        ({}, "Too few runs for a verdict: over 3 seeds “balanced” came out best"),
+        ({}, "Too few runs for a verdict: over 2 seeds “balanced” came out best"),
     ],
 )
 def test_too_little_for_a_verdict(more, words):
-    waiting = compared("balanced", 0.05, 0.01, "no verdict")
-    rows = (row("none", 0.65, 0.7), row("balanced", 0.66, 0.75))
+    waiting = compared("balanced", 0.05, 0.01, "no verdict").model_copy(update={"seeds": 2})
+    rows = (row("none", 0.65, 0.7, 2), row("balanced", 0.66, 0.75, 2))
     found = recommend(summary(waiting, **{"table": rows, **more}))
     assert (found.kind, found.recipe, found.about) == ("no verdict", "", "")
     assert words in found.sentence

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from equipoise.cli import run
+from equipoise.cli.searching import finish_search
 from equipoise.errors import InputError
 from equipoise.files import read_json
 from equipoise.readers import load
@@ -226,7 +227,7 @@ def test_a_finished_search_is_read_again(digits, found):
         search(digits, trials=7, out=found.directory, recipes=FIRST, trainer=QUICK, jobs=1)
 
 
-def test_a_search_for_the_lowest_cost(digits, tmp_path):
+def test_a_search_for_the_lowest_cost(digits, tmp_path, capsys):
     goal = {"figure": "cost", "at_least": {"3.recall": 0.3}, "costs": {"8": {"3": 5.0}}}
     trainer = QUICK.model_copy(update={"epochs": 1})
     found = search(
@@ -242,6 +243,9 @@ def test_a_search_for_the_lowest_cost(digits, tmp_path):
     assert set(found.summary["validation"]) >= {"none", found.best.name}
     text = " ".join(found.summary["words"])
     assert "cost per image 0." in text
+    finish_search(found, found.directory / "report.html", "photos", as_json=False, quiet=False)
+    asked = "--costs 8:3=5 --at-least 3.recall=0.3"
+    assert f"best.yaml {asked} --out model" in " ".join(capsys.readouterr().out.split())
     with pytest.raises(InputError, match="another objective"):
         search(
             digits, trials=3, out=found.directory, recipes=["weights", "article"], trainer=trainer,

@@ -19,7 +19,8 @@ def model(make_digits):
     data = make_digits({3: 60, 8: 15}, channels=3)
     trainer = Trainer(name="t", epochs=1, batch_size=16)
     # The mean over mirror images is part of the graph.
-    return replace(fit(data, get_recipe("none"), trainer, seed=0).model, flip=True)
+    model = fit(data, get_recipe("none"), trainer, seed=0).model
+    return replace(model, flip=True, range=(0, 4095))
 
 
 def test_the_graph_says_what_the_model_says(model, make_digits, tmp_path, capsys):
@@ -38,6 +39,7 @@ def test_the_graph_says_what_the_model_says(model, make_digits, tmp_path, capsys
         np.testing.assert_allclose(probabilities, model.predict_proba(some), rtol=1e-4, atol=1e-6)
     found = session.get_modelmeta().custom_metadata_map
     assert json.loads(found["classes"]) == ["3", "8"]
+    assert json.loads(found["range"]) == [0, 4095]
     decision = json.loads(found["decision"])
     decided = (session.run(None, {"images": images})[0] + decision["offsets"]).argmax(1)
     np.testing.assert_array_equal(decided, model.predict(images))

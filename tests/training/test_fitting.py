@@ -213,6 +213,8 @@ def test_the_same_call_gives_the_same_numbers_in_another_process(digits, tmp_pat
     assert first.equals(again)
     histories = [(p / "history.json").read_text() for p in (out, tmp_path / "again")]
     assert histories[0] == histories[1]
+    models = [(p / "model.pt").read_bytes() for p in (out, tmp_path / "again")]
+    assert models[0] == models[1]
     other = fit(digits, get_recipe("balanced"), SHORT, seed=6)
     assert other.history != json.loads(histories[0])
 

@@ -64,6 +64,20 @@ def test_a_model_keeps_its_adjustment_and_temperature(run, images, tmp_path):
         old.predict(images, decision="adjusted")
 
 
+def test_a_model_keeps_its_range(run, tmp_path):
+    path = tmp_path / "model.pt"
+    save_model(replace(run.model, range=(100, 4095)), path)
+    assert eq.load_model(path).range == (100, 4095)
+    fields = torch.load(path, weights_only=True)
+    for odd in ([4095, 100], [0], [0, 65536], [-1, 5], ["a", "b"], "0:4095", [0, float("nan")]):
+        torch.save({**fields, "range": odd}, path)
+        with pytest.raises(eq.InputError, match="is no model of ours"):
+            eq.load_model(path)
+    del fields["range"]
+    torch.save(fields, path)
+    assert eq.load_model(path).range is None
+
+
 def test_probabilities_are_those_of_the_logits(run, images):
     probabilities = run.model.predict_proba(images)
     np.testing.assert_allclose(probabilities.sum(1), 1)

@@ -11,7 +11,7 @@ from equipoise.readers.decoding import digest
 
 COLUMNS = [
     "id", "path", "split", "label", "class", "source_id", "technique", "parameters", "seed",
-    "copy", "epoch", "source_digest", "version", "generated",
+    "copy", "epoch", "source_digest", "version", "generated", "group",
 ]  # fmt: skip
 
 

@@ -98,6 +98,29 @@ def test_a_dry_run_counts_and_writes_nothing(photos, made, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("form", ["folder", "zip", "csv"])
+def test_a_dry_run_opens_no_image(tmp_path, form):
+    """Nothing tells these from pictures but their content."""
+    source, extra = tmp_path / "photos", tmp_path / "extra"
+    for place, count in ((source / "cat", 6), (source / "dog", 2), (extra / "dog", 1)):
+        place.mkdir(parents=True)
+        for number in range(count):
+            (place / f"{number}.png").write_text("no picture")
+    if form == "zip":
+        source = shutil.make_archive(str(source), "zip", source)
+    if form == "csv":
+        names = [f"{kind}/{n}.png,{kind}" for kind, n in (("cat", 0), ("cat", 1), ("dog", 0))]
+        (source / "table.csv").write_text("\n".join(["path,label", *names]))
+        source = source / "table.csv"
+    summary = eq.upsample(source, None, dry_run=True)
+    assert summary.after["train"]["dog"] == summary.before["train"]["cat"] == (2, 6)[form != "csv"]
+    (tmp_path / "more.yaml").write_text(f"strategy: auto\nextra: {extra}\n")
+    summary = eq.upsample(source, None, dry_run=True, recipe=tmp_path / "more.yaml")
+    assert summary.generated == {"dog": 1}
+    with pytest.raises(InputError, match="none of the images can be read"):
+        eq.upsample(source, tmp_path / "out")
+
+
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_the_number_of_jobs_changes_no_byte(photos, made, tmp_path, jobs):
     eq.upsample(str(photos), tmp_path / "out", jobs=jobs)

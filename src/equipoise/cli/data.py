@@ -1,5 +1,6 @@
 """`audit` and `upsample`: commands about the data set itself."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,11 +15,11 @@ from equipoise.cli.options import (
     Json,
     Quiet,
     Seed,
-    names_of,
 )
-from equipoise.cli.selecting import selected, selects
-from equipoise.errors import InputError, WorkError, printable
+from equipoise.cli.selecting import as_given, selected, selects
+from equipoise.errors import InputError, WorkError, plural, printable
 from equipoise.selection import Selection
+from equipoise.typed import names_of
 
 if TYPE_CHECKING:
     from equipoise.auditing import Audit
@@ -29,18 +30,33 @@ if TYPE_CHECKING:
 __all__ = ["audit", "print_audit", "upsample"]
 
 _LISTED = 10  # of what stands in more than one split
+# Of each finding, how one is told and how several are.
 _FINDINGS = {
-    "duplicates": "pictures stand there more than once",
-    "label_conflicts": "pictures stand under more than one class",
-    "near_duplicates": "sets of pictures are near duplicates",
-    "blank": "images are of one colour all over",
-    "tiny": "images are tiny",
+    "duplicates": ("picture stands there more than once", "pictures stand there more than once"),
+    "label_conflicts": (
+        "picture stands under more than one class",
+        "pictures stand under more than one class",
+    ),
+    "near_duplicates": ("set of near duplicates", "sets of near duplicates"),
+    "blank": ("image is of one colour all over", "images are of one colour all over"),
+    "tiny": ("image is tiny", "images are tiny"),
 }
 _ACROSS = {
-    "leaks": "pictures stand in more than one split",
-    "straddling_groups": "groups stand in more than one split",
-    "near_leaks": "sets of near duplicates stand in more than one split",
+    "leaks": ("picture stands in more than one split", "pictures stand in more than one split"),
+    "straddling_groups": (
+        "group stands in more than one split",
+        "groups stand in more than one split",
+    ),
+    "near_leaks": (
+        "set of near duplicates stands in more than one split",
+        "sets of near duplicates stand in more than one split",
+    ),
 }
+_NOTHING_HELD_OUT = (
+    "No test split is held out: images stand beside their copies. A test split that equipoise cuts "
+    "from them leaves the copies of its images out, as manifest.parquet names them; other programs "
+    "do not. --test-fraction 0.2 holds a test split out first."
+)
 
 
 @selects(without=("size", "test_fraction", "validation_fraction"), cut=False)
@@ -89,7 +105,7 @@ def audit(
     safety = None
     if model is not None:
         sized = selected(data, replace(selection, cut=True), quiet=True)
-        safety = _safety(sized, model, names_of(techniques) or [])
+        safety = _safety(sized, model, names_of(techniques))
     if out is not None:
         from equipoise.reports import audit_page
 
@@ -105,9 +121,24 @@ def audit(
             _print_safety(safety)
         if out is not None:
             show.say(f"Written: {out / 'audit.html'}, {out / 'audit.json'}")
-        show.say(f"Next: equipoise compare {data} --out study")
+        show.say(_next(found, splits, as_given(data, selection)))
     if strict:
         _refuse_leaks(data, found)
+
+
+def _next(found: "Audit", splits: "Splits", data: str) -> str:
+    """Return what to do after an audit: nothing that would train on what is tested."""
+    if found.leaks or found.straddling_groups or found.near_leaks:
+        return "Next: keep what stands in more than one split in one alone, and audit again"
+    if found.near_duplicates and not len(splits.test) and "--groups" not in data:
+        data += " --groups near"
+    counts = splits.validation.counts
+    if counts.any() and not counts.all():
+        return "Next: give validation images of every class, or take that split away"
+    # A set that was brought up already is for training: what measure helps, the originals tell.
+    if any(part.copies is not None for part in splits.parts.values()):
+        return f"Next: equipoise train {data} --recipe none --out model"
+    return f"Next: equipoise compare {data} --out study"
 
 
 def _safety(splits: "Splits", run: Path, techniques: list[str]) -> "Safety":
@@ -145,7 +176,7 @@ def _refuse_leaks(data: str, found: "Audit") -> None:
     """End with what stands in more than one split, naming the first of each kind."""
     fields = found.to_dict()
     wrong = [
-        f"{len(fields[key])} {words}, such as {_such_as(fields[key][0])}"
+        f"{plural(len(fields[key]), *words)}, such as {_such_as(fields[key][0])}"
         for key, words in _ACROSS.items()
         if fields[key]
     ]
@@ -161,15 +192,15 @@ def print_audit(found: "Audit") -> None:
     show.grid(heads, rows)
     show.say(
         "",
-        f"{fields['images']} images, imbalance ratio {fields['imbalance_ratio']:.1f}, "
+        f"{plural(fields['images'], 'image')}, imbalance ratio {fields['imbalance_ratio']:.1f}, "
         f"sizes {_counted(fields['sizes'])}, modes {_counted(fields['modes'])}",
     )
     for key, words in _FINDINGS.items():
         if fields[key]:
-            show.say(f"{len(fields[key])} {words}, such as {_such_as(fields[key][0])}")
+            show.say(f"{plural(len(fields[key]), *words)}, such as {_such_as(fields[key][0])}")
     for key, words in _ACROSS.items():
         if fields[key]:
-            show.say(f"{len(fields[key])} {words}:")
+            show.say(f"{plural(len(fields[key]), *words)}:")
             show.say(*(f"  {_such_as(item)}" for item in fields[key][:_LISTED]))
             if len(fields[key]) > _LISTED:
                 show.say(f"  and {len(fields[key]) - _LISTED} more; --json names them all")
@@ -197,7 +228,7 @@ def _such_as(item: Any) -> str:
     return sign.join(names[:4]) + more
 
 
-@selects(without=("test_fraction", "validation_fraction"), cut=False)
+@selects(cut=False)
 def upsample(
     data: Data,
     out: Annotated[Path | None, typer.Option(help="Folder: new, empty, or to go on with.")] = None,
@@ -242,8 +273,9 @@ def upsample(
 ) -> None:
     """The balanced data set on disk: originals first, augmented copies of the rare classes.
 
-    The splits are those that the data set has; only training is upsampled. Killed or interrupted,
-    the same command goes on where it was and ends with the same bytes.
+    The splits are those that the data set has; --test-fraction and --validation-fraction cut others
+    first. Only training is upsampled. Killed or interrupted, the same command goes on where it was
+    and ends with the same bytes.
 
     equipoise upsample photos/ --techniques crop,flip --out balanced
     """
@@ -255,6 +287,7 @@ def upsample(
         raise InputError("Where to is missing: give --out DIR, or --dry-run for the counts alone.")
     chosen = get_recipe(recipe) if recipe else None
     parsed = parse_strategy(strategy)
+    selection = replace(selection, decode=not dry_run or from_manifest is not None)
     splits = selected(data, selection, quiet=quiet)
     with show.bar("writing", quiet or as_json) as move:
         summary = write(
@@ -262,7 +295,7 @@ def upsample(
             out,
             recipe=chosen,
             strategy=parsed,
-            techniques=names_of(techniques) or (),
+            techniques=names_of(techniques),
             scope=scope,
             format=format_,
             copies=copies,
@@ -278,10 +311,12 @@ def upsample(
     if as_json:
         show.print_json(summary.to_dict())
     elif not quiet:
-        _print_upsampled(summary, out, dry_run)
+        for one in summary.left_out[len(splits.left_out) :]:
+            show.note(one.line)
+        _print_upsampled(summary, dry_run)
 
 
-def _print_upsampled(summary: "Summary", out: Path | None, dry_run: bool) -> None:
+def _print_upsampled(summary: "Summary", dry_run: bool) -> None:
     rows = [
         (split, name, before, summary.after[split][name])
         for split, counts in summary.before.items()
@@ -289,8 +324,11 @@ def _print_upsampled(summary: "Summary", out: Path | None, dry_run: bool) -> Non
         for name, before in counts.items()
     ]
     show.grid(("split", "class", "before", "after"), rows, words=("class",))
+    show.tell("", *([] if "test" in summary.held_out else [_NOTHING_HELD_OUT]))
     if dry_run:
-        show.say("", "Nothing is written.", "Next: the same command with --out and no --dry-run")
+        show.say("Nothing is written, and a file that cannot be read is counted all the same.")
+        show.say("Next: the same command with --out and no --dry-run")
     else:
-        show.say("", f"Written: {summary.images} images, {summary.copies} of them copies, in {out}")
-        show.say(f"Next: equipoise audit {out}")
+        images = plural(summary.images, "image")
+        show.say(f"Written: {images}, {summary.copies:,} of them copies, in {summary.out}")
+        show.say(f"Next: equipoise audit {shlex.quote(summary.data)}")

@@ -18,8 +18,9 @@ from equipoise.cli.options import (
     Out,
     Quiet,
     Seed,
-    names_of,
+    objective_again,
 )
+from equipoise.typed import names_of
 
 if TYPE_CHECKING:
     from equipoise.studies import Study
@@ -64,17 +65,17 @@ def evaluate(
         files,
         baseline=baseline,
         out=out,
-        classes=names_of(classes),
+        classes=None if classes is None else names_of(classes),
         objective=get_objective(objective, at_least=at_least or (), costs=costs),
         decision=decision,
         margin=margin,
         seed=seed,
         command=shlex.join(["equipoise", *sys.argv[1:]]),
     )
-    finish(study, write_report(study), as_json, quiet)
+    finish(study, write_report(study), "DATA", as_json, quiet)
 
 
-def finish(study: "Study", page: Path, as_json: bool, quiet: bool) -> None:
+def finish(study: "Study", page: Path, data: str, as_json: bool, quiet: bool) -> None:
     """Print what a study found, where its page is, and what to do next."""
     summary = study.summary
     if as_json:
@@ -83,18 +84,19 @@ def finish(study: "Study", page: Path, as_json: bool, quiet: bool) -> None:
         show.comparison(summary)
         show.remarks(summary)
         show.say(f"Report: {page}")
-        if following := _next(study):
+        if following := _next(study, data):
             show.say(f"Next: {following}")
 
 
-def _next(study: "Study") -> str:
+def _next(study: "Study", data: str) -> str:
     """Return what to do after a comparison: use what it recommends, or look longer."""
     answer, summary = study.answer, study.summary
     if summary.kind == "evaluation":
         return ""
     if answer.kind in ("use", "tune", "keep") and study.directory is not None:
         recipe = study.directory / "recipes" / f"{answer.recipe}.yaml"
-        return f"equipoise train DATA --recipe {recipe} --out model"
+        goal = objective_again(summary.tuned_for)
+        return f"equipoise train {data} --recipe {shlex.quote(str(recipe))}{goal} --out model"
     if not summary.finished:
         return "the same command again; finished runs are kept."
     if len(summary.recipes) == 1:

@@ -1,5 +1,6 @@
 """`train` and `predict`: one model."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,8 +22,8 @@ from equipoise.cli.options import (
     Quiet,
     Seed,
 )
-from equipoise.cli.selecting import note_few_steps, selected, selects
-from equipoise.errors import WorkError, require
+from equipoise.cli.selecting import note_few_steps, note_more, selected, selects
+from equipoise.errors import WorkError, plural, require
 from equipoise.selection import Selection
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def train(
     if as_json:
         show.print_json(result.metrics)
     elif not quiet:
+        note_more(result.metrics.get("left_out", ()), splits)
         _print_run(result.metrics, result.model.decision, out)
         note_few_steps(splits, how, equal)
 
@@ -101,14 +103,24 @@ def _running(progress: "Progress", objective: str) -> str:
 
 
 def _print_run(metrics: dict[str, Any], decision: "Decision", out: Path) -> None:
+    from equipoise.training import untested_words
+
     own = decision.objective.figures if decision.objective else ()
     usual = ("balanced_accuracy", "accuracy", "recall", "precision", "roc_auc", "ece")
     names = dict.fromkeys((*own, *usual))
     plain, tuned = metrics["test"]["plain"], metrics["test"]["tuned"]
-    rows = [(name, f"{plain[name]:.3f}", f"{tuned[name]:.3f}") for name in names]
+    rows = [(name, _figure(plain[name]), _figure(tuned[name])) for name in names]
     show.grid(("on the test split", "plain decision", "tuned decision"), rows)
-    show.tell(*decision.remarks)
-    show.say("", f"Model: {out / 'model.pt'}", f"Next: equipoise predict {out} new-pictures/")
+    show.tell(*untested_words(metrics["untested"], metrics["classes"]), *decision.remarks)
+    show.say(
+        "",
+        f"Model: {out / 'model.pt'}",
+        f"Next: equipoise predict {shlex.quote(str(out))} new-pictures/",
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None or value != value else f"{value:.3f}"
 
 
 def predict(
@@ -141,27 +153,30 @@ def predict(
             decision=decision,
             progress=lambda done, total: move(done, total, "images"),
         )
-    kept = ("path", "class", "probability", *(("probabilities",) if probabilities else ()))
-    if as_json:
-        show.print_json([{name: row[name] for name in kept} for row in found.rows])
-    else:
-        classes = loaded.classes if probabilities else ()
-        show.print_rows(
-            (*kept[:3], *(f"probability_{name}" for name in classes)),
-            [
-                (*(row[name] for name in kept[:3]), *(row["probabilities"][c] for c in classes))
-                for row in found.rows
-            ],
-        )
+    _print_answers(found.rows, loaded.classes if probabilities else (), as_json=as_json)
     if not quiet:
         for item in found.left_out:
             show.note(f"left out: {item.name}: {item.reason}")
         for line in found.notes:
             show.note(line)
         if not as_json and sys.stderr.isatty():
-            show.note(f"{len(found.rows)} images classified, {len(found.left_out)} left out")
+            done = plural(len(found.rows), "image")
+            show.note(f"{done} classified, {len(found.left_out):,} left out")
     if not found.rows:
         raise WorkError("No image could be classified: none of those named can be read.")
+
+
+def _print_answers(rows: list[dict[str, Any]], classes: tuple[str, ...], *, as_json: bool) -> None:
+    """Print what `predict` says, with the probabilities of these classes."""
+    heads = ("path", "class", "probability")
+    if as_json:
+        kept = (*heads, "probabilities") if classes else heads
+        show.print_json([{name: row[name] for name in kept} for row in rows])
+        return
+    show.print_rows(
+        (*heads, *(f"probability_{name}" for name in classes)),
+        ((*map(row.get, heads), *map(row["probabilities"].get, classes)) for row in rows),
+    )
 
 
 def export(

@@ -1,11 +1,10 @@
 """The options that several commands share, each declared once."""
 
+import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-
-from equipoise.errors import InputError
 
 __all__ = [
     "AtLeast",
@@ -25,10 +24,7 @@ __all__ = [
     "Quiet",
     "Seed",
     "TrainerSpec",
-    "columns_of",
-    "counts_of",
-    "names_of",
-    "shares_of",
+    "objective_again",
 ]
 
 Data = Annotated[
@@ -102,51 +98,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and not
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")]
 
 
-def names_of(text: str | None) -> list[str] | None:
-    """Return the names of a comma-separated option."""
-    if text is None:
-        return None
-    return [name.strip() for name in text.split(",") if name.strip()]
+def objective_again(tuned_for: Any) -> str:
+    """Return the options, after a space, that ask for the objective of a study or search."""
+    from equipoise.objectives import get_objective
 
-
-def counts_of(option: str, text: str | None) -> dict[str, int] | None:
-    """Return `name=count` pairs of an option, or say how they are written."""
-    if text is None:
-        return None
-    counts: dict[str, int] = {}
-    for part in names_of(text) or []:
-        name, mark, number = part.rpartition("=")
-        if not mark or not number.strip().isdigit() or name in counts:
-            raise InputError(
-                f"{option} is written cat=4800,dog=1200 (each class once), but got {text!r}."
-            )
-        counts[name.strip()] = int(number)
-    return counts
-
-
-def columns_of(option: str, text: str) -> dict[str, str]:
-    """Return `role=column` pairs of an option, or say how they are written."""
-    pairs = [part.partition("=") for part in names_of(text) or []]
-    columns = {role.strip(): column.strip() for role, _, column in pairs}
-    if not all(columns.values()) or len(columns) < len(pairs):
-        raise InputError(f"{option} is written path=file,label=breed, but got {text!r}.")
-    return columns
-
-
-def shares_of(option: str, text: str | None) -> dict[str, float] | None:
-    """Return `name=share` pairs of an option, or say how they are written."""
-    if text is None:
-        return None
-    shares: dict[str, float] = {}
-    for part in names_of(text) or []:
-        name, mark, number = part.rpartition("=")
-        try:
-            share = float(number)
-        except ValueError:
-            mark = ""
-        if not mark or name.strip() in shares:
-            raise InputError(
-                f"{option} is written dog=0.05,cat=0.95 (each class once), but got {text!r}."
-            )
-        shares[name.strip()] = share
-    return shares
+    words = get_objective(tuned_for).options
+    return f" {shlex.join(words)}" if words else ""

@@ -24,10 +24,11 @@ from equipoise.cli.options import (
     Quiet,
     Seed,
     TrainerSpec,
-    names_of,
+    objective_again,
 )
-from equipoise.cli.selecting import note_few_steps, selected, selects
+from equipoise.cli.selecting import as_given, note_few_steps, selected, selects
 from equipoise.selection import Selection
+from equipoise.typed import names_of
 
 if TYPE_CHECKING:
     from equipoise.studies.searching import Search
@@ -99,7 +100,7 @@ def search(
             budget=budget,
             trials=trials,
             out=out,
-            recipes=names_of(recipes) or ENTRANTS,
+            recipes=ENTRANTS if recipes is None else names_of(recipes),
             trainer=how,
             trainer_fields=trainer_fields,
             space=space,
@@ -112,13 +113,13 @@ def search(
             command=shlex.join(["equipoise", *sys.argv[1:]]),
             progress=move,
         )
-    finish_search(found, write_report(out), data, as_json, quiet)
+    finish_search(found, write_report(out), as_given(data, selection), as_json, quiet)
     if not (quiet or as_json):
         note_few_steps(splits, how, equal)
 
 
 def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: bool) -> None:
-    """Print what a search found, or how far it is."""
+    """Print what a search found, or how far it is; `data` is for the next command."""
     if as_json:
         show.print_json(found.summary)
         return
@@ -142,12 +143,20 @@ def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: 
         spare=("seconds", "ROC-AUC", "trainer", "plain"),
     )
     more = [f"and {len(board) - _SHOWN} more in leaderboard.csv"] if len(board) > _SHOWN else []
-    show.tell(*more, "", *summary.get("words", ["The search is not finished."]), "")
+    show.tell(
+        *more,
+        "",
+        *summary.get("untested_words", ()),
+        *summary.get("words", ["The search is not finished."]),
+        "",
+    )
     show.say(f"Report: {page}")
     if summary["finished"]:
         best = found.directory / "best.yaml"
         show.say(f"Best recipe: {best}")
-        show.say(f"Next: equipoise train {data} --recipe {best} --out model")
+        goal = objective_again(summary.get("tuned_for"))
+        again = f"--recipe {shlex.quote(str(best))}{goal} --out model"
+        show.say(f"Next: equipoise train {data} {again}")
     else:
         show.say("Next: the same search command again; it goes on from what is finished.")
 

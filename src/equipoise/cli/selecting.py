@@ -1,7 +1,8 @@
 """The options of `Selection` on the command line, and reading DATA as they say."""
 
 import inspect
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, fields
 from functools import wraps
 from math import ceil
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.options import columns_of, counts_of, names_of
+from equipoise.errors import plural
 from equipoise.selection import Selection
+from equipoise.typed import columns_of, counts_of, names_of
 
 if TYPE_CHECKING:
     from equipoise.images import Splits
     from equipoise.training import Trainer
 
-__all__ = ["note_few_steps", "selected", "selects"]
+__all__ = ["as_given", "note_few_steps", "note_more", "selected", "selects"]
 
 _FEW = 100  # steps below which a net has hardly begun to learn
 # What is written as text on the command line, by field.
@@ -77,6 +79,26 @@ def _parameter(declared: Field[Any]) -> inspect.Parameter:
     )
 
 
+def as_given(data: str, selection: Selection) -> str:
+    """Return DATA and the options that a selection was given by, ready for another command."""
+    words = [shlex.quote(data)]
+    for declared in fields(Selection):
+        value = getattr(selection, declared.name)
+        if "help" not in declared.metadata or value in (declared.default, None):
+            continue
+        names = declared.metadata["names"] or (f"--{declared.name.replace('_', '-')}",)
+        words.append(names[0])
+        if value is not True:
+            words.append(shlex.quote(_text(value)))
+    return " ".join(words)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{name}={number}" for name, number in value.items())
+    return ",".join(value) if isinstance(value, (list, tuple)) else str(value)
+
+
 def selected(data: str, selection: Selection, *, quiet: bool) -> "Splits":
     """Return DATA, and print what is left out of it and what else is to be noted."""
     from equipoise.readers import read
@@ -87,6 +109,14 @@ def selected(data: str, selection: Selection, *, quiet: bool) -> "Splits":
     return splits
 
 
+def note_more(left_out: Sequence[Mapping[str, Any]], data: "Splits") -> None:
+    """Tell what is left out beyond DATA itself: of a recipe's `extra` folder."""
+    from equipoise.images import LeftOut
+
+    for one in left_out[len(data.left_out) :]:
+        show.note(LeftOut(one["reason"], one["count"], tuple(one["names"])).line)
+
+
 def note_few_steps(data: "Splits", trainer: "Trainer", equal: str) -> None:
     """Tell where a small data set makes so few steps of a trainer's epochs that nets stay raw."""
     from equipoise.training import budget
@@ -95,6 +125,7 @@ def note_few_steps(data: "Splits", trainer: "Trainer", equal: str) -> None:
     if planned.steps < _FEW:
         enough = ceil(_FEW / planned.steps_per_epoch)
         show.note(
-            f"{planned.epochs} epochs of this set are {planned.steps} steps, few for a net: "
+            f"In {plural(planned.epochs, 'epoch')} this set makes {plural(planned.steps, 'step')}, "
+            "few for a net: "
             f"--epochs {enough} makes {enough * planned.steps_per_epoch}"
         )

@@ -26,7 +26,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from equipoise.errors import Remark, escaped
+from equipoise.errors import Remark, escaped, shows
 
 if TYPE_CHECKING:
     from equipoise.studies import StudySummary
@@ -111,7 +111,7 @@ def _in_json(found: re.Match[str]) -> str:
         found[0].encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         return json.dumps(found[0])[1:-1]
-    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
+    return found[0] if shows(found[0]) else json.dumps(found[0])[1:-1]
 
 
 def print_rows(heads: Sequence[str], rows: Iterable[Cells]) -> None:
@@ -127,7 +127,7 @@ def print_rows(heads: Sequence[str], rows: Iterable[Cells]) -> None:
 
 
 def _cell(text: str) -> str:
-    cell = "".join(c if c.isprintable() and c != "%" else _in_hexadecimal(c) for c in text)
+    cell = "".join(c if shows(c) and c != "%" else _in_hexadecimal(c) for c in text)
     if cell[:1] in ("=", "+", "-", "@") and not _NUMBER.fullmatch(cell):
         cell = _in_hexadecimal(cell[0]) + cell[1:]
     return cell
@@ -309,6 +309,7 @@ def remarks(summary: "StudySummary") -> None:
     failed = [f"Failed: {name}: {reason}" for name, reason in summary.failed.items()]
     missing = [f"Unfinished: {', '.join(summary.missing)}"] if summary.missing else []
     warnings = [
+        *summary.untested_words,
         *(mark.sentence for mark in summary.marks),
         *summary.label_safety_warnings,
         *summary.memory_words,

@@ -28,13 +28,12 @@ from equipoise.cli.options import (
     Quiet,
     Seed,
     TrainerSpec,
-    names_of,
-    shares_of,
 )
 from equipoise.cli.searching import finish_search
-from equipoise.cli.selecting import note_few_steps, selected, selects
-from equipoise.errors import InputError
+from equipoise.cli.selecting import as_given, note_few_steps, selected, selects
+from equipoise.errors import InputError, plural
 from equipoise.selection import Selection
+from equipoise.typed import names_of, shares_of, shown, whole_of
 
 if TYPE_CHECKING:
     from equipoise.images import Splits
@@ -44,6 +43,7 @@ __all__ = ["compare", "demo", "report"]
 _RECIPES = "none,duplicate,weights,article,balanced"
 # Of the demo: the digits are few, so a pass is a handful of steps.
 _DEMO_EPOCHS = 15
+_SAME_DATA = "DATA"  # of a study on disk: with the options it was read with
 # Mirror images of digits are no digits.
 _DEMO_TRAINER = "upright"
 
@@ -68,7 +68,7 @@ def demo(
     if not (quiet or as_json):
         print_audit(look(splits))
     how = {"trainer": _DEMO_TRAINER, "epochs": _DEMO_EPOCHS}
-    _compare(splits, out, as_json, quiet, seed=seed, jobs=jobs, **how)
+    _compare(splits, out, "digits", as_json, quiet, seed=seed, jobs=jobs, **how)
 
 
 @selects()
@@ -146,13 +146,14 @@ def compare(
     check_words(equal=equal, device=device)
     wanted = _seeds_of(seeds)
     check_study(wanted, most_seeds, budget, decision, margin)
-    chosen = load_recipes(names_of(recipes) or [])
+    chosen = load_recipes(names_of(recipes))
     how = get_trainer(trainer, epochs=epochs, net=net)
-    shares = shares_of("--prior", prior)
+    shares = None if prior is None else shares_of("--prior", prior)
     splits = selected(data, selection, quiet=quiet)
     _compare(
         splits,
         out,
+        as_given(data, selection),
         as_json,
         quiet,
         recipes=chosen,
@@ -177,7 +178,9 @@ def compare(
         note_few_steps(splits, how, equal)
 
 
-def _compare(splits: "Splits", out: Path, as_json: bool, quiet: bool, **how: Any) -> None:
+def _compare(
+    splits: "Splits", out: Path, data: str, as_json: bool, quiet: bool, **how: Any
+) -> None:
     from equipoise.reports import report as write_report
     from equipoise.studies import compare as run_study
 
@@ -186,19 +189,22 @@ def _compare(splits: "Splits", out: Path, as_json: bool, quiet: bool, **how: Any
             splits,
             out=out,
             command=shlex.join(["equipoise", *sys.argv[1:]]),
-            progress=lambda done, total, runs: move(done, total, f"epochs, {runs} runs finished"),
+            progress=lambda done, total, runs: move(
+                done, total, f"epochs, {plural(runs, 'run')} finished"
+            ),
             **how,
         )
-    finish(study, write_report(study), as_json, quiet)
+    finish(study, write_report(study), data, as_json, quiet)
 
 
 def _seeds_of(text: str) -> int | Literal["auto"]:
     """Return the number of an option, or 'auto'."""
     if text == "auto":
         return "auto"
-    if not text.isascii() or not text.isdigit():
-        raise InputError(f"--seeds is a number, or auto, but got {text!r}.")
-    return int(text)
+    seeds = whole_of(text)
+    if seeds is None:
+        raise InputError(f"--seeds is a number, or auto, but got {shown(text)}.")
+    return seeds
 
 
 def report(
@@ -223,10 +229,10 @@ def report(
             from equipoise.studies.searching import open_search
 
             page = write_report(study, out, plots=plots)
-            finish_search(open_search(study), page, "DATA", as_json, quiet)
+            finish_search(open_search(study), page, _SAME_DATA, as_json, quiet)
         else:
             opened = open_study(study)
             page = write_report(opened, out, plots=plots)
-            finish(opened, page, as_json, quiet)
+            finish(opened, page, _SAME_DATA, as_json, quiet)
     if open_it:
         typer.launch(str(page))

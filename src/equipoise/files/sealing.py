@@ -74,7 +74,9 @@ def seal(folder: Path, names: Iterable[str], of: str | None = None) -> None:
         What the files are of, by which they are told from the same of another run. Given, the
         digests are begun anew.
     """
-    before = {"of": of, "files": {}} if of is not None else read_sealed(folder / SEALS)
+    before: dict[str, Any] = (
+        {"of": of, "files": {}} if of is not None else read_sealed(folder / SEALS)
+    )
     files = {**before["files"], **{name: _digest(folder / name) for name in names}}
     write_sealed(folder / SEALS, {**before, "files": files})
 

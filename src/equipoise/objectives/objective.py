@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -66,16 +67,17 @@ class Objective:
         for name, least in self.at_least.items():
             check_name(name)
             require(name != COST, "a floor under a figure of which more is better", figure=name)
-            require(0 < least <= 1, "0 < floor <= 1", f"Floor: {name}.", floor=least)
+            holds = isinstance(least, Real) and 0 < least <= 1
+            require(holds, "0 < floor <= 1", f"Floor: {name}.", floor=least)
         if self.figure == COST and not self.costs:
             raise InputError(f"The objective cost needs costs: {COSTS_LIKE}.")
         if self.costs and self.figure != COST:
             raise InputError(f"Costs go with the objective cost, but got {self.figure!r}.")
         for true, row in self.costs.items():
             for said, cost in row.items():
-                right = cost == 0 if true == said else 0 <= cost < math.inf
-                rule = "0 for a right answer" if true == said else "0 <= cost, and finite,"
-                require(right, rule, f"Costs: {true}:{said}.", cost=cost)
+                where, number = f"Costs: {true}:{said}.", isinstance(cost, Real)
+                require(number and 0 <= cost < math.inf, "0 <= cost, and finite,", where, cost=cost)
+                require(true != said or cost == 0, "0 for a right answer", where, cost=cost)
 
     @property
     def name(self) -> str:
@@ -227,6 +229,19 @@ class Objective:
         What a floor is missed by counts three times.
         """
         return self.worth(values) - 3.0 * self.shortfall(values)
+
+    @property
+    def options(self) -> list[str]:
+        """The options of the command line that ask for it; none for the default."""
+        words = [] if self.figure in (DEFAULT, COST) else ["--objective", self.figure]
+        pairs = [
+            f"{true}:{said}={cost:g}"
+            for true, row in self.costs.items()
+            for said, cost in row.items()
+        ]
+        words += ["--costs", ",".join(pairs)] if pairs else []
+        floors = [f"{name}={least:g}" for name, least in self.at_least.items()]
+        return words + (["--at-least", ",".join(floors)] if floors else [])
 
     def to_json(self) -> str | dict[str, Any]:
         """Return what `get_objective` reads again: the figure's name where that is all."""

@@ -9,6 +9,7 @@ from equipoise.errors import InputError, require, unknown
 from equipoise.files import read_yaml
 from equipoise.objectives.names import COST
 from equipoise.objectives.objective import COSTS_LIKE, DEFAULT, Objective
+from equipoise.typed import number_of
 
 __all__ = ["ObjectiveLike", "get_objective"]
 
@@ -47,6 +48,8 @@ def get_objective(
         for key in given:
             if key not in _FIELDS:
                 raise unknown("field of an objective", key, _FIELDS)
+        for key, like in (("at_least", "figures to floors"), ("costs", "true classes to costs")):
+            require(isinstance(given.get(key, {}), Mapping), f"{key} from {like}", **given)
         return Objective(**given)
     table = {} if costs is None else _costs_of(costs)
     return Objective(given or (COST if table else DEFAULT), _floors_of(at_least), table)
@@ -92,6 +95,8 @@ def _read_csv(path: Path) -> dict[str, dict[str, str]]:
         raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', error)}.") from None
     for row in rows:
         require(len(row) == len(head), f"rows as long as the head in {path}", row=row)
+    for names in (head[1:], [row[0] for row in rows]):
+        require(len({*names}) == len(names), f"each class once in {path}", classes=names)
     return {row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in rows}
 
 
@@ -110,8 +115,7 @@ def _table(found: Mapping[Any, Any], path: Path) -> dict[str, dict[str, float]]:
     return table
 
 
-def _number(text: Any) -> float | None:
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        return None
+def _number(value: Any) -> float | None:
+    if isinstance(value, str):
+        return number_of(value.strip())
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from equipoise.errors import InputError, reason
+from equipoise.files import MARK
 from equipoise.images import Broken
 from equipoise.readers import cifar
 from equipoise.readers.decoding import too_large
 from equipoise.readers.layout import hidden, is_image_name, lay_out
+from equipoise.readers.manifests import MANIFEST
 from equipoise.readers.samples import (
     MOST_LABEL,
     are_samples,
@@ -269,10 +271,12 @@ def _hidden(name: str) -> bool:
 
 
 def _is_kept(name: str, size: int, wanted: Collection[str] | None) -> bool:
-    """Whether a file's bytes may be needed: of an image in a class wanted or none, or a label."""
+    """Whether a file's bytes may be needed: an image of a class wanted or none, a label or ours."""
     folders = name.split("/")[:-1]
     if is_image_name(name):
         return wanted is None or not folders or any(as_text(part) in wanted for part in folders)
+    if name.endswith((MANIFEST, MARK)):
+        return True
     return is_label_name(name) and size <= MOST_LABEL
 
 

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from equipoise.errors import InputError, reason
+from equipoise.mapped import file_of
 from equipoise.readers.decoding import Pixels, UndecodableError, shown
 from equipoise.readers.table import Table, sorted_classes
+from equipoise.shrinking import guard
 
 __all__ = ["as_image", "as_images", "as_labels", "check_fits", "positions", "read_arrays"]
 
@@ -28,6 +30,8 @@ def read_arrays(images: Any, labels: Any) -> Table:
     labels : (N,)
         Whole numbers or text.
     """
+    if (file := file_of(images)) is not None:
+        guard(file)
     pixels = as_images(images, "images")
     names = as_labels(labels, len(pixels), "labels")
     classes = sorted_classes(names.tolist())

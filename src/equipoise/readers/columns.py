@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from equipoise.errors import InputError, printable, unknown
 
-__all__ = ["LONGEST", "asked_column", "plain", "usual"]
+__all__ = ["LONGEST", "asked_column", "is_sure", "plain", "usual"]
 
 LONGEST = 1024  # characters of a path, class or group; one long text widens a whole column
 
@@ -24,6 +24,11 @@ _USUAL = {
 def plain(name: str) -> str:
     """Return a column's name without what people write differently."""
     return "_".join(name.strip().lower().replace("-", " ").split())
+
+
+def is_sure(role: str, column: str, asked: Mapping[str, str] | None) -> bool:
+    """Whether a column certainly has its role: a `subset` may be something else than a split."""
+    return role != "split" or plain(column) == "split" or role in (asked or {})
 
 
 def usual(role: str, there: Sequence[str]) -> str | None:

@@ -16,10 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, reason
+from equipoise.files import MARK
 from equipoise.images import Broken, leave_out
-from equipoise.readers.columns import LONGEST, asked_column, plain, usual
+from equipoise.readers.columns import LONGEST, asked_column, is_sure, plain, usual
 from equipoise.readers.folder import read_inside
 from equipoise.readers.looking_up import look_up
+from equipoise.readers.manifests import MANIFEST, Manifest, within
 from equipoise.readers.split_names import split_named
 from equipoise.readers.table import Files, Table, sorted_classes
 from equipoise.selection import Selection
@@ -67,12 +69,13 @@ def read_csv(path: Path, selection: Selection = Selection()) -> Table:
     fetch = partial(
         read_inside, str(root), most_bytes=selection.most_bytes, follow_links=selection.follow_links
     )
+    manifests, remarks = _manifests(root, found.paths, selection.most_bytes)
     long = (f"{row.path[:_SHOWN]}…" for row in rows if _is_long(row))
     table = Table(
         names=np.array(found.paths),
         labels=np.array([place[label] for label in labels], np.int64),
         classes=classes,
-        splits=_splits(path, roles, kept),
+        splits=_splits(path, roles, kept, selection.columns),
         ids=np.array([row.number for row in kept], np.int64),
         pixels=Files(fetch, found.paths),
         groups=np.array([row.group for row in kept]) if "group" in roles else None,
@@ -81,10 +84,23 @@ def read_csv(path: Path, selection: Selection = Selection()) -> Table:
             *(Broken(kept[row].path, words) for row, words in found.doubtful.items()),
         ),
         left_out=leave_out("rows without a label", (row.path for row in rows if not row.label)),
-        notes=found.notes,
+        place=lambda name, _: PurePosixPath(name).as_posix(),
+        manifests=manifests,
+        notes=(*found.notes, *remarks),
     )
     sure = np.setdiff1d(np.arange(len(kept)), list(found.doubtful))
     return table.pick(sure) if found.doubtful else table
+
+
+def _manifests(
+    root: Path, paths: Iterable[str], most_bytes: int
+) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
+    """Return the manifests in the folders that the images lie in, and remarks."""
+    folders = {path.rpartition("/")[0] for path in paths}
+    inner = {str(one) for folder in folders for one in (folder, *PurePosixPath(folder).parents)}
+    beside = [f"{one}/{file}" for one in inner - {"", "."} for file in (MANIFEST, MARK)]
+    found = {name: name for name in beside if (root / name).is_file()}
+    return within(found, partial(read_inside, str(root), most_bytes=most_bytes), str(root))
 
 
 def _is_long(row: _Row) -> bool:
@@ -106,6 +122,7 @@ def _read(
     head = next(reader, [])
     roles = _roles(path, head, asked)
     places = [head.index(roles[role]) if role in roles else -1 for role in _COLUMNS]
+    needed = [n for n, column in roles.items() if n != "label" and is_sure(n, column, asked)]
     rows: list[_Row] = []
     for row in reader:
         if not row:
@@ -114,7 +131,7 @@ def _read(
         if len(row) != len(head):
             raise InputError(f"{where}: {len(head)} fields expected, but got {len(row)}.")
         fields = ["" if place < 0 else row[place].strip() for place in places]
-        rows.append(_checked(_Row(len(rows), *fields), roles, path.parent, where))
+        rows.append(_checked(_Row(len(rows), *fields), roles, needed, path.parent, where))
     return roles, rows
 
 
@@ -153,9 +170,11 @@ def _roles(path: Path, head: list[str], asked: Mapping[str, str] | None) -> dict
     return roles
 
 
-def _checked(row: _Row, roles: Mapping[str, str], folder: Path, where: str) -> _Row:
+def _checked(
+    row: _Row, roles: Mapping[str, str], needed: Sequence[str], folder: Path, where: str
+) -> _Row:
     """Return a row with its path relative to the folder."""
-    if empty := [role for role in roles if role != "label" and not getattr(row, role)]:
+    if empty := [role for role in needed if not getattr(row, role)]:
         raise InputError(f"{where}: {roles[empty[0]].strip()} is empty.")
     if any("\0" in field for field in row[1:]):
         raise InputError(f"{where}: holds a null byte; expected text.")
@@ -173,14 +192,16 @@ def _checked(row: _Row, roles: Mapping[str, str], folder: Path, where: str) -> _
     return row._replace(path=inner.as_posix())
 
 
-def _splits(path: Path, roles: Mapping[str, str], rows: Sequence[_Row]) -> NDArray[np.str_]:
+def _splits(
+    path: Path, roles: Mapping[str, str], rows: Sequence[_Row], asked: Mapping[str, str] | None
+) -> NDArray[np.str_]:
     """Return each row's split.
 
     A column of another name than `split` is one of splits where all its values are.
     """
     known = {value: split_named(value) for value in {row.split for row in rows}}
     strange = [value for value, split in known.items() if split is None]
-    if "split" not in roles or (strange and plain(roles["split"]) != "split"):
+    if "split" not in roles or (strange and not is_sure("split", roles["split"], asked)):
         return np.full(len(rows), "train")
     if strange:
         raise InputError(

@@ -6,6 +6,7 @@ colour profiles are brought to sRGB, EXIF rotations carried out. An alpha channe
 anything is transparent.
 """
 
+import logging
 import warnings
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -47,6 +48,7 @@ _MOST_PARTS = 2**17
 # Sizes are checked here, by our own limit, and what is wrong with a file is told by its error.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # or Python prints its errors on stderr
 
 Pixels = NDArray[Any]  # uint8 or uint16
 
@@ -277,7 +279,7 @@ def _shown(image: Image.Image, profile: bytes) -> Picture:
     """Return an image of any mode as (H, W, C) in sRGB, or in sixteen bits as it is stored."""
     mode = image.mode
     if mode.startswith(("I", "F")):
-        return Picture(_sixteen(image)[..., None], mode)
+        return Picture(_sixteen(image)[..., None], mode, profile)
     if mode in ("LA", "La", "PA", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
     elif mode == "1":

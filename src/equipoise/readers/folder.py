@@ -151,7 +151,7 @@ def _follow(seen: Seen, here: _Open, name: str, target: str) -> Iterator[_Open]:
     """Put down what a link leads to, and yield it where it is a folder to go through."""
     if not (seen.follow or is_inside(target, seen.root)):
         seen.refused.append(Broken(name, LEAVES))
-    elif Path(target).is_dir():
+    elif os.path.isdir(target):  # noqa: PTH112  # no error where it must not be looked at
         # A folder may be linked to from many places, but never from below itself.
         if any(is_inside(place, target) for place in (here.place, *here.above)):
             seen.refused.append(Broken(name, "symbolic link to a folder around it"))
@@ -161,7 +161,7 @@ def _follow(seen: Seen, here: _Open, name: str, target: str) -> Iterator[_Open]:
             raise InputError(f"{seen.root}: more than {_MOST_LINKS:,} links to folders.")
         seen.folders.append(name)
         yield _Open(name, target, (*here.above, here.place))
-    elif Path(target).is_file():
+    elif os.path.isfile(target):  # noqa: PTH113
         seen.found[name] = target.removeprefix(f"{seen.root}/")
     else:
         seen.refused.append(Broken(name, "symbolic link to nothing"))

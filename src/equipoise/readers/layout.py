@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable
-from equipoise.files import MARK
 from equipoise.images import Broken, leave_out
 from equipoise.readers.arranging import Arrangement, arrange
 from equipoise.readers.decoding import UndecodableError, decode
+from equipoise.readers.manifests import is_ours, within
 from equipoise.readers.masks import find_masks
 from equipoise.readers.table import Files, Table, path_ids, sorted_classes
 
@@ -25,8 +25,6 @@ _SUFFIXES = (
 _JUNK = frozenset(
     ("__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "__pycache__", "node_modules")
 )
-# What our own writers put beside the images.
-_OURS = frozenset((MARK, "manifest.parquet", "summary.json"))
 
 
 def hidden(name: str) -> bool:
@@ -74,9 +72,8 @@ def lay_out(
     """
     broken = tuple(sorted(refused, key=lambda one: one.name))
     images = sorted(path for path in found if is_image_name(path))
-    others = [path for path in found if not is_image_name(path)]
-    if MARK in found:
-        others = [path for path in others if path not in _OURS]
+    manifests, remarks = within(found, fetch, source)
+    others = [path for path in found if not (is_image_name(path) or is_ours(path, found))]
     if not images:
         raise InputError(_nothing(source, others, broken))
     parted = [path.rpartition("/") for path in images]
@@ -105,8 +102,16 @@ def lay_out(
     )
     lost = _lost(arrangement, others, folders)
     table = _table(rows, lost, Files(fetch, [found[row.path] for row in rows]))
-    notes = (*arrangement.notes, *_twin_notes(twins))
-    return replace(table, broken=broken, left_out=left_out, notes=notes)
+    notes = (*arrangement.notes, *_twin_notes(twins), *remarks)
+    top = "".join(f"{folder}/" for folder in arrangement.top)
+    return replace(
+        table,
+        broken=broken,
+        left_out=left_out,
+        place=lambda name, _: f"{top}{name}",
+        manifests=manifests,
+        notes=notes,
+    )
 
 
 class _Head(NamedTuple):
@@ -177,7 +182,12 @@ def _nothing(source: str, others: list[str], broken: tuple[Broken, ...]) -> str:
         first = broken[0]
         return f"{source}: holds no images; {printable(first.name)} is refused: {first.reason}."
     if others:
-        return f"{source}: holds no images, only others such as {printable(others[0])}; {expected}"
+        files = [path for path in others if path.lower().endswith((".npz", ".csv", ".zip"))]
+        hint = f" If {printable(min(files))} is the data set, give that." if files else ""
+        return (
+            f"{source}: holds no images, only others such as {printable(others[0])}; "
+            f"{expected}{hint}"
+        )
     return f"{source}: holds no images; {expected}"
 
 

@@ -1,25 +1,27 @@
 """`load`: read a data set, choose from it, and cut the splits it lacks."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 
 import numpy as np
-from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import Broken, ImageSet, LeftOut, Splits, leave_out
+from equipoise.readers.belonging import belonging
+from equipoise.readers.cutting import Shared, check_enough, share_out
 from equipoise.readers.decoded import Decoded, decode_table
 from equipoise.readers.folder import LEAVES
+from equipoise.readers.keeping import keep
+from equipoise.readers.listing import listed
 from equipoise.readers.opening import Source, open_table, source_name
-from equipoise.readers.splitting import cut as cut_off
-from equipoise.readers.splitting import units
 from equipoise.readers.table import Table
-from equipoise.readers.taking import WITHHELD, apart, long_tailed
 from equipoise.readers.texts import as_text
 from equipoise.selection import MOST_BYTES, MOST_PIXELS, Selection
 
-__all__ = ["load", "read"]
+__all__ = ["image_set", "load", "read"]
+
+_NAMED = 10  # classes
 
 
 def load(
@@ -31,8 +33,11 @@ def load(
     size: int | None = None,
     range: str = "auto",
     seed: int = 0,
-    test_fraction: float = 0.2,
-    validation_fraction: float = 0.15,
+    test_fraction: float | None = None,
+    validation_fraction: float | None = None,
+    groups: str | None = None,
+    drop_classes_below: int | None = None,
+    drop_conflicts: bool = False,
     cut: bool = True,
     columns: Mapping[str, str] | None = None,
     follow_links: bool = False,
@@ -66,13 +71,23 @@ def load(
         these are all that the source does not give to another split. 'full': 0:65535.
     seed : int
         Chooses the splits that are cut.
-    test_fraction, validation_fraction : float
+    test_fraction, validation_fraction : float, optional
         Shares to cut where the source has no such split, between 0 and 1: the test split of all,
-        then the validation split of what is left for training. Exact duplicates stay together, as
-        do groups.
+        then the validation split of what is left for training. By default 0.2 and 0.15, or nothing
+        without `cut`. Every class gives one image at least. Exact duplicates stay together, as do
+        groups, and an image and the copies of it that a manifest of `upsample` names: copies of
+        what is held out are left out.
+    groups : {'near', 'folder'} or regular expression, optional
+        Which images stay in one split, besides those of a table's column `group`: near duplicates;
+        those of one folder below their class; those in whose name the first group of a regular
+        expression captures the same text.
+    drop_classes_below : int, optional
+        Leave out classes with fewer different images than this; copies do not count.
+    drop_conflicts : bool
+        Leave out pictures that stand, pixel for pixel, under more than one class.
     cut : bool
-        False cuts nothing and, without `size`, resizes nothing: missing splits are empty, and
-        images of mixed sizes decode on demand.
+        False cuts nothing unless a share is given and, without `size`, resizes nothing: missing
+        splits are empty, and images of mixed sizes decode on demand.
     columns : mapping, optional
         Which column of a .csv or Parquet file is which, from 'path' (or 'image'), 'label', 'group'
         and 'split' to the columns' names. By default they are known by their usual names.
@@ -102,6 +117,9 @@ def load(
             seed=seed,
             test_fraction=test_fraction,
             validation_fraction=validation_fraction,
+            groups=groups,
+            drop_classes_below=drop_classes_below,
+            drop_conflicts=drop_conflicts,
             cut=cut,
             columns=columns,
             follow_links=follow_links,
@@ -120,39 +138,40 @@ def read(source: Source, selection: Selection) -> Splits:
     _check_enough_classes(table.classes, least, (*unread(table.broken), *table.left_out))
     _check_take(table, selection.take or {})
     _check_long_tail(selection.long_tail, selection.take)
-    cut = selection.cut
-    decoded = decode_table(
-        table,
-        size=selection.size,
-        whole=not cut,
-        most_pixels=selection.most_pixels,
-        bounds=selection.bounds,
+    decoded = (
+        decode_table(
+            table,
+            size=selection.size,
+            whole=not selection.cut,
+            most_pixels=selection.most_pixels,
+            bounds=selection.bounds,
+        )
+        if selection.looks
+        else listed(table)
     )
     asked = {*(selection.classes or ()), *(selection.take or ())}
     _check_classes(table, decoded, asked, printable(source_name(source)))
-    data, part, emptied = _without_empty(table, decoded)
-    left_out = (*unread((*table.broken, *decoded.broken)), *table.left_out, *emptied)
+    data, lost, notes = belonging(image_set(table, decoded), table, selection.groups)
+    kept = keep(data, table, decoded, selection)
+    data = kept.data
+    broken = (*table.broken, *decoded.broken)
+    left_out = (*unread(broken), *table.left_out, *kept.left_out)
     _check_enough_classes(data.classes, least, left_out)
-    given = tuple(name for name in ("validation", "test") if (part == name).any())
-    if cut:
-        part = _cut(data, part, "test", selection.test_fraction, selection.seed)
-    part = _take(data, part, selection.take or _profile(data, part, selection.long_tail))
-    if cut:
-        part = _cut(data, part, "validation", selection.validation_fraction, selection.seed)
-    withheld = apart(part, data.digests, data.groups) if cut else np.zeros(len(part), bool)
+    shared = share_out(data, kept.part, lost[kept.rows], selection)
+    notes += _lacking(data, shared)
     return Splits(
-        train=data.select(part == "train"),
-        validation=data.select(part == "validation"),
-        test=data.select(part == "test"),
+        train=data.select(shared.part == "train"),
+        validation=data.select(shared.part == "validation"),
+        test=data.select(shared.part == "test"),
         source=source_name(source),
-        broken=(*table.broken, *decoded.broken),
-        left_out=left_out,
+        broken=broken,
+        left_out=(*left_out, *shared.left_out),
         sizes=decoded.sizes,
         modes=decoded.modes,
-        notes=(*table.notes, *decoded.notes, *_range_note(selection, decoded)),
-        given=given,
+        notes=(*table.notes, *decoded.notes, *_range_note(selection, decoded), *notes),
+        given=shared.given,
         range=decoded.range,
-        withheld=data.select(withheld) if withheld.any() else None,
+        withheld=data.select(shared.withheld) if shared.withheld.any() else None,
     )
 
 
@@ -160,6 +179,19 @@ def _range_note(selection: Selection, decoded: Decoded) -> tuple[str, ...]:
     if selection.bounds is None or decoded.range is not None:
         return ()
     return (f"No image is 16-bit: --range {selection.range} changes nothing",)
+
+
+def _lacking(data: ImageSet, shared: Shared) -> tuple[str, ...]:
+    """Tell which classes a split that was given has no image of."""
+    notes = []
+    for name in shared.given:
+        counts = np.bincount(data.labels[shared.part == name], minlength=len(data.classes))
+        lacking = [printable(data.classes[label]) for label in np.flatnonzero(counts == 0).tolist()]
+        if lacking:
+            more = f" and {len(lacking) - _NAMED} more" if len(lacking) > _NAMED else ""
+            named = ", ".join(lacking[:_NAMED])
+            notes.append(f"The {name} split has no image of {named}{more}")
+    return tuple(notes)
 
 
 def _in_text(selection: Selection) -> Selection:
@@ -200,7 +232,7 @@ def _check_take(table: Table, take: Mapping[str, int]) -> None:
         whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
         require(whole and count > 0, "take >= 1", remedy=f"Class: {printable(name)}.", take=count)
         label = table.classes.index(name)
-        _check_enough(name, count, (table.splits == "train") & (table.labels == label))
+        check_enough(name, count, (table.splits == "train") & (table.labels == label))
 
 
 def _check_long_tail(long_tail: float | None, take: Mapping[str, int] | None) -> None:
@@ -210,13 +242,6 @@ def _check_long_tail(long_tail: float | None, take: Mapping[str, int] | None) ->
     require(bool(finite and long_tail >= 1), "long_tail >= 1", long_tail=long_tail)
     if take:
         raise InputError("--take and --long-tail both choose the training images: give one.")
-
-
-def _check_enough(name: str, count: int, there: NDArray[np.bool_]) -> None:
-    if count > there.sum():
-        raise InputError(
-            f"--take {printable(name)}={count}: the training split has only {there.sum():,}."
-        )
 
 
 def _check_classes(table: Table, decoded: Decoded, asked: Collection[str], source: str) -> None:
@@ -247,40 +272,6 @@ def _check_classes(table: Table, decoded: Decoded, asked: Collection[str], sourc
     )
 
 
-def _without_empty(
-    table: Table, decoded: Decoded
-) -> tuple[ImageSet, NDArray[np.str_], tuple[LeftOut, ...]]:
-    """Return the images and the split of each, without classes that have no training image."""
-    data, part = _image_set(table, decoded), table.splits[decoded.rows]
-    there = np.bincount(data.labels[part == "train"], minlength=len(data.classes)) > 0
-    if there.all():
-        return data, part, ()
-    known = there[data.labels]
-    left_out = (
-        *leave_out("classes without a training image", _why_empty(table, decoded, ~there)),
-        *leave_out("images of classes without a training image", data.names[~known].tolist()),
-    )
-    data = data if known.all() else data.select(known)
-    classes = tuple(name for name, one in zip(data.classes, there, strict=True) if one)
-    labels = (np.cumsum(there) - 1)[data.labels]
-    return replace(data, labels=labels, classes=classes), part[known], left_out
-
-
-def _why_empty(table: Table, decoded: Decoded, empty: NDArray[np.bool_]) -> Iterator[str]:
-    """Yield each empty class with what there is in the place of training images."""
-    listed = np.bincount(table.labels, minlength=len(table.classes))
-    read = np.bincount(table.labels[decoded.rows], minlength=len(table.classes))
-    for label in np.flatnonzero(empty).tolist():
-        name = table.classes[label]
-        counts = {
-            "unreadable": int(listed[label] - read[label]),
-            "of other kinds": table.others.get(name, 0),
-            "in other splits": int(read[label]),
-        }
-        words = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
-        yield f"{name}: {words}" if words else name
-
-
 def _check_enough_classes(classes: Sequence[str], least: int, left_out: Sequence[LeftOut]) -> None:
     """Refuse fewer classes than needed, with what is left out: it may be the others."""
     if len(classes) < least:
@@ -303,7 +294,8 @@ def _line(broken: Broken) -> str:
     return f"{printable(broken.name)}: {broken.reason}."
 
 
-def _image_set(table: Table, decoded: Decoded) -> ImageSet:
+def image_set(table: Table, decoded: Decoded) -> ImageSet:
+    """Return the images of a table that could be read."""
     rows = decoded.rows
     return ImageSet(
         images=decoded.images,
@@ -314,42 +306,3 @@ def _image_set(table: Table, decoded: Decoded) -> ImageSet:
         digests=decoded.digests,
         groups=None if table.groups is None else table.groups[rows],
     )
-
-
-def _cut(
-    data: ImageSet, part: NDArray[np.str_], name: str, fraction: float, seed: int
-) -> NDArray[np.str_]:
-    """Return each image's split with the split `name` cut from training, unless there is one."""
-    if (part == name).any():
-        return part
-    rows = np.flatnonzero(part == "train")
-    chosen = cut_off(
-        data.labels[rows],
-        units(data.digests[rows], None if data.groups is None else data.groups[rows]),
-        fraction,
-        seed=seed,
-        name=name,
-        classes=data.classes,
-        grouped=data.groups is not None,
-    )
-    part = part.astype("U10")
-    part[rows[chosen]] = name
-    return part
-
-
-def _take(data: ImageSet, part: NDArray[np.str_], take: Mapping[str, int]) -> NDArray[np.str_]:
-    """Return each image's split with training cut down to the first so many of a class."""
-    part = part.astype("U10")
-    for name, count in take.items():
-        there = (part == "train") & (data.labels == data.classes.index(name))
-        _check_enough(name, count, there)
-        part[np.flatnonzero(there)[count:]] = WITHHELD
-    return part
-
-
-def _profile(data: ImageSet, part: NDArray[np.str_], long_tail: float | None) -> Mapping[str, int]:
-    """Return how many training images of each class a long tail keeps; none where none is asked."""
-    if long_tail is None:
-        return {}
-    counts = np.bincount(data.labels[part == "train"], minlength=len(data.classes))
-    return dict(zip(data.classes, long_tailed(counts, long_tail).tolist(), strict=True))

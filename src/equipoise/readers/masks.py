@@ -3,6 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ _LIKELY = re.compile(rf"(?:{_WORDS})(?:[-_. ]?\d+)?(?:/|$)")
 _ROOM = re.compile(_WORDS, re.IGNORECASE)
 _PHOTOS = (".jpg", ".jpeg", ".jpe", ".jfif")
 _LOOKED_AT = 6  # pictures that stand for all
+_TRIED = 60  # of which some may be unreadable
 _MOST_VALUES = 16  # different pixels of a mask
 
 Look = Callable[[str], NDArray[np.uint8] | None]
@@ -104,17 +106,13 @@ def _twins(names: Sequence[str], stems: Sequence[str], count: Counter[str]) -> l
 
 
 def _are_masks(names: Sequence[str], look: Look) -> bool:
-    """Whether images are masks, by some of them."""
-    return all(map(_looks_like_one, map(look, _spread(names))))
+    """Whether images are masks, by some of them: each has only a few different values."""
+    some = names[:: max(1, len(names) // _TRIED)]
+    readable = (pixels for pixels in map(look, some) if pixels is not None)
+    seen = [_values(pixels) for pixels in islice(readable, _LOOKED_AT)]
+    return bool(seen) and max(seen) <= _MOST_VALUES
 
 
-def _spread(names: Sequence[str]) -> list[str]:
-    return list(names[:: max(1, len(names) // _LOOKED_AT)][:_LOOKED_AT])
-
-
-def _looks_like_one(pixels: NDArray[np.uint8] | None) -> bool:
-    """Whether pixels have only a few different values."""
-    if pixels is None:
-        return False
+def _values(pixels: NDArray[np.uint8]) -> int:
     place = 256 ** np.arange(pixels.shape[-1])
-    return len(np.unique(pixels.reshape(-1, pixels.shape[-1]) @ place)) <= _MOST_VALUES
+    return len(np.unique(pixels.reshape(-1, pixels.shape[-1]) @ place))

@@ -6,7 +6,9 @@ Numbers are the class names, unless a key `classes` names them. Nothing is ever 
 """
 
 import struct
+from bisect import bisect_right
 from collections.abc import Collection
+from functools import partial
 from os import SEEK_CUR
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +23,7 @@ from equipoise.readers.arrays import as_images, as_labels, check_fits, positions
 from equipoise.readers.split_names import split_named
 from equipoise.readers.table import Table, sorted_classes
 from equipoise.selection import Selection
+from equipoise.shrinking import guard
 
 __all__ = ["read_npz"]
 
@@ -113,7 +116,10 @@ def _map(archive: ZipFile, member: str, path: Path) -> NDArray[Any] | None:
         read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(file)
         place = file.tell()
-    return None if fortran else np.memmap(path, dtype, "r", place, shape)
+    if fortran:
+        return None
+    guard(path)
+    return np.memmap(path, dtype, "r", place, shape)
 
 
 def _table(
@@ -122,7 +128,7 @@ def _table(
     arrays: dict[str, NDArray[Any]],
     named: NDArray[Any] | None,
 ) -> Table:
-    images, labels, names, splits = [], [], [], []
+    images, labels, names, splits, starts = [], [], [], [], [0]
     for part in parts:
         pixels = as_images(arrays.pop(part.images), f"{path}: {part.images}")
         images.append(pixels)
@@ -130,6 +136,7 @@ def _table(
         labels.append(as_labels(arrays.pop(key), len(pixels), f"{path}: {key}"))
         names += [f"{part.images}/{row:05d}" for row in range(len(pixels))]
         splits += [part.split] * len(pixels)
+        starts.append(len(names))
     label = np.concatenate(labels)
     classes = sorted_classes(label.tolist())
     return Table(
@@ -139,7 +146,13 @@ def _table(
         splits=np.array(splits),
         ids=np.arange(len(names), dtype=np.int64),
         pixels=_joined(images, path),
+        place=partial(_place, path.name, [part.images for part in parts], starts),
     )
+
+
+def _place(file: str, keys: list[str], starts: list[int], _: str, row: int) -> str:
+    number = bisect_right(starts, row) - 1
+    return f"{file}#{keys[number]}/{row - starts[number]}"
 
 
 def _joined(images: list[Any], path: Path) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from equipoise.readers.cifar import find_cifar10, is_batches, read_batches
 from equipoise.readers.csv import read_csv
 from equipoise.readers.digits import read_digits
 from equipoise.readers.folder import read_folder
+from equipoise.readers.manifests import above
 from equipoise.readers.npz import read_npz
 from equipoise.readers.parquet import is_parquet, read_parquet
 from equipoise.readers.split_names import settled
@@ -99,13 +100,26 @@ def _opened(source: Source, selection: Selection) -> Table:
             f"{printable(path)}: --columns is for tables (.csv, .tsv, .parquet), and this is none."
         )
     try:
-        return reader(path, selection)
+        table = reader(path, selection)
+        return table if table.place is None else _with_manifests(table, path)
     except InputError as error:  # paths and names in it may hold anything
         raise InputError(printable(error, limit=2000)) from None
     except OSError as error:
         raise InputError(f"{printable(path)}: {reason(error)}.") from None
     except MemoryError:
         raise InputError(f"{printable(path)}: does not fit this machine's memory.") from None
+
+
+def _with_manifests(table: Table, path: Path) -> Table:
+    """Return the table with the manifests beside and above the source, too."""
+    manifests, notes = above(path)
+    own = {(one.below, one.after) for one in table.manifests}
+    more = [one for one in manifests if (one.below, one.after) not in own]
+    return replace(
+        table,
+        manifests=(*table.manifests, *more),
+        notes=(*table.notes, *(note for note in notes if note not in table.notes)),
+    )
 
 
 def check_apart(out: Path, source: Source) -> None:

@@ -5,8 +5,10 @@ whose names stand in the schema's metadata, or text) and, if wanted, `split` and
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, reason
 from equipoise.images import leave_out
-from equipoise.readers.columns import LONGEST, asked_column, plain, usual
+from equipoise.readers.columns import LONGEST, asked_column, is_sure, usual
 from equipoise.readers.layout import is_image_name
 from equipoise.readers.rows import Block, Rows, blocks_of, open_file
 from equipoise.readers.shards import has_shards, shards
@@ -47,14 +49,15 @@ class _Layout:
     """Which columns hold what; equal in all files of a data set.
 
     `leaf` holds the images' bytes; `path` their names; `split` and `group` are columns, too, or
-    empty. `classes` are the names of the class numbers, None where labels name the classes
-    themselves.
+    empty; `sure` tells whether that of the split certainly is one. `classes` are the names of the
+    class numbers, None where labels name the classes themselves.
     """
 
     leaf: str
     path: str
     label: str
     split: str
+    sure: bool
     group: str
     classes: tuple[str, ...] | None
 
@@ -63,6 +66,7 @@ class _Layout:
 class _Part:
     """The rows of one file; a row without a label has the label None."""
 
+    file: str
     names: list[str]
     labels: NDArray[np.object_]
     splits: NDArray[np.str_]
@@ -114,9 +118,10 @@ def _part(file: pq.ParquetFile, layout: _Layout, where: tuple[str, int, str], sp
     count = read.num_rows
     if sum(block.rows for block in blocks) != count:
         raise ValueError("its row groups are not what its description says")
-    splits = _splits(read[layout.split], layout.split, place) if layout.split else None
+    splits = _splits(read[layout.split], layout.sure, place) if layout.split else None
     paths = pc.struct_field(read[layout.path[:-5]], "path").to_pylist() if layout.path else []
     return _Part(
+        file=name,
         names=_names(name, paths, count),
         labels=_labels(read[layout.label], layout.classes, place),
         splits=np.full(count, split) if splits is None else splits,
@@ -155,6 +160,7 @@ def _layout(schema: pa.Schema, place: str, asked: Mapping[str, str] | None) -> _
         path=f"{image}.path" if named and _is_text(inner.field("path").type) else "",
         label=label,
         split=roles["split"] or "",
+        sure=is_sure("split", roles["split"] or "", asked),
         group=roles["group"] or "",
         classes=_class_names(features.get(label), place) if with_names else None,
     )
@@ -268,17 +274,17 @@ def _labels(
     return np.array([names[label] for label in found.tolist()], object)
 
 
-def _splits(column: pa.ChunkedArray, name: str, place: str) -> NDArray[np.str_] | None:
+def _splits(column: pa.ChunkedArray, sure: bool, place: str) -> NDArray[np.str_] | None:
     """Return each row's split.
 
-    A column of another name than `split` is one of splits where all its values are; otherwise None.
+    A column that is not sure to be one of splits is where all its values are; otherwise None.
     """
-    if plain(name) != "split" and not _is_text(column.type):
+    if not sure and not _is_text(column.type):
         return None
     found = _words(column, "split", place)
     known = {value: split_named(value or "") for value in set(found.tolist())}
     strange = [value for value, split in known.items() if split is None]
-    if strange and plain(name) != "split":
+    if strange and not sure:
         return None
     if strange:
         raise InputError(
@@ -331,8 +337,18 @@ def _table(
         ids=np.arange(len(labels), dtype=np.int64),
         pixels=Files(fetch, range(len(labels))),
         groups=np.concatenate(with_groups) if with_groups else None,
+        place=partial(_place, [part.file for part in parts], _starts(parts)),
         left_out=leave_out("rows without a label", (names[row] for row in unlabelled)),
     ).pick(kept)
+
+
+def _starts(parts: list[_Part]) -> list[int]:
+    return [0, *np.cumsum([len(part.names) for part in parts]).tolist()]
+
+
+def _place(files: list[str], starts: list[int], _: str, row: int) -> str:
+    number = bisect_right(starts, row) - 1
+    return f"{files[number]}#{row - starts[number]}"
 
 
 def _with_endings(names: list[str], fetch: Rows) -> NDArray[np.str_]:

@@ -7,8 +7,11 @@ class; in a .json it stands under `label`, `cls` or `class`.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -94,6 +97,8 @@ def lay_out_samples(
         except (OSError, ValueError, RecursionError) as error:
             ending = labels[key].rpartition(".")[2]
             broken.append(Broken(name, f"label {ending}: {reason(error)}"))
+    without = [labels[key] for key in labels if key not in images]
+    others = _without_images(found, fetch, without, dict(enumerate(classes or ())))
     if not rows:
         first = f"; {printable(broken[0].name)}: {broken[0].reason}." if broken else "."
         raise InputError(f"{source}: holds no image with a label (KEY.jpg and KEY.cls){first}")
@@ -106,14 +111,33 @@ def lay_out_samples(
         splits=np.array([split_of(name) for name in names]),
         ids=path_ids(names),
         pixels=Files(fetch, [found[name] for name in names]),
+        place=lambda name, _: _place(name, PurePath(source).name),
         broken=tuple(sorted(broken, key=lambda one: one.name)),
+        others=others,
         left_out=(
             *leave_out("files of other kinds", filter(_is_other, found)),
             *leave_out("second images of a sample", second),
             *leave_out("images without a label", unlabelled),
         ),
     )
-    return _with_labels(table, found_labels, classes, source)
+    table = _with_labels(table, found_labels, classes, source)
+    return replace(table, classes=(*table.classes, *sorted(set(others) - set(table.classes))))
+
+
+def _without_images(
+    found: Mapping[str, Any],
+    fetch: Callable[[Any], bytes],
+    labels: Iterable[str],
+    names: Mapping[int, str],
+) -> Counter[str]:
+    """Return how many samples of each class have no image, or one of another kind."""
+    count: Counter[str] = Counter()
+    for name in labels:
+        with suppress(OSError, ValueError, RecursionError):
+            label = _label(name, fetch(found[name]))
+            number = int(label) if label.isascii() and label.isdigit() else -1
+            count[names.get(number, label)] += 1
+    return count
 
 
 def _by_key(found: Iterable[str]) -> tuple[dict[str, str], dict[str, str], list[str]]:
@@ -147,6 +171,11 @@ def _likelihood(name: str) -> tuple[int, bool, str]:
 def _key(name: str) -> str:
     folder, _, file = name.rpartition("/")
     return f"{folder}/{file.partition('.')[0]}"
+
+
+def _place(name: str, source: str) -> str:
+    shard, _, key = _key(name).rpartition("/")
+    return f"{shard or source}#{key}"
 
 
 def _label(name: str, data: bytes) -> str:

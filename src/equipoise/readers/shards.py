@@ -6,11 +6,12 @@ from pathlib import Path
 from equipoise.errors import InputError, printable
 from equipoise.readers.folder import is_inside
 from equipoise.readers.layout import hidden
+from equipoise.readers.manifests import MANIFEST
 from equipoise.readers.split_names import split_named, split_of
 
 __all__ = ["Shard", "has_shards", "shards"]
 
-_OTHERS = frozenset({"manifest.parquet"})  # our own writers', beside the data
+_OTHERS = frozenset({MANIFEST})  # our own writers', beside the data
 # Where the files of a data set lie: as Hugging Face lays them out, and in folders of splits.
 _ROOMS = ("", "data", "default")
 

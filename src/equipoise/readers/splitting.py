@@ -1,5 +1,8 @@
 """Cutting a split or folds from a set: stratified, whole groups, the same for the same seed."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
@@ -7,38 +10,73 @@ from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, StratifiedShuffleSplit
 
 from equipoise.errors import InputError, printable
+from equipoise.readers.grouped import by_groups
 
-__all__ = ["cut", "folds_of", "units"]
+__all__ = ["Cut", "cut", "folds_of", "units"]
 
-_MOST_FOLDS = 20
+_NAMED = 10  # classes that a message names
+
+Ints = NDArray[np.intp]
 
 
-def units(digests: NDArray[np.bytes_], groups: NDArray[np.str_] | None) -> NDArray[np.intp]:
+def units(*columns: NDArray[np.str_] | NDArray[np.bytes_] | None) -> Ints:
     """Return the number of each image's unit: what a cut may not part.
 
-    Images of one group belong together, and so do images with the same pixels, or the cut itself
-    would put a training picture into the test split.
+    Images that are equal in any column belong together: those of one group, and those with the same
+    pixels (the same digest), or the cut itself would put a training picture into the test split.
+    What is empty binds nothing.
     """
-    same = np.unique(digests, return_inverse=True)[1].ravel()
-    if groups is None:
-        return same
-    member = np.unique(groups, return_inverse=True)[1].ravel()
-    rows, count = np.arange(len(same)), len(same)
-    first, second = count + same, count + count + member
-    edges = (np.ones(2 * count), (np.tile(rows, 2), np.concatenate([first, second])))
-    graph = coo_array(edges, shape=(3 * count, 3 * count))
+    given = [column for column in columns if column is not None]
+    bound = [column != column.dtype.type() for column in given]
+    if len(given) == 1 and bound[0].all():
+        return np.unique(given[0], return_inverse=True)[1].ravel()
+    count = len(given[0])
+    rows, nodes, number = [], [], count
+    for column, binds in zip(given, bound, strict=True):
+        values, member = np.unique(column, return_inverse=True)
+        there = np.flatnonzero(binds)
+        rows.append(there)
+        nodes.append(number + member.ravel()[there])
+        number += len(values)
+    ends = np.concatenate(rows), np.concatenate(nodes)
+    graph = coo_array((np.ones(len(ends[0]), bool), ends), shape=(number, number))
     return connected_components(graph, directed=False)[1][:count].astype(np.intp)
 
 
+@dataclass(frozen=True)
+class Cut:
+    """What is cut off, and from what.
+
+    Attributes
+    ----------
+    name : {'test', 'validation'}
+        The split that is cut; it also seeds the choice.
+    fraction : float
+        Share of the images to cut, 0 < fraction < 1. Every class gives one image at least.
+    seed : int
+    later : tuple of str
+        Splits that are cut afterwards: every class keeps enough for them.
+    """
+
+    name: str
+    fraction: float
+    seed: int
+    later: tuple[str, ...] = ()
+
+    @property
+    def spare(self) -> int:
+        """How many units of each class must remain: one for training and for each later cut."""
+        return 1 + len(self.later)
+
+    @property
+    def splits(self) -> str:
+        """The splits that every class must be in, in words."""
+        *some, last = ("training", *self.later, self.name)
+        return f"{', '.join(some)} and {last}"
+
+
 def cut(
-    labels: NDArray[np.int64],
-    unit: NDArray[np.intp],
-    fraction: float,
-    *,
-    seed: int,
-    name: str,
-    classes: tuple[str, ...],
-    grouped: bool,
+    labels: NDArray[np.int64], unit: Ints, wanted: Cut, classes: Sequence[str], *, grouped: bool
 ) -> NDArray[np.bool_]:
     """Choose the images of a new split.
 
@@ -47,15 +85,10 @@ def cut(
     labels : (N,) int64
     unit : (N,) int
         Images of the same unit stay together.
-    fraction : float
-        Share of the images to cut, 0 < fraction < 1.
-    seed : int
-    name : {'test', 'validation'}
-        Which split is cut; it also seeds the choice.
-    classes : tuple of str
+    wanted : Cut
+    classes : sequence of str
     grouped : bool
-        Whether units are groups given by the user, of any make-up, or single images and their
-        duplicates.
+        Whether units are groups of any make-up, or single images and their duplicates.
 
     Returns
     -------
@@ -65,36 +98,35 @@ def cut(
     Raises
     ------
     InputError
-        Where a class is too small to be on both sides.
+        Where classes are too small to be on both sides: all of them are named.
     """
-    state = int(np.random.SeedSequence([seed % 2**64, len(name)]).generate_state(1)[0])
+    seed, name = wanted.seed % 2**64, wanted.name
+    state = int(np.random.SeedSequence([seed, len(name)]).generate_state(1)[0])
     _, first, index = np.unique(unit, return_index=True, return_inverse=True)
-    pairs = np.unique(np.stack([labels, index.ravel()]), axis=1)
-    strata = pairs[0] if grouped else labels[first]
-    per_class = np.bincount(strata, minlength=len(classes))
-    if per_class.min() < 2:
-        raise _too_small(name, fraction, classes, labels, grouped, int(np.argmin(per_class)))
-    if grouped:
-        chosen = _by_folds(labels, index.ravel(), fraction, state, int(per_class.min()))
-    else:
-        chosen = _by_shuffle(strata, fraction, state)[index.ravel()]
-    held = np.bincount(labels[chosen], minlength=len(classes))
-    left = np.bincount(labels[~chosen], minlength=len(classes))
-    if not (held.all() and left.all()):
-        label = int(np.argmin(np.minimum(held, left)))
-        raise _too_small(name, fraction, classes, labels, grouped, label)
+    index = index.ravel()
+    there = _units_of_classes(labels, index, first, len(classes), grouped)
+    if (small := np.flatnonzero(there < 1 + wanted.spare)).size:
+        raise _too_small(wanted, classes, there, small, grouped)
+    if not grouped:
+        return _by_shuffle(labels[first], wanted, state)[index]
+    chosen = by_groups(labels, index, wanted.fraction, state, wanted.spare)
+    if chosen is None:
+        raise InputError(
+            f"Groups stay whole, and no choice of them for the {name} split leaves every class in "
+            f"{wanted.splits}. Give splits of your own, or smaller groups."
+        )
     return chosen
 
 
 def folds_of(
     labels: NDArray[np.int64],
-    unit: NDArray[np.intp],
+    unit: Ints,
     folds: int,
     *,
     seed: int,
-    classes: tuple[str, ...],
+    classes: Sequence[str],
     grouped: bool,
-) -> NDArray[np.intp]:
+) -> Ints:
     """Deal the images out to folds of about the same size and the same shares of the classes.
 
     Parameters
@@ -104,7 +136,7 @@ def folds_of(
         Images of the same unit stay together.
     folds : int
     seed : int
-    classes : tuple of str
+    classes : sequence of str
     grouped : bool
         As in `cut`.
 
@@ -116,13 +148,13 @@ def folds_of(
     Raises
     ------
     InputError
-        Where a class is too small to be in every fold.
+        Where classes are too small to be in every fold: all of them are named.
     """
-    state = int(np.random.SeedSequence([seed % 2**64, folds]).generate_state(1)[0])
+    # The last number is for folds alone: a split is cut by the length of its name.
+    state = int(np.random.SeedSequence([seed % 2**64, folds, 1]).generate_state(1)[0])
     _, first, index = np.unique(unit, return_index=True, return_inverse=True)
     index = index.ravel()
-    pairs = np.unique(np.stack([labels, index]), axis=1)
-    there = np.bincount(pairs[0] if grouped else labels[first], minlength=len(classes))
+    there = _units_of_classes(labels, index, first, len(classes), grouped)
     if there.min() >= folds:
         number = (
             _dealt(labels, index, folds, state)
@@ -134,18 +166,24 @@ def folds_of(
         if shared.all():
             return number
         there = shared.sum(0)
-    label = int(np.argmin(there))
+    small = _told(classes, there, np.flatnonzero(there < folds), grouped)
     raise InputError(
-        f"--folds {folds}: every class must be in every fold, but class "
-        f"{printable(classes[label])!r} has only {np.sum(labels == label)} images"
-        f"{' in too few groups' if grouped else ''}. Give fewer folds, or leave the class out with "
-        "--classes."
+        f"--folds {folds}: every class must be in every fold, but there are too few of {small}. "
+        f"Give fewer folds, or leave small classes out with --drop-classes-below {folds}."
     )
 
 
-def _dealt(
-    labels: NDArray[np.int64], groups: NDArray[np.intp] | None, folds: int, state: int
-) -> NDArray[np.intp]:
+def _units_of_classes(
+    labels: NDArray[np.int64], index: Ints, first: Ints, classes: int, grouped: bool
+) -> Ints:
+    """How many units have images of each class; of duplicates the first one's class counts."""
+    if not grouped:
+        return np.bincount(labels[first], minlength=classes)
+    pairs = np.unique(np.stack([labels, index]), axis=1)
+    return np.bincount(pairs[0], minlength=classes)
+
+
+def _dealt(labels: NDArray[np.int64], groups: Ints | None, folds: int, state: int) -> Ints:
     """Deal rows out to stratified folds, whole groups where there are any."""
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     splitter = kind(n_splits=folds, shuffle=True, random_state=state)
@@ -155,52 +193,49 @@ def _dealt(
     return number
 
 
-def _by_shuffle(strata: NDArray[np.int64], fraction: float, state: int) -> NDArray[np.bool_]:
+def _by_shuffle(strata: NDArray[np.int64], wanted: Cut, state: int) -> NDArray[np.bool_]:
     """Cut units that are single images (or one picture several times over)."""
-    count = len(np.unique(strata))
-    held = min(max(round(fraction * len(strata)), count), len(strata) - count)
+    counts = np.bincount(strata)
+    most = len(strata) - wanted.spare * len(counts)
+    held = min(max(round(wanted.fraction * len(strata)), len(counts)), most)
     splitter = StratifiedShuffleSplit(n_splits=1, test_size=held, random_state=state)
     _, picked = next(splitter.split(strata, strata))
     mask = np.zeros(len(strata), bool)
     mask[picked] = True
+    # The share of a small class is rounded to nothing, or to all of it.
+    rng = np.random.default_rng(state)
+    share = np.bincount(strata[mask], minlength=len(counts))
+    right = np.clip(share, 1, counts - wanted.spare)
+    for label in np.flatnonzero(share != right):
+        mine = strata == label
+        more = bool(right[label] > share[label])
+        some = np.flatnonzero(mine & (mask != more))
+        mask[rng.choice(some, abs(int(right[label] - share[label])), replace=False)] = more
     return mask
 
 
-def _by_folds(
-    labels: NDArray[np.int64], unit: NDArray[np.intp], fraction: float, state: int, rarest: int
-) -> NDArray[np.bool_]:
-    """Cut whole groups: of n stratified folds, the k whose share k/n is nearest to the fraction.
-
-    There are no more folds than the rarest class has groups. Of the n runs of k folds, the one
-    counts that leaves every class on both sides and whose share is nearest to the fraction.
-    """
-    most = min(_MOST_FOLDS, rarest)
-    ways = [(n, min(max(round(fraction * n), 1), n - 1)) for n in range(2, most + 1)]
-    folds, take = min(ways, key=lambda way: (abs(way[1] / way[0] - fraction), way[0]))
-    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=state)
-    parts = [part for _, part in splitter.split(labels, labels, unit)]
-    classes = len(np.unique(labels))
-    runs = []
-    for start in range(folds):
-        mask = np.zeros(len(labels), bool)
-        mask[np.concatenate([parts[(start + i) % folds] for i in range(take)])] = True
-        whole = len(np.unique(labels[mask])) == len(np.unique(labels[~mask])) == classes
-        runs.append((not whole, abs(float(mask.mean()) - fraction), start, mask))
-    return min(runs, key=lambda run: run[:3])[3]
-
-
 def _too_small(
-    name: str,
-    fraction: float,
-    classes: tuple[str, ...],
-    labels: NDArray[np.int64],
-    grouped: bool,
-    label: int,
+    wanted: Cut, classes: Sequence[str], there: Ints, small: Ints, grouped: bool
 ) -> InputError:
-    count = int(np.sum(labels == label))
-    groups = " in too few groups" if grouped else ""
+    least = 1 + wanted.spare
+    told = _told(classes, there, small, grouped)
+    kind = "groups" if grouped else "different images"
+    leave = "--classes" if grouped else f"--drop-classes-below {least}"
     return InputError(
-        f"Every class must be in training and {name}, but class {printable(classes[label])!r} has "
-        f"only {count} image{'s'[: count != 1]}{groups} for --{name}-fraction {fraction:g}. Add "
-        f"images, give a {name} split of its own, or leave the class out with --classes."
+        f"Every class must be in {wanted.splits}, but there are fewer than {least} {kind} of "
+        f"{told}. Add images, give a {wanted.name} split of its own, or leave such classes out "
+        f"with {leave}."
     )
+
+
+def _told(classes: Sequence[str], there: Ints, small: Ints, grouped: bool) -> str:
+    """The classes at `small`, each with what it has."""
+    kind = "group" if grouped else "image"
+    counts = there.tolist()
+    named = [
+        f"{printable(classes[k])!r} ({counts[k]} {kind}{'s'[: counts[k] != 1]})"
+        for k in small[:_NAMED].tolist()
+    ]
+    more = [f"{len(small) - _NAMED} more classes"] if len(small) > _NAMED else []
+    *some, last = [*named, *more]
+    return f"{', '.join(some)} and {last}" if some else last

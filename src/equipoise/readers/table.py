@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.images import Broken, LeftOut
+from equipoise.readers.manifests import Manifest
 from equipoise.selection import Selection
 
 __all__ = ["Files", "Reader", "Stamp", "Table", "path_ids", "sorted_classes", "stamp"]
@@ -66,6 +67,11 @@ class Table:
         What else is not used: what is broken is no part of it.
     others : mapping
         From class to how many files of other kinds there are in its place.
+    place : callable, optional
+        From an image's name and id to where it lies: its path below the folder or in the archive,
+        or FILE#KEY in a larger file.
+    manifests : tuple of Manifest
+        What `upsample` left with the images.
     """
 
     names: NDArray[np.str_]
@@ -78,6 +84,8 @@ class Table:
     broken: tuple[Broken, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
     others: Mapping[str, int] = field(default_factory=dict)
+    place: Callable[[str, int], str] | None = None
+    manifests: tuple[Manifest, ...] = ()
     notes: tuple[str, ...] = ()
 
     def pick(self, rows: NDArray[np.intp]) -> "Table":

@@ -4,9 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, require
-from equipoise.readers.splitting import units
 
-__all__ = ["WITHHELD", "apart", "long_tailed"]
+__all__ = ["WITHHELD", "long_tailed"]
 
 # The split of training images that a selection leaves out.
 WITHHELD = "withheld"
@@ -43,16 +42,3 @@ def long_tailed(counts: NDArray[np.int64], ratio: float) -> NDArray[np.int64]:
             f"{most:,.0f} images divided by {ratio:g}. Give a smaller ratio."
         )
     return kept
-
-
-def apart(
-    part: NDArray[np.str_], digests: NDArray[np.bytes_], groups: NDArray[np.str_] | None
-) -> NDArray[np.bool_]:
-    """Return which of the withheld images could be trained on without giving anything away.
-
-    Those that are not, pixel for pixel, in validation or test, and not in a group with such an
-    image.
-    """
-    unit = units(digests, groups)
-    held = np.isin(part, ("validation", "test"))
-    return (part == WITHHELD) & ~np.isin(unit, unit[held])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from equipoise.errors import plural
 from equipoise.reports import plots
 from equipoise.reports.curves import Band, TradeOff, chosen_point, learning_band, trade_off
 from equipoise.reports.folder import StudyFiles
@@ -139,7 +140,8 @@ def _told(name: str, what: str, training: Band | None, validation: Band | None) 
     ]
     unit = " per cent" if what != "loss" else ""
     longest = max(len(band.x) for band in (training, validation) if band is not None)
-    return f"{metric_name(what)} of {name} over {longest} epochs{unit}: {', '.join(parts)}."
+    over = plural(longest, "epoch")
+    return f"{metric_name(what)} of {name} over {over}{unit}: {', '.join(parts)}."
 
 
 def _draw_trade_offs(gallery: Gallery, study: Study, names: Sequence[str]) -> None:

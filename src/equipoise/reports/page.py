@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from equipoise import __version__
-from equipoise.errors import InputError, WorkError
+from equipoise.errors import InputError, WorkError, plural
 from equipoise.files import atomic
 from equipoise.images import LeftOut
 from equipoise.readers import check_apart
@@ -256,6 +256,7 @@ def _environment() -> Environment:
         count=formats.count,
         metric_name=formats.metric_name,
         in_sentence=formats.in_sentence,
+        plural=plural,
     )
     return environment
 

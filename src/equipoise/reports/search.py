@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from equipoise.errors import plural
 from equipoise.files import read_sealed
 from equipoise.studies.formats import duration, level, metric_name, percent, quoted
 from equipoise.studies.summary import Answer
@@ -64,7 +65,7 @@ def standing(search: Mapping[str, Any]) -> Answer:
     if first is not None:
         evidence = (
             f"so far {quoted(first['recipe'])} is the best of "
-            f"{len(search['rows']) + search['more']} recipes, "
+            f"{plural(len(search['rows']) + search['more'], 'recipe')}, "
             f"{search['metric'].lower()} {first['score_text']} on validation; nothing of it is "
             "confirmed yet"
         )

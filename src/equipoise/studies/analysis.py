@@ -1,6 +1,6 @@
 """From runs to a summary: the same for runs that were made here and for those made elsewhere."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from equipoise.studies.calibration import calibrate_study
@@ -46,19 +46,23 @@ def analysed(
         parts = {"table": rows}
         if summary.reference in runs:
             parts |= _compared(summary, runs, scored, setting, frozenset(waiting))
-    whole = summary.model_copy(update={**parts, "remarks": _remarks(runs)})
+    whole = summary.model_copy(update={**parts, "remarks": _remarks(runs, summary.data.classes)})
     return whole.model_copy(update={"answer": recommend(whole)})
 
 
-def _remarks(runs: Runs) -> tuple[str, ...]:
-    """Say what one should know about the tuning of the decisions, once for all runs."""
+def _remarks(runs: Runs, classes: Sequence[str]) -> tuple[str, ...]:
+    """Say what one should know about images and decisions, once for all runs."""
     tuned = [(run.recipe, run.tuned) for of in runs.values() for run in of if run.tuned is not None]
     few = [decision.remarks[0] for _, decision in tuned if decision.few]
     unmet: dict[str, dict[str, None]] = {}
     for recipe, decision in tuned:
         for name in decision.unmet:
             unmet.setdefault(name, {})[recipe] = None
+    tested = {int(label) for of in runs.values() for run in of for label in set(run.test.labels)}
+    absent = [name for label, name in enumerate(classes) if runs and label not in tested]
+    untested = f"No test image is of {', '.join(absent)}: all figures are of the other classes."
     return (
+        *([untested] if absent else []),
         *dict.fromkeys(few),
         *(
             f"The floor under {in_sentence(name)} cannot be met on the validation images by runs "

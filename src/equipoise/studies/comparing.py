@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from joblib import cpu_count
 
-from equipoise.errors import InputError, require
+from equipoise.errors import InputError, require, whole_seed
 from equipoise.files import claim, read_json
 from equipoise.images import Splits
 from equipoise.objectives import DEFAULT as BALANCED
@@ -156,6 +156,7 @@ def compare(
     InputError
         For a name, value or folder that is not right, before anything is written.
     """
+    seed = whole_seed(seed)
     check_study(seeds, most_seeds, budget, decision, margin)
     planned = planned_looks(seeds, most_seeds)
     seconds = inf if budget is None else seconds_of(budget)
@@ -197,8 +198,9 @@ def compare(
         plan = extend(folder, Plan(named, seeds_of, tuple(range(folds or draws)), folds))
         seed = first_seed(folder, seed)
         facts = describe(
-            splits, chosen, command=command, seed=seed, folds=folds, prior=wanted, equal=equal,
-            objective=goal.name, tuned_for=goal.to_json(), **asked,
+            # NumPy's generators, which resample by the seed, take no negative one.
+            splits, chosen, command=command, seed=seed % 2**64, folds=folds, prior=wanted,
+            equal=equal, objective=goal.name, tuned_for=goal.to_json(), **asked,
         )  # fmt: skip
         contents = hold(folder, splits, plan.recipes)
         facts |= {"fingerprint": identity(fingerprint), "contents": contents}
@@ -399,8 +401,5 @@ def _watched(
         ]
         progress(sum(done), epochs * len(trials), sum(ended))
 
-    try:
-        with each_second(look):
-            yield
-    finally:
-        look()
+    with each_second(look):
+        yield

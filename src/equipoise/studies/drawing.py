@@ -10,7 +10,8 @@ from equipoise.errors import InputError, printable, require
 from equipoise.images import ImageSet, Splits
 from equipoise.keys import order
 from equipoise.mapped import concatenated
-from equipoise.readers.splitting import cut, folds_of, units
+from equipoise.readers.cutting import copies_of_held, grouped
+from equipoise.readers.splitting import Cut, cut, folds_of, units
 
 __all__ = ["check_draws", "check_folds", "check_oracle", "drawn", "folded", "with_real"]
 
@@ -61,30 +62,30 @@ def with_real(data: Splits) -> Splits:
 def folded(data: Splits, fold: int, folds: int) -> Splits:
     """Return one fold of all images as test, and the others as training and validation.
 
-    Folds are stratified by class; groups and exact duplicates stay together. Validation is cut
-    from what is not the fold, in the proportion to training that `data` has.
+    Folds are stratified by class; groups and exact duplicates stay together. Copies that `upsample`
+    made are trained on alone, where their originals are. Validation is cut from what is not the
+    fold, in the proportion to training that `data` has.
     """
     whole = _joined((data.train, data.validation, data.test))
     unit = units(whole.digests, whole.groups)
-    grouped = whole.groups is not None
+    own = np.flatnonzero(whole.originals)
+    how = grouped(whole, unit, own)
     number = folds_of(
-        whole.labels, unit, folds, seed=_seed(data), classes=whole.classes, grouped=grouped
+        whole.labels[own], unit[own], folds, seed=_seed(data), classes=whole.classes, grouped=how
     )
-    rest = np.flatnonzero(number != fold)
-    held = cut(
-        whole.labels[rest],
-        unit[rest],
-        len(data.validation) / (len(data.train) + len(data.validation)),
-        seed=_seed(data) + fold,
-        name="validation",
-        classes=whole.classes,
-        grouped=grouped,
-    )
+    test, rest = own[number == fold], own[number != fold]
+    left = int(data.train.originals.sum())
+    share = len(data.validation) / (left + len(data.validation))
+    wanted = Cut("validation", share, _seed(data) + fold)
+    chosen = cut(whole.labels[rest], unit[rest], wanted, whole.classes, grouped=how)
+    validation = rest[chosen]
+    held = np.zeros(len(whole), bool)
+    held[np.concatenate([test, validation])] = True
     return replace(
         data,
-        train=whole.select(rest[~held]),
-        validation=whole.select(rest[held]),
-        test=whole.select(number == fold),
+        train=whole.select(~held & ~copies_of_held(whole, unit, held)),
+        validation=whole.select(validation),
+        test=whole.select(test),
     )
 
 
@@ -160,4 +161,5 @@ def _joined(parts: Sequence[ImageSet]) -> ImageSet:
         names=column("names"),
         digests=column("digests"),
         groups=None if parts[0].groups is None else column("groups"),
+        copies=None if parts[0].copies is None else column("copies"),
     )

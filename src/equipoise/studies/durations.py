@@ -1,12 +1,15 @@
 """How spans of time are written on the command line."""
 
 import re
+from math import inf
 
 from equipoise.errors import InputError
+from equipoise.typed import shown
 
 __all__ = ["in_words", "seconds_of"]
 
-_UNITS = {"s": 1, "m": 60, "h": 3600}
+_UNITS = {"h": 3600, "m": 60, "s": 1}
+_WRITTEN = re.compile("".join(rf"(?:(?P<{unit}>[0-9]+(?:\.[0-9]+)?){unit})?" for unit in _UNITS))
 
 
 def seconds_of(budget: str) -> float:
@@ -15,13 +18,12 @@ def seconds_of(budget: str) -> float:
     Raises
     ------
     InputError
-        If it is not written so, or is zero.
+        If it is not written so, each unit once, or is zero.
     """
-    parts = re.findall(r"(\d+(?:\.\d+)?)([smh])", budget.strip())
-    whole = "".join(number + unit for number, unit in parts) == budget.strip()
-    total = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    if not whole or not total:
-        raise InputError(f"A budget is written 90s, 20m or 1h30m, but got {budget!r}.")
+    parts = _WRITTEN.fullmatch(budget.strip())
+    total = 0.0 if parts is None else sum(float(parts[unit] or 0) * _UNITS[unit] for unit in _UNITS)
+    if not 0 < total < inf:
+        raise InputError(f"A budget is written 90s, 20m or 1h30m, but got {shown(budget)}.")
     return total
 
 

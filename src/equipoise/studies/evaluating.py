@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from equipoise import __version__
-from equipoise.errors import DamagedError, InputError, require, unknown
+from equipoise.errors import DamagedError, InputError, require, unknown, whole_seed
 from equipoise.files import atomic, claim, read_sealed, write_sealed, write_text
 from equipoise.objectives import Objective, ObjectiveLike, get_objective
 from equipoise.studies.analysis import PENDING, analysed
@@ -95,7 +95,7 @@ def evaluate(
         "objective": bound.to_json(),
         "decision": decision,
         "margin": margin,
-        "seed": seed,
+        "seed": whole_seed(seed) % 2**64,  # NumPy's generators take no negative one
     }
     if out is None:
         return _judged(facts, outcomes, None)

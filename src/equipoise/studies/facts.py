@@ -18,7 +18,7 @@ from equipoise.recipes import Recipe, get_recipe
 from equipoise.studies.drawing import folded
 from equipoise.studies.formats import ORACLE
 from equipoise.studies.trials import Trial
-from equipoise.training import Trainer
+from equipoise.training import Trainer, untested_words
 from equipoise.training.fingerprints import contents
 
 __all__ = [
@@ -94,6 +94,7 @@ def describe(
             "audit": audit(data).to_dict(),
             "notes": list(data.notes),
         },
+        "untested_words": [] if folds else untested_words(data.untested, data.classes),
         "overlap": overlap,
         "positive_class": data.classes[data.rarest] if len(data.classes) == 2 else None,
         "trainer": trainer.model_dump(mode="json"),

@@ -98,7 +98,7 @@ def clear_damaged(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any
     """Take away what is damaged, so that it is made again, and say so."""
     for name, wrong in damaged(folder, trials, facts).items():
         path = folder / "trials" / name
-        what = "file" if path.is_file() else "run"
+        what = "file" if path.name in PROBES else "run"
         warnings.warn(Remark(f"{path}: {wrong}. The {what} is made again."), stacklevel=3)
         if path.is_dir() and not path.is_symlink():
             rmtree(path)

@@ -16,6 +16,8 @@ from equipoise.engine import augment_each
 from equipoise.extras import with_extra
 from equipoise.files import read_json, write_json
 from equipoise.images import ImageSet, Splits
+from equipoise.metrics import confusions
+from equipoise.metrics.decided import balanced_accuracy
 from equipoise.recipes import Recipe
 from equipoise.studies.estimates import Key, estimate_of, over_runs, runs_alone
 from equipoise.studies.inference import Difference, differences
@@ -193,10 +195,9 @@ def _recall(model: Model, of: Kind | None) -> dict[str, float] | None:
     if of is None:
         return None
     images, labels = of
-    right = model.predict(images, "plain") == labels
-    classes = np.unique(labels)
-    mean = np.mean([right[labels == label].mean() for label in classes]) if len(classes) else np.nan
-    return {"images": len(labels), "recall": float(mean)}
+    decided, counted = model.predict(images, "plain"), np.ones((1, len(labels)))
+    confusion = confusions(labels, decided, len(model.classes), counted)
+    return {"images": len(labels), "recall": balanced_accuracy(confusion).item()}
 
 
 def memory_table(folders: Mapping[str, Mapping[Key, Path]]) -> dict[str, Memory]:

@@ -65,27 +65,38 @@ def _too_little(summary: StudySummary, names: list[str]) -> Answer | None:
             f"{summary.decision} decision, and there is nothing to compare it to yet"
         )
         return _answer("no verdict", f"Only {quoted(reference)} has been run", evidence)
-    question = summary.question
-    said = [] if question is None else question.having(
-        "better", "worse", "undecided", "no difference that matters"
-    )  # fmt: skip
-    if said:
+    compared = () if summary.question is None else summary.question.comparisons
+    if any(one.verdict != "no verdict" for one in compared):
         return None
+    return _without_verdict(summary, names, compared)
+
+
+def _without_verdict(
+    summary: StudySummary, names: list[str], compared: Sequence[Comparison]
+) -> Answer:
+    """Say why there is no verdict, and what came out best all the same."""
     if not summary.finished:
         done = sum(row.runs for row in summary.table)
         evidence = f"{done} runs are finished and {len(summary.missing)} are missing"
         return _answer("no verdict", "The study is still running, so no verdict yet", evidence)
-    return _answer("no verdict", "Too few runs for a verdict", _leading(summary, names))
+    if not compared:
+        evidence = f"no recipe has a run with a seed of {quoted(summary.reference)}"
+        return _answer("no verdict", "There is nothing to compare", evidence)
+    leading = _leading(summary, names)
+    if all(max(one.seeds, one.draws) >= FEWEST for one in compared):
+        evidence = f"{leading}; neither runs nor test images vary, so luck cannot be told"
+        return _answer("no verdict", "No verdict can be given", evidence)
+    evidence = f"{leading}; at least {FEWEST} seeds are needed to tell a difference from luck"
+    return _answer("no verdict", "Too few runs for a verdict", evidence)
 
 
 def _leading(summary: StudySummary, names: list[str]) -> str:
-    """What came out best, which says little yet."""
+    """What came out best, which says little by itself."""
     metric, reference = summary.objective, summary.reference
     levels = {name: summary.figure(name, summary.decision, metric) for name in names}
     known = {n: e.mean for n, e in levels.items() if e is not None and e.mean is not None}
-    need = f"at least {FEWEST} seeds are needed to tell a difference from luck"
     if not known:
-        return need
+        return f"{in_sentence(metric)} has no meaning here"
     sign = 1 if higher_is_better(metric) else -1
     best = max(known, key=lambda name: sign * known[name])
     top = (
@@ -94,7 +105,7 @@ def _leading(summary: StudySummary, names: list[str]) -> str:
     )
     if best != reference:
         top += f" against {quantity(metric, known.get(reference))} of {quoted(reference)}"
-    return f"{top} ({_both(summary)}); {need}"
+    return f"{top} ({_both(summary)})"
 
 
 def _both(summary: StudySummary) -> str:

@@ -73,7 +73,10 @@ def _begun(folder: Path, facts: Mapping[str, Any], recipes: Mapping[str, Recipe]
 
 def _started(facts: Mapping[str, Any], recipes: Mapping[str, Recipe]) -> StudySummary:
     """Return the summary with all that does not follow from the runs."""
-    kept = ("equipoise", "command", "positive_class", "seed", "folds", "overlap", "equal")
+    kept = (
+        *("equipoise", "command", "positive_class", "seed", "folds", "overlap", "equal"),
+        "untested_words",
+    )
     return StudySummary(
         **{key: facts[key] for key in kept if key in facts},
         data=StudyData(**facts["data"]),

@@ -317,6 +317,7 @@ class StudySummary(Value):
     calibration: Calibration | None = None
     generated: dict[str, dict[str, int]] = Field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    untested_words: tuple[str, ...] = ()
 
     @property
     def reference(self) -> str:

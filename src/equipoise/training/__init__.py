@@ -41,6 +41,7 @@ _HOME = {
     "temperature": "calibrating",
     "train": "fitting",
     "tune": "tuning",
+    "untested_words": "untested",
     "write_run": "runs",
 }
 
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
     from equipoise.training.trainers import get_trainer as get_trainer
     from equipoise.training.tuning import adjust as adjust
     from equipoise.training.tuning import tune as tune
+    from equipoise.training.untested import untested_words as untested_words
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from equipoise.errors import Remark, WorkError, require
+from equipoise.errors import Remark, WorkError, require, whole_seed
 from equipoise.extras import generated_counts, with_extra
 from equipoise.files import claim
 from equipoise.images import ImageSet, Splits
@@ -82,7 +82,7 @@ def fit(
     OSError
         If the state cannot be written.
     """
-    data = with_extra(data, recipe)
+    data, seed = with_extra(data, recipe), whole_seed(seed)
     check(data, recipe, trainer, equal=equal, objective=objective)
     place = get_device(device)
     try:
@@ -141,6 +141,7 @@ def _finish(job: Job, data: Splits) -> Run:
         metrics={
             **_metrics(job, model, predictions),
             "generated": generated_counts(data),
+            "untested": list(data.untested),
             "left_out": [asdict(one) for one in data.left_out],
             "source": data.source,
         },
@@ -256,7 +257,7 @@ def train(
         If training diverges or a file cannot be written.
     """
     chosen = get_recipe(recipe)
-    given, data = data, with_extra(data, chosen)
+    given, data, seed = data, with_extra(data, chosen), whole_seed(seed)
     named = net if isinstance(net, str) else None
     how = get_trainer(trainer, epochs=epochs, net=named)
     own = None if isinstance(net, str) else net

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from equipoise.errors import require
+from equipoise.errors import InputError, printable, require
 from equipoise.extras import check_extra, with_extra
 from equipoise.images import ImageSet, Splits, at_once
 from equipoise.objectives import Objective, ObjectiveLike, get_objective
@@ -130,12 +130,24 @@ def check(
         require(shape == wanted, f"{name} images of the training images' shape", shape=shape)
     empty = [data.classes[label] for label in np.flatnonzero(data.train.counts == 0)]
     require(not empty, "training images of every class", without=empty)
+    _check_validated(data)
     aim(data, objective)
     check_size(wanted[:2])
     train = data.train
     budget(train.labels, trainer, equal=equal)
     check_recipe(train.array, train.labels, train.ids, recipe, classes=data.classes)
     _check_measures(train.labels, recipe, trainer, len(data.classes))
+
+
+def _check_validated(data: Splits) -> None:
+    """Refuse a validation split that lacks a class: on it nets are chosen and decisions tuned."""
+    empty = [data.classes[k] for k in np.flatnonzero(data.validation.counts == 0).tolist()]
+    if empty:
+        names = ", ".join(printable(name) for name in empty)
+        raise InputError(
+            f"The validation split has no image of class {names}, and decisions are tuned on it. "
+            "Add such images, or take that split away: then one is cut from training."
+        )
 
 
 def check_words(*, equal: str, device: str = "cpu") -> None:

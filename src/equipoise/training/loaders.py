@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from equipoise import engine
-from equipoise.errors import InputError, require
+from equipoise.errors import InputError, require, whole_seed
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training.ahead import ahead
 from equipoise.training.draws import Draws
@@ -110,7 +110,7 @@ def batches(
     require(batch_size >= 1, "batch_size >= 1", batch_size=batch_size)
     ids = np.arange(len(labels)) if ids is None else ids
     names = None if classes is None else tuple(classes)
-    return Batches(images, labels, get_recipe(recipe), batch_size, seed, ids, names)
+    return Batches(images, labels, get_recipe(recipe), batch_size, whole_seed(seed), ids, names)
 
 
 class Augmented(Dataset[tuple[Tensor, int]]):
@@ -160,7 +160,7 @@ class Augmented(Dataset[tuple[Tensor, int]]):
         )
         names = getattr(dataset, "classes", None) if classes is None else classes
         self.dataset = dataset
-        self.seed = seed
+        self.seed = seed = whole_seed(seed)
         self.roster = draw_up(
             found, np.arange(len(found)), chosen, seed=seed, classes=tuple(names) if names else None
         )

@@ -56,7 +56,7 @@ class Run:
         `adjusted` decision (the objective's own among them) and of `calibrated` probabilities; the
         `decision`, `adjusted` and `temperature` themselves, and `remarks` on their tuning; `steps`,
         `passes`, `seconds`; how many different `sources` and `images` of each class were `seen`;
-        `positive_class`; what of the source is `left_out`.
+        `positive_class`; the classes that are `untested`; what of the source is `left_out`.
     predictions : dict
         From 'validation' and 'test' to `Predictions`.
     model : Model

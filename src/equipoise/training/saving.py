@@ -1,5 +1,6 @@
 """A model's file: tensors and plain values, each looked at before it is used."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,11 +27,10 @@ _LARGEST = 2**14
 
 
 def save_model(model: Model, path: Path) -> None:
-    """Write a model as tensors and plain values, whole or not at all."""
-    fields = {
+    """Write a model as tensors and plain values, whole or not at all; equal ones as equal bytes."""
+    values = {
         "format": _FORMAT,
         "net": model.net_name,
-        "weights": model.net.state_dict(),
         "classes": list(model.classes),
         "size": list(model.size),
         "mean": list(model.mean),
@@ -42,6 +42,9 @@ def save_model(model: Model, path: Path) -> None:
         "temperature": model.temperature,
         "range": None if model.range is None else list(model.range),
     }
+    # A pickle also tells which equal values are one object: there and back none is.
+    fields = json.loads(json.dumps(values))
+    fields["weights"] = dict(model.net.state_dict())
     with atomic(path) as part:
         part.write_bytes(packed(fields))
 

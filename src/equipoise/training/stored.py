@@ -13,7 +13,7 @@ __all__ = ["packed", "read_bytes", "unpacked"]
 
 
 def packed(fields: dict[str, Any]) -> bytes:
-    """Return what `unpacked` reads; of equal fields the same bytes.
+    """Return what `unpacked` reads.
 
     Not straight to a file: torch would write the file's name into it, and words a full disk as a
     fault of its own.
@@ -34,6 +34,8 @@ def unpacked(data: bytes) -> dict[str, Any]:
     try:
         _check_stored(data)
         fields = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except DamagedError:
+        raise
     except Exception:
         # What torch raises for a file that is none of its own differs from version to version.
         raise DamagedError("it holds no tensors that torch wrote") from None

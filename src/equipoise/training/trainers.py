@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from equipoise.errors import InputError, require, unknown
 from equipoise.files import read_yaml
-from equipoise.recipes import validation_line
+from equipoise.recipes import Number, Whole, validation_line
 
 __all__ = ["DEFAULT", "NAMED", "Trainer", "get_trainer", "trainer_beside"]
 
@@ -75,20 +75,20 @@ class Trainer(BaseModel):
     net: str = "article"
     weights: str | None = None
     optimiser: Literal["adam", "adamw", "sgd", "muon"] = "adam"
-    learning_rate: Annotated[float, Field(gt=0, le=10)] = 1e-3
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    learning_rate: Annotated[Number, Field(gt=0, le=10)] = 1e-3
+    momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[Number, Field(ge=0, le=1)] = 0.0
     schedule: Literal["constant", "linear", "cosine", "one_cycle", "step"] = "constant"
-    batch_size: Annotated[int, Field(ge=2, le=65536)] = 64
-    epochs: Annotated[int, Field(ge=1, le=100_000)] = 10
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
-    clip: Annotated[float, Field(gt=0)] | None = None
+    batch_size: Annotated[Whole, Field(ge=2, le=65536)] = 64
+    epochs: Annotated[Whole, Field(ge=1, le=100_000)] = 10
+    label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
+    ema: Annotated[Number, Field(gt=0, lt=1)] | None = None
+    clip: Annotated[Number, Field(gt=0)] | None = None
     flip: Literal["none", "random", "alternating"] = "none"
-    shift: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    shift: Annotated[Number, Field(ge=0, le=0.5)] = 0.0
     test_time_flip: bool = False
     keep: Literal["last", "best"] = "last"
-    patience: Annotated[int, Field(ge=1)] | None = None
+    patience: Annotated[Whole, Field(ge=1)] | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
 

@@ -13,22 +13,20 @@ from equipoise import __version__
 from equipoise.engine import ENGINE_VERSION
 from equipoise.files import atomic
 from equipoise.keys import image_keys, words
+from equipoise.readers.lineage import hexadecimal
 from equipoise.writers.outputs import Outputs, Rows, blocks
 
 __all__ = [
-    "MANIFEST",
     "RANGE",
     "SCHEMA",
     "VERSION",
     "Namer",
     "clean",
-    "hexadecimal",
     "output_ids",
     "range_text",
     "write_manifest",
 ]
 
-MANIFEST = "manifest.parquet"
 VERSION = f"{__version__}+engine.{ENGINE_VERSION}"
 
 SCHEMA = pa.schema(
@@ -47,6 +45,7 @@ SCHEMA = pa.schema(
         ("source_digest", pa.string()),
         ("version", pa.string()),
         ("generated", pa.bool_()),
+        ("group", pa.string()),
     ]
 )
 # Of a data set with images of sixteen bits a channel: the range that they were read by, LO:HI.
@@ -60,7 +59,7 @@ def write_manifest(outputs: Outputs, namer: Namer, path: Path) -> None:
     """Write the manifest, block by block, so that memory stays bounded.
 
     An original has technique 'original' and copy -1. What comes from a recipe's `extra` folder is
-    `generated`, and so are the copies of it.
+    `generated`, and so are the copies of it. A copy is of the `group` of its source.
     """
     schema = SCHEMA if outputs.data.range is None else SCHEMA.append(RANGE)
     with atomic(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
@@ -90,13 +89,9 @@ def _block(outputs: Outputs, namer: Namer, rows: Rows, schema: pa.Schema) -> pa.
         "version": _words([VERSION], np.zeros(count, int)),
         "generated": outputs.generated(rows),
         "range": _words([range_text(outputs.data.range)], np.zeros(count, int)),
+        "group": [clean(group) for group in outputs.groups(rows)],
     }
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
-
-
-def hexadecimal(digests: NDArray[np.bytes_]) -> list[str]:
-    """Return digests as text; NumPy cuts the zeros off the end of bytes."""
-    return [digest.ljust(16, b"\0").hex() for digest in digests.tolist()]
 
 
 def range_text(bounds: tuple[int, int] | None) -> str:

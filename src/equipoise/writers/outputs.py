@@ -127,6 +127,15 @@ class Outputs:
         pairs = zip(self.parts, marks, strict=True)
         return self._gather(rows, [np.zeros(len(p), bool) if m is None else m for p, m in pairs])
 
+    def groups(self, rows: Rows) -> list[str]:
+        """Return the group of each output's source, empty where it has none."""
+        split, source = self.split[rows], self.source[rows]
+        found = np.full(len(rows), "", object)
+        for number, part in enumerate(self.parts):
+            if part.groups is not None:
+                found[split == number] = part.groups[source[split == number]]
+        return found.tolist()
+
     def _gather(self, rows: Rows, columns: list[NDArray]) -> NDArray:
         """Each row's value of a column that every split has."""
         split, source = self.split[rows], self.source[rows]

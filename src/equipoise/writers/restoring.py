@@ -11,14 +11,16 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from equipoise.engine import ENGINE_VERSION
-from equipoise.errors import InputError, printable
+from equipoise.errors import InputError, plural, printable
 from equipoise.images import ImageSet, Splits
+from equipoise.readers.lineage import hexadecimal
 from equipoise.techniques import Technique, resolve
-from equipoise.writers.manifest import RANGE, SCHEMA, Namer, clean, hexadecimal, range_text
+from equipoise.writers.manifest import RANGE, SCHEMA, Namer, clean, range_text
 from equipoise.writers.outputs import DUPLICATE, ORIGINAL, Outputs
 
 __all__ = ["listed", "restore"]
 
+_OF_SOURCES = ("generated", "group")
 _PLAIN = {"original": ORIGINAL, "duplicate": DUPLICATE}
 
 
@@ -63,8 +65,8 @@ def restore(data: Splits, path: Path) -> tuple[Outputs, list[str]]:
 def _read(path: Path) -> pa.Table:
     """Read a manifest, whole or filtered, and check that this version makes the same bytes."""
     try:
-        # What is generated is told by its source, and manifests of earlier versions do not say it.
-        needed = SCHEMA.remove(SCHEMA.get_field_index("generated"))
+        # These are told by the sources, and manifests of earlier versions do not say them.
+        needed = pa.schema([field for field in SCHEMA if field.name not in _OF_SOURCES])
         if RANGE.name in pq.read_schema(path).names:
             needed = needed.append(RANGE)
         table = pq.read_table(path, columns=needed.names).cast(needed)
@@ -108,8 +110,9 @@ def _find(data: Splits, split: NDArray, ids: NDArray[np.int64], path: Path) -> N
         rows[mine] = _rows_of(part, ids[mine])
     if len(lost := ids[rows < 0]):
         raise InputError(
-            f"{path}: source {lost[0]} and {len(np.unique(lost)) - 1} others are not in the data "
-            "set. Name the data set, classes and selection of the run that wrote the manifest."
+            f"{path}: the data set lacks {plural(len(np.unique(lost)), 'source')} of it, such as "
+            f"{lost[0]}. Name the data set, classes and selection of the run that wrote the "
+            "manifest."
         )
     return rows
 

@@ -10,26 +10,28 @@ from typing import Any
 import numpy as np
 
 from equipoise.engine import own_techniques
-from equipoise.errors import InputError, WorkError, printable, require, unknown
+from equipoise.errors import InputError, WorkError, printable, require, unknown, whole_seed
 from equipoise.extras import check_extra, generated_counts, with_extra
 from equipoise.files import claim, write_json
-from equipoise.images import LeftOut, Splits
+from equipoise.images import LeftOut, Splits, leave_out
 from equipoise.parallel import check_backend
 from equipoise.planning import Strategy, share_out, targets, undersample
-from equipoise.readers import check_apart, load
+from equipoise.readers import check_apart, read
+from equipoise.readers.manifests import MANIFEST, SUMMARY, UPSAMPLED
 from equipoise.recipes import Recipe, get_recipe
+from equipoise.selection import Selection
 from equipoise.strengths import class_strengths
 from equipoise.techniques import Technique, resolve
 from equipoise.writers import folder, npz, parquet, webdataset
 from equipoise.writers.encoding import encode
-from equipoise.writers.manifest import MANIFEST, VERSION, Namer, write_manifest
+from equipoise.writers.manifest import VERSION, Namer, write_manifest
 from equipoise.writers.outputs import CODINGS, Coding, Outputs, blocks, lay_out
 from equipoise.writers.restoring import listed, restore
 from equipoise.writers.working import Hands
 
 __all__ = ["FORMATS", "Summary", "upsample"]
 
-SUMMARY = "summary.json"
+_GO_ON = "What is finished is whole; give the same command again to go on."
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Summary:
         Files of the source that could not be read and are left out.
     left_out : tuple of LeftOut
         All of the source that is not used, reason by reason.
+    held_out : tuple of str
+        Which of 'validation' and 'test' hold images: these were not brought up.
     notes : tuple of str
     """
 
@@ -92,7 +96,13 @@ class Summary:
     images: int
     broken: int
     left_out: tuple[LeftOut, ...]
+    held_out: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def data(self) -> str:
+        """What to read again: the folder, or the one file in it."""
+        return str(Path(self.out) / npz.FILE) if self.format == "npz" else self.out
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
@@ -127,7 +137,9 @@ def upsample(
     Parameters
     ----------
     data : Splits, or anything that `load` reads
-        A source is loaded without cutting splits and without resizing.
+        A source is loaded without cutting splits and without resizing; to hold some out first, load
+        it with ``cut=False`` and a `test_fraction`. Copies that an earlier upsampling made are left
+        out.
     out : path
         An absent or empty folder, or that of an earlier run of the same call. A dry run needs
         none.
@@ -159,7 +171,7 @@ def upsample(
         Threads of this process, or the processes of a Ray cluster (see `equipoise.parallel`), whose
         machines must all see the source and `out`. Changes no byte.
     dry_run : bool
-        Only count; write nothing.
+        Only count: nothing is written, and no image of a source opened.
     from_manifest : path, optional
         Make the images that a manifest lists, whole or filtered, byte for byte as they were. It
         stands in the place of strategy, techniques, scope and seed, and of all of a recipe but its
@@ -180,6 +192,7 @@ def upsample(
     """
     if format not in FORMATS:
         raise unknown("format", format, FORMATS)
+    seed = whole_seed(seed)
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
     check_backend(backend)
     coding = _coding(copies, quality, link, format)
@@ -190,13 +203,16 @@ def upsample(
     if measure is not None:
         strategy, techniques, scope = _measure(measure)
     chosen = tuple(resolve(technique) for technique in techniques)
-    splits = data if isinstance(data, Splits) else load(data, cut=False)
+    look = not dry_run or from_manifest is not None  # a manifest names its sources' pixels
+    splits = _originals(
+        data if isinstance(data, Splits) else read(data, Selection(cut=False, decode=look))
+    )
     if len(splits.classes) < 2:
         raise InputError(
             f"At least two classes are needed, but there is only {printable(splits.classes[0])!r}."
         )
     before, splits = splits, with_extra(splits, measure)
-    if measure is not None:
+    if measure is not None and not dry_run:
         check_extra(splits, measure)
     if coding.name != "png":
         _check_depth(splits, coding)
@@ -219,7 +235,7 @@ def upsample(
     for source in (splits.source, "" if measure is None else measure.extra or ""):
         check_apart(Path(out), source)
     _try_out(outputs)
-    with claim(Path(out), "upsampled data set", _fingerprint(outputs, namer, format)):
+    with claim(Path(out), UPSAMPLED, _fingerprint(outputs, namer, format)):
         _write(outputs, namer, summary, Hands(jobs, backend), progress)
     return summary
 
@@ -242,6 +258,28 @@ def _check_depth(data: Splits, coding: Coding) -> None:
         raise InputError(
             f"16-bit images have 16-bit copies, which {coding.name} cannot hold: take png copies."
         )
+
+
+def _originals(splits: Splits) -> Splits:
+    """The splits without what an earlier upsampling made: copies of copies would bear no trace."""
+    copies = [part.names[~part.originals] for part in splits.parts.values()]
+    left_out = leave_out("copies that upsample made before", np.concatenate(copies).tolist())
+    if not left_out:
+        return splits
+    train, validation, test = (part.select(part.originals) for part in splits.parts.values())
+    lost = np.flatnonzero(train.counts == 0)
+    if len(lost):
+        raise InputError(
+            f"Class {printable(splits.classes[int(lost[0])])!r} has copies and no original in "
+            "training. Name the data set that was upsampled."
+        )
+    return replace(
+        splits,
+        train=train,
+        validation=validation,
+        test=test,
+        left_out=(*splits.left_out, *left_out),
+    )
 
 
 def _left(splits: Splits, recipe: Recipe | None, seed: int) -> Splits:
@@ -373,5 +411,6 @@ def _summary(data: Splits, outputs: Outputs, out: str, format: str) -> Summary:
         images=len(outputs),
         broken=len(outputs.data.broken),
         left_out=outputs.data.left_out,
+        held_out=tuple(name for name in ("validation", "test") if len(data.parts[name])),
         notes=outputs.data.notes,
     )

@@ -258,7 +258,7 @@ def importance(study: Journal, space: Space, seed: int) -> dict[str, float]:
     # A dimension that was not open is a choice of its own, so that every trial has every one.
     whole = optuna.create_study(direction="maximize")
     whole.add_trials([_filled(trial, varied) for trial in done])
-    found = get_param_importances(whole, evaluator=FanovaImportanceEvaluator(seed=seed))
+    found = get_param_importances(whole, evaluator=FanovaImportanceEvaluator(seed=seed % 2**32))
     return {name: float(share) for name, share in found.items()}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from equipoise.errors import DamagedError, InputError
+from equipoise.errors import DamagedError, InputError, plural
 from equipoise.files import read_sealed, write_sealed, write_text
 from equipoise.studies.formats import change, in_sentence, interval, level
 from equipoise.studies.searching import journal
@@ -182,7 +182,8 @@ def _tested(summary: StudySummary, best: str, metric: str) -> list[str]:
     found = summary.figure(best, "tuned", metric)
     if found is None:
         return []
-    level_ = f"On the test split, over {len(found.values)} seeds: {_with_interval(metric, found)}"
+    seeds = f"over {plural(len(found.values), 'seed')}"
+    level_ = f"On the test split, {seeds}: {_with_interval(metric, found)}"
     one = None if summary.question is None else summary.question.of(best)
     if one is None:
         return [f"{level_}."]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from joblib import cpu_count
 
-from equipoise.errors import DamagedError, InputError, require
+from equipoise.errors import DamagedError, InputError, plural, require, whole_seed
 from equipoise.files import claim, forget_damaged, write_text
 from equipoise.images import Splits
 from equipoise.objectives import DEFAULT as BALANCED
@@ -49,7 +49,15 @@ from equipoise.studies.searching.outcome import (
 from equipoise.studies.searching.space import RECIPES, Space, read_space, trainer_dimensions
 from equipoise.studies.searching.waves import Hunt, run_waves, take_up
 from equipoise.studies.study import Study
-from equipoise.training import Trainer, aim, check, get_device, get_trainer, side_by_side
+from equipoise.training import (
+    Trainer,
+    aim,
+    check,
+    get_device,
+    get_trainer,
+    side_by_side,
+    untested_words,
+)
 from equipoise.training.fingerprints import identity, of_recipe, of_trainer
 
 __all__ = ["Search", "check_limits", "open_search", "search"]
@@ -160,7 +168,7 @@ def search(
         For a name, value or folder that is not right, or a budget that is too small, before
         anything is written.
     """
-    started = monotonic()
+    started, seed = monotonic(), whole_seed(seed)
     check_backend(backend)
     device = get_device(device).type  # settled here: machines of a cluster may differ
     wanted = _Limits.of(budget, trials, side_by_side(jobs, device))
@@ -333,6 +341,7 @@ def _facts(data: Splits, space: Space, command: str) -> dict[str, Any]:
         "data_digest": data.digest,
         "classes": list(data.classes),
         "left_out": [asdict(one) for one in data.left_out],
+        "untested_words": untested_words(data.untested, data.classes),
         "command": command,
         "dimensions": {d.name: {"of": d.of, "choices": list(d.choices)} for d in space},
     }
@@ -347,11 +356,14 @@ def _telling(hunt: Hunt, progress: Told) -> Callable[[], None]:
         whole = [r for r in results if r.epochs == hunt.trainer.epochs]
         best = max(whole, key=lambda r: r.utility, default=None)
         judged = len({r.arm for r in results})
-        remark = f"{'seconds, ' if timed else ''}{judged} trials, {len(results)} runs"
+        remark = f"{plural(judged, 'trial')}, {plural(len(results), 'run')}"
         if best is not None:
             remark += f", best on validation {best.score:.3f}"
         if (hunt.folder / "confirm").is_dir():
             remark += ", confirming"
-        progress(min(int(hunt.clock.spent), total) if timed else judged, total, remark)
+        if timed:
+            progress(min(int(hunt.clock.spent), total), total, f"seconds, {remark}")
+        else:
+            progress(judged, total, remark)
 
     return tell

@@ -6,7 +6,7 @@ another size, brightness and contrast hardly change.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
 
-from equipoise.images import Images
+__all__ = ["THUMBNAIL_BYTES", "Images", "Looks", "look", "perceptual_hash", "thumbnails"]
 
-__all__ = ["THUMBNAIL_BYTES", "Looks", "look", "perceptual_hash", "thumbnails"]
+Images = NDArray[np.uint8] | Sequence[NDArray[np.uint8]]
 
 _SIDE = 32  # of what is hashed
 _THUMBNAIL = 16

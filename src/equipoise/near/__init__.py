@@ -1,0 +1,6 @@
+"""Which pictures are nearly one."""
+
+from equipoise.near.finding import Alike, find_alike
+from equipoise.near.looks import Looks, look
+
+__all__ = ["Alike", "Looks", "find_alike", "look"]

@@ -1,0 +1,250 @@
+"""Manifests that lie with a data set: what `upsample` wrote there, and which images are copies."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from equipoise.errors import InputError, printable, reason
+from equipoise.files import MARK
+
+__all__ = ["MANIFEST", "SUMMARY", "UPSAMPLED", "Manifest", "above", "is_ours", "within"]
+
+MANIFEST = "manifest.parquet"
+UPSAMPLED = "upsampled data set"  # the kind of output folder that a mark names
+SUMMARY = "summary.json"
+
+_NEEDED = {
+    "path": pa.string(),
+    "class": pa.string(),
+    "source_id": pa.int64(),
+    "technique": pa.string(),
+    "copy": pa.int32(),
+    "source_digest": pa.string(),
+}
+# Manifests of earlier versions do not have these.
+_LATER = {"generated": pa.bool_(), "group": pa.string()}
+_LEVELS = 3  # folders looked at: that of the data, and those above it
+_MOST_TEXT = 64 << 20  # bytes that a file's own description may take
+_MOST_MARK = 1 << 20
+_AGAIN = "Upsample the originals again, or name the originals themselves."
+
+Fetch = Callable[[Any], bytes]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a manifest says, a row an image.
+
+    Attributes
+    ----------
+    name : str
+        Where it lies, for messages.
+    below, after : str
+        Paths in it are those below the folder `below` of the data set, with `after` put before
+        them: "train/" where the data set is that folder of what was written.
+    rows : dict
+        From an image's path, or FILE#KEY in a larger file, to its row.
+    classes : (M,) str
+        The name of each one's class.
+    sources : (M,) str
+        A digest of the picture that each image is, or is made from.
+    copies : (M,) bool
+        Augmented images, duplicates, and what came from elsewhere.
+    groups : (M,) str, optional
+        The group of each; empty where it has none.
+    techniques : frozenset of str
+    """
+
+    name: str
+    below: str
+    after: str
+    rows: dict[str, int]
+    classes: NDArray[np.str_]
+    sources: NDArray[np.str_]
+    copies: NDArray[np.bool_]
+    groups: NDArray[np.str_] | None
+    techniques: frozenset[str]
+
+    def local(self, place: str) -> str | None:
+        """Return how it would call the image at a place of the data set; None: not below it."""
+        if not place.startswith(self.below):
+            return None
+        return self.after + place[len(self.below) :]
+
+
+def within(
+    found: Mapping[str, Any], fetch: Fetch, source: str
+) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
+    """Return the manifests among the files of a data set, and remarks.
+
+    Parameters
+    ----------
+    found : mapping
+        Path to the handle that `fetch` takes.
+    fetch : callable
+        Handle to bytes.
+    source : str
+        For messages.
+
+    Raises
+    ------
+    InputError
+        Where one is damaged, or is missing beside what `upsample` wrote: copies could then not be
+        told from originals.
+    """
+    manifests, notes = [], []
+    for path in sorted(path for path in found if _file(path) in (MANIFEST, MARK)):
+        folder = path[: -len(_file(path))]
+        name = f"{source}/{path}"
+        if _file(path) == MANIFEST:
+            one = _read(fetch, found[path], name, below=folder)
+            manifests += [] if one is None else [one]
+            notes += [_foreign(name)] if one is None else []
+        elif f"{folder}{MANIFEST}" not in found and _is_mark(fetch, found[path]):
+            raise _unfinished(f"{source}/{folder}".rstrip("/"))
+    return tuple(manifests), tuple(notes)
+
+
+def above(path: Path) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
+    """Return the manifests beside a data set's file, in its folder and above, and remarks.
+
+    What lies above counts only where it lists images of the data set, which is for others to say.
+    """
+    manifests, notes = [], []
+    for folder, after in _levels(path):
+        name = str((folder if after else _folder(path)) / MANIFEST)  # as it was given
+        ours = _is_mark(_bytes, folder / MARK)
+        if not (folder / MANIFEST).is_file():
+            if ours:
+                raise _unfinished(str(folder))
+            continue
+        try:
+            one = _read(_bytes, folder / MANIFEST, name, after=after)
+        except InputError:
+            if ours or not after:
+                raise
+            continue
+        manifests += [] if one is None else [one]
+        notes += [_foreign(name)] if one is None and not after else []
+    return tuple(manifests), tuple(notes)
+
+
+def is_ours(path: str, found: Iterable[str]) -> bool:
+    """Whether a file is one that `upsample` writes beside its images, manifest included."""
+    folder = path[: -len(_file(path))]
+    return _file(path) in (MANIFEST, MARK, SUMMARY) and f"{folder}{MANIFEST}" in found
+
+
+def _levels(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the folders that a manifest may lie in, and what it puts before the images' paths."""
+    folder = _folder(path).resolve()
+    after = ""
+    for _ in range(_LEVELS):
+        yield folder, after
+        after = f"{folder.name}/{after}"
+        folder = folder.parent
+
+
+def _folder(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
+
+
+def _read(
+    fetch: Fetch, handle: Any, name: str, *, below: str = "", after: str = ""
+) -> Manifest | None:
+    """Read a manifest; None where it is a Parquet file of another make."""
+    shown = printable(name)
+    try:
+        data = fetch(handle)
+        with pq.ParquetFile(
+            pa.BufferReader(data),
+            thrift_string_size_limit=_MOST_TEXT,
+            thrift_container_size_limit=_MOST_TEXT,
+        ) as file:
+            there = set(file.schema_arrow.names)
+            if not set(_NEEDED) <= there:
+                return None
+            if file.metadata.num_rows > len(data):
+                raise ValueError("it promises more rows than it can hold")
+            wanted = _NEEDED | {key: kind for key, kind in _LATER.items() if key in there}
+            table = file.read(columns=list(wanted)).select(list(wanted)).cast(pa.schema(wanted))
+    except (OSError, pa.ArrowException, ValueError, TypeError, MemoryError) as error:
+        raise InputError(
+            f"{shown} is damaged ({reason(error)}), so copies cannot be told from originals. "
+            f"{_AGAIN}"
+        ) from None
+    _check(table, shown)
+    return _manifest(table, name, below, after)
+
+
+def _manifest(table: pa.Table, name: str, below: str, after: str) -> Manifest:
+    technique = table["technique"].to_pylist()
+    copies = np.array([one != "original" for one in technique], bool)
+    copies |= table["copy"].to_numpy() >= 0
+    if "generated" in table.column_names:
+        copies |= table["generated"].fill_null(False).to_numpy()
+    groups = None
+    if "group" in table.column_names:
+        groups = np.array([one or "" for one in table["group"].to_pylist()])
+    return Manifest(
+        name=name,
+        below=below,
+        after=after,
+        rows={path: row for row, path in enumerate(table["path"].to_pylist())},
+        classes=np.array(table["class"].to_pylist(), np.str_),
+        sources=np.array(table["source_digest"].to_pylist(), np.str_),
+        copies=copies,
+        groups=groups,
+        techniques=frozenset(technique) - {"original"},
+    )
+
+
+def _check(table: pa.Table, shown: str) -> None:
+    """Refuse what `upsample` does not write."""
+    gaps = [name for name in _NEEDED if table[name].null_count]
+    digests = table["source_digest"].unique().to_pylist()
+    if gaps or "" in digests:
+        raise InputError(f"{shown} was edited: {(gaps or ['source_digest'])[0]} has gaps. {_AGAIN}")
+    paths = table["path"].to_pylist()
+    if len(set(paths)) < len(paths):
+        raise InputError(f"{shown} was edited: it lists a path twice. {_AGAIN}")
+    pairs = table.select(["source_id", "source_digest"]).group_by(["source_id", "source_digest"])
+    if len(pairs.aggregate([])) > len(table["source_id"].unique()):
+        raise InputError(f"{shown} was edited: one source has two digests. {_AGAIN}")
+
+
+def _is_mark(fetch: Fetch, handle: Any) -> bool:
+    """Whether a file marks its folder as one that `upsample` writes, or wrote, to."""
+    try:
+        data = fetch(handle)
+        fields = json.loads(data) if len(data) <= _MOST_MARK else None
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(fields, dict) and fields.get("kind") == UPSAMPLED
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
+
+
+def _file(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _foreign(name: str) -> str:
+    return f"{printable(name)} is not of equipoise's making: it tells nothing of copies"
+
+
+def _unfinished(folder: str) -> InputError:
+    return InputError(
+        f"{printable(folder)} is what upsample wrote, but has no {MANIFEST}, so copies cannot be "
+        "told from originals: it is unfinished, or the file was taken away. Give the same upsample "
+        "command again."
+    )
