@@ -31,6 +31,7 @@ CANNOT_MATTER = {
     "backend": "likewise",
     "device": "the computation is the same up to rounding, as between two kinds of CPU",
     "tensorboard": "it writes the same figures once more, beside the run",
+    "started": "when the clock of a budget began decides which runs are made, and none is another",
     "dry_run": "with it nothing is written",
     "link": "linked or copied, the originals are the same bytes",
     "prior": "calibration is judged anew in every call, from the runs",
