@@ -106,15 +106,27 @@ _KINDS = {
 }
 
 
-def page(figures: Sequence[tuple[World, Said]], whole: Sequence[tuple[World, Said]] = ()) -> str:
+def page(
+    figures: Sequence[tuple[World, Said]], whole: Sequence[tuple[World, Said]], only: str
+) -> str:
     """Return the published page.
 
     Parameters
     ----------
     figures, whole : sequence of world and what was said
         By the functions on figures, and by `eq.evaluate` on predictions.
+    only : str
+        Worlds without this in their name have not been simulated; '' for all.
     """
-    parts = [_INTRODUCTION, _ranges(figures), _sections(figures)]
+    options = (f" --worlds={only}" if only else "") + ("" if whole else " --evaluated 0")
+    missing = ["other worlds (ten classes, 200 test images, draws)"] if only else []
+    missing += [] if whole else ["studies judged by `eq.evaluate` from predictions"]
+    words = f"\nNot run yet: {'; '.join(missing)}.\n" if missing else ""
+    parts = [
+        _INTRODUCTION.replace("{options}", options).replace("{missing}", words),
+        _ranges(figures),
+        _sections(figures),
+    ]
     if whole:
         parts += [_WHOLE, _sections(whole, "#")]
     return "\n".join(parts)
@@ -197,7 +209,7 @@ _INTRODUCTION = """# Verdicts: how often they are right
 Whole studies are simulated of which the truth is known, and what is said of them is set beside it.
 
 ```sh
-python benchmarks/verdicts.py --out runs/verdicts --page docs/results/verdicts.md
+python benchmarks/verdicts.py --out runs/verdicts --page docs/results/verdicts.md{options}
 ```
 
 A net's logits are noise around its skill; 60 % of the noise's variance belongs to the image, 15 %
@@ -210,9 +222,8 @@ classes 400 of 2,000 test images are of the rare one, and 15 of 200; with ten th
 of the largest's (5 images of 200).
 
 Of each world 2,000 studies are judged by the functions that `compare` and `evaluate` use, from the
-figures of every run, and 200 by `eq.evaluate` itself, from predictions. All shares are percentages
-of studies, ± their Monte Carlo error.
-
+figures of every run. All shares are percentages of studies, ± their Monte Carlo error.
+{missing}
 - *single interval holds*: the 95 % interval of a difference alone has the truth in it;
 - *all hold at once*: those of the main question, which are simultaneous, all have it;
 - *false "better"*: of any recipe that is not;
@@ -224,6 +235,6 @@ of studies, ± their Monte Carlo error.
 
 _WHOLE = """## From predictions, by `eq.evaluate`
 
-The same, from the logits of every run on validation and test to the summary, with the decision
-tuned as the package does it.
+The same for 200 studies of a world, from the logits of every run on validation and test to the
+summary, with the decision tuned as the package does it.
 """

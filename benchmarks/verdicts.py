@@ -205,7 +205,7 @@ def main() -> None:
             for number in range(SETS)
         )
         parts.append([(world, read(world, each, out)) for world in worlds])
-    text = page(*parts)
+    text = page(parts[0], parts[1], options.worlds)
     print(text)
     if options.page:
         write_text(options.page, text)

@@ -31,6 +31,7 @@ CANNOT_MATTER = {
     "backend": "likewise",
     "device": "the computation is the same up to rounding, as between two kinds of CPU",
     "tensorboard": "it writes the same figures once more, beside the run",
+    "started": "when the clock of a budget began decides which runs are made, and none is another",
     "dry_run": "with it nothing is written",
     "link": "linked or copied, the originals are the same bytes",
     "prior": "calibration is judged anew in every call, from the runs",
@@ -39,6 +40,7 @@ CANNOT_MATTER = {
     "oracle": "it is a recipe more",
     ("compare", "recipes"): "more extend a study, and one that has changed is refused by its name",
     ("compare", "most_seeds"): "the looks that a study has planned and spent are kept with it",
+    ("compare", "budget"): "it ends a study between two looks, and decides nothing of them",
     ("compare", "seed"): "a run is that of its own seed, and splits that it cuts are the data",
 }
 

@@ -31,6 +31,7 @@ FLOORS = {
     "engine": 3,
     "extras": 3,
     "strengths": 3,
+    "backbones": 3,
     "writers": 4,
     "oversampling": 4,
     "training": 4,

@@ -22,6 +22,7 @@ _HOME = {
     "augment": "engine",
     "batches": "training",
     "compare": "studies",
+    "embed": "backbones",
     "evaluate": "studies",
     "load": "readers",
     "load_model": "training",
@@ -35,6 +36,7 @@ __all__ = ["__version__", *_HOME]
 
 if TYPE_CHECKING:
     from equipoise.auditing import audit as audit
+    from equipoise.backbones import embed as embed
     from equipoise.engine import augment as augment
     from equipoise.errors import InputError as InputError
     from equipoise.errors import WorkError as WorkError

@@ -26,10 +26,10 @@ from equipoise.readers.lineage import hexadecimal
 from equipoise.readers.listing import Unread, listed
 from equipoise.readers.loading import image_set, unread
 from equipoise.readers.opening import open_table
-from equipoise.readers.sizing import to_channels
+from equipoise.readers.sizing import Sizing, to_channels
 from equipoise.readers.table import Table, path_ids
 from equipoise.recipes import Recipe
-from equipoise.selection import MOST_PIXELS, Range, Selection
+from equipoise.selection import MOST_PIXELS, Selection
 
 __all__ = ["Joined", "check_extra", "extra_images", "generated_counts", "with_extra"]
 
@@ -99,7 +99,7 @@ def with_extra(data: Splits, recipe: Recipe | None) -> Splits:
         decoded = listed(table)
         images = decoded.images
     else:
-        decoded = _decode(table, shape, data.range, recipe.extra)
+        decoded = _decode(table, shape, data, recipe.extra)
         images = _in_channels(decoded.images, shape, recipe.extra)
     kept = table.pick(decoded.rows)
     names = [f"generated/{PurePosixPath(name).with_suffix('.png')}" for name in kept.names.tolist()]
@@ -160,12 +160,12 @@ def _shape(data: Splits) -> tuple[int, ...] | None:
     return images[0].shape if len(data.sizes) == len(data.modes) == 1 else None
 
 
-def _decode(
-    table: Table, shape: tuple[int, ...] | None, bounds: Range | None, folder: str
-) -> Decoded:
+def _decode(table: Table, shape: tuple[int, ...] | None, data: Splits, folder: str) -> Decoded:
     square = shape is not None and shape[0] == shape[1]
-    size = shape[0] if shape is not None and square else None
-    found = decode_table(table, size=size, whole=True, most_pixels=MOST_PIXELS, bounds=bounds)
+    sizing = Sizing(shape[0] if shape is not None and square else None, data.fit)
+    found = decode_table(
+        table, sizing=sizing, whole=True, most_pixels=MOST_PIXELS, bounds=data.range
+    )
     require(len(found.rows) > 0, "readable images in extra", extra=folder)
     if shape is not None and not square:
         fits = {image.shape[:2] for image in found.images} == {shape[:2]}

@@ -226,6 +226,8 @@ class Splits:
     withheld : ImageSet, optional
         The training images of a class that a selection left out, where there are any: of those
         classes there are other draws. None of them is in, or in one group with, validation or test.
+    fit : {'squash', 'crop', 'pad'}
+        How images were brought to size.
     """
 
     train: ImageSet
@@ -240,6 +242,7 @@ class Splits:
     given: tuple[str, ...] = ()
     range: tuple[int, int] | None = None
     withheld: ImageSet | None = None
+    fit: str = "crop"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -263,6 +266,8 @@ class Splits:
         """A digest of what the splits hold (ids, labels, pixels, range): resuming compares it."""
         state = hashlib.blake2b(digest_size=16)
         state.update("\0".join(self.classes).encode("utf-8", "surrogatepass"))
+        if self.fit != "crop":
+            state.update(self.fit.encode())
         for name, part in self.parts.items():
             _feed(state, name, part)
         if self.range is not None:

@@ -73,8 +73,8 @@ def concatenated(parts: Sequence[Pixels]) -> Pixels:
 
 
 def filled(
-    shape: tuple[int, ...], make: Callable[[int, int], Pixels], dtype: DTypeLike = np.uint8
-) -> Pixels:
+    shape: tuple[int, ...], make: Callable[[int, int], NDArray], dtype: DTypeLike = np.uint8
+) -> NDArray:
     """Return a map of a temporary file with `make(start, stop)` in its rows, block by block."""
     array = _scratch(shape, dtype)
     for block in blocks(shape):

@@ -56,6 +56,10 @@ class Plan:
     def __len__(self) -> int:
         return len(self.source)
 
+    def pick(self, rows: NDArray[np.intp]) -> "Plan":
+        """Return the plan of some of the copies."""
+        return Plan(self.source[rows], self.technique[rows], self.copy[rows], self.replaces[rows])
+
     def kept(self, images: int) -> NDArray[np.bool_]:
         """Return the (images,) mask of the originals that stay as they are."""
         mask = np.ones(images, bool)

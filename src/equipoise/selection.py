@@ -10,12 +10,13 @@ from typing import Any
 
 from equipoise.errors import InputError, printable, require, unknown, whole_seed
 
-__all__ = ["FULL", "MOST_BYTES", "MOST_PIXELS", "Range", "Selection"]
+__all__ = ["FITS", "FULL", "MOST_BYTES", "MOST_PIXELS", "Range", "Selection"]
 
 Range = tuple[int, int]  # the values of sixteen bits that become 0 and 255
 
 FULL: Range = (0, 2**16 - 1)
 
+FITS = ("squash", "crop", "pad")  # see `readers.sizing.resize`
 MOST_PIXELS = 100_000_000  # a file of a few bytes can claim any size; this one is 300 MB decoded
 MOST_BYTES = 2**28  # of one encoded file
 _ROLES = ("path", "image", "label", "group", "split")
@@ -53,6 +54,7 @@ class Selection:
         "Thin out training, class by class in their order, to an imbalance ratio of so much: 100.",
     )
     size: int | None = _option(None, int, "Bring every image to SIZE×SIZE pixels.")
+    fit: str = _option("crop", str, "How: squash, crop (the centre) or pad.")
     range: str = _option(
         "auto",
         str,
@@ -117,6 +119,8 @@ class Selection:
         if self.size is not None:
             rule = f"2 <= size <= {_LARGEST}"
             require(_is_whole(self.size) and 2 <= self.size <= _LARGEST, rule, size=self.size)
+        if self.fit not in FITS:
+            raise unknown("fit", self.fit, FITS)
         for name in ("test_fraction", "validation_fraction"):
             share = getattr(self, name)
             require(share is None or 0 < share < 1, f"0 < {name} < 1", **{name: share})

@@ -109,7 +109,7 @@ def test_other_sizes_are_brought_to_64_with_a_line(folder_of, encode, pictures):
     assert data.sizes == {"90×65": 40}
     assert data.notes == (
         "40 of 40 images were brought to 64×64 (shorter side by area, then centre crop); --size "
-        "sets another size",
+        "sets another size, --fit another way",
     )
 
 

@@ -50,6 +50,7 @@ def figure_text(name: str, value: float) -> str:
 
 def check_name(name: str) -> None:
     """Raise `InputError` for a name that no objective has."""
+    require(isinstance(name, str), "the name of a figure", objective=name)
     _, figure = parted(name)
     beta = _F_BETA.fullmatch(figure)
     if beta:

@@ -74,6 +74,8 @@ class Objective:
         if self.costs and self.figure != COST:
             raise InputError(f"Costs go with the objective cost, but got {self.figure!r}.")
         for true, row in self.costs.items():
+            named = isinstance(row, Mapping) and all(isinstance(name, str) for name in (true, *row))
+            require(named, "costs by the names of the true and the predicted class", costs=row)
             for said, cost in row.items():
                 where, number = f"Costs: {true}:{said}.", isinstance(cost, Real)
                 require(number and 0 <= cost < math.inf, "0 <= cost, and finite,", where, cost=cost)

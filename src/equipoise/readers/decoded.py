@@ -25,7 +25,7 @@ from equipoise.readers.decoding import (
 )
 from equipoise.readers.depth import FULL, Range, outside, peak, smallest, to_eight
 from equipoise.readers.lazy import LazyImages
-from equipoise.readers.sizing import LARGEST_KEPT, resize, to_channels
+from equipoise.readers.sizing import Sizing, resize, to_channels
 from equipoise.readers.table import Files, Table
 
 __all__ = ["Decoded", "decode_table"]
@@ -33,6 +33,13 @@ __all__ = ["Decoded", "decode_table"]
 _CHUNK = 64  # images a task: the pool's overhead vanishes and the cores end together
 _HELD = 2**30  # bytes; whole images beyond this stay in their files until asked for
 _OBJECT = 256  # bytes that an array takes beside its pixels
+
+# How pictures are brought to size, in words.
+_WAYS = {
+    "squash": "squashed",
+    "crop": "shorter side by area, then centre crop",
+    "pad": "longer side to size, padded",
+}
 
 Pixels = NDArray[np.uint8]
 T = TypeVar("T")
@@ -83,7 +90,7 @@ class _Seen:
 def decode_table(
     table: Table,
     *,
-    size: int | None,
+    sizing: Sizing,
     whole: bool,
     most_pixels: int,
     bounds: Range | None = None,
@@ -93,11 +100,9 @@ def decode_table(
     Parameters
     ----------
     table : Table
-    size : int, optional
-        Side to bring the images to. By default a set of one size up to 64×64 is kept as it is and
-        others are brought to 64×64.
+    sizing : Sizing
     whole : bool
-        Resize nothing unless `size` is given, keep transparency and each image's own channels;
+        Resize nothing unless a size is given, keep transparency and each image's own channels;
         images of files then are `LazyImages`, which hold what fits a budget and decode the rest
         on demand.
     most_pixels : int
@@ -106,9 +111,9 @@ def decode_table(
         The values of sixteen bits that become 0 and 255. By default the range of the fewest bits
         that holds all of training.
     """
-    whole = whole and size is None
+    whole = whole and sizing.size is None
     mapped = table.pixels if is_mapped(table.pixels) else None
-    keep = _none if mapped is not None else _Holder(_HELD) if whole else _reducer(size)
+    keep = _none if mapped is not None else _Holder(_HELD) if whole else _reducer(sizing)
 
     def look(row: int, bounds: Range | None = bounds) -> _Seen | Broken:
         try:
@@ -127,11 +132,13 @@ def decode_table(
     seen = [one for one in results if isinstance(one, _Seen)]
     digests = np.array([one.digest for one in seen], "S16")
     if isinstance(mapped, np.ndarray):
-        images: Images = _of_map(mapped, rows, seen, bounds or FULL, whole=whole, size=size)
+        images: Images = _of_map(
+            mapped, rows, seen, bounds or FULL, sizing=None if whole else sizing
+        )
     elif whole:
         images = _whole(table, rows, seen, bounds or FULL, most_pixels)
     else:
-        images = _uniform(seen, size)
+        images = _uniform(seen, sizing)
     return Decoded(
         rows=rows,
         images=images,
@@ -141,7 +148,7 @@ def decode_table(
         broken=tuple(one for one in results if isinstance(one, Broken)),
         notes=(
             *_range_notes(seen, bounds or FULL),
-            *(() if whole else _sizing_notes(seen, size)),
+            *(() if whole else _sizing_notes(seen, sizing)),
             *_complaints([(table.names[i], one) for i, one in zip(rows, seen, strict=True)]),
         ),
         range=bounds if any(one.peak is not None for one in seen) else None,
@@ -206,14 +213,11 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _reducer(size: int | None) -> Callable[[Pixels], Pixels]:
+def _reducer(sizing: Sizing) -> Callable[[Pixels], Pixels]:
     """Return what is kept of a picture at once, so that large ones never pile up."""
 
     def keep(pixels: Pixels) -> Pixels:
-        if size is not None:
-            pixels = resize(pixels, size)
-        elif max(pixels.shape[:2]) > LARGEST_KEPT:
-            pixels = resize(pixels, LARGEST_KEPT)
+        pixels = sizing.at_once(pixels)
         return to_channels(pixels, 3) if pixels.shape[-1] == 4 else pixels
 
     return keep
@@ -260,14 +264,16 @@ def _narrowed(pixels: NDArray[Any], bounds: Range) -> Pixels:
     return to_eight(pixels, bounds) if pixels.dtype == np.uint16 else pixels
 
 
-def _uniform(seen: list[_Seen], size: int | None) -> Pixels:
+def _uniform(seen: list[_Seen], sizing: Sizing) -> Pixels:
     """Return the kept pictures as one array, emptying them on the way to save memory."""
     channels = 1 if all(one.shape[2] == 1 for one in seen) else 3
-    shape = _common_shape(seen, size)
+    shape = _common_shape(seen, sizing)
     images = np.empty((len(seen), *shape, channels), np.uint8)
     for place, one in zip(images, seen, strict=True):
         assert one.pixels is not None
-        pixels = one.pixels if one.pixels.shape[:2] == shape else resize(one.pixels, shape[0])
+        pixels = one.pixels
+        if pixels.shape[:2] != shape:
+            pixels = resize(pixels, shape[0], sizing.fit)
         place[:] = to_channels(pixels, channels)
         one.pixels = None
     return images
@@ -279,13 +285,15 @@ def _of_map(
     seen: list[_Seen],
     bounds: Range,
     *,
-    whole: bool,
-    size: int | None,
+    sizing: Sizing | None,
 ) -> Pixels:
-    """Return pictures of a map as a map: the same one where they are kept as they are."""
+    """Return pictures of a map as a map: the same one where they are kept as they are.
+
+    Without a sizing they keep their size and channels.
+    """
     have = mapped.shape[-1]
-    channels = have if whole or have == 1 else 3
-    shape = mapped.shape[1:3] if whole or not seen else _common_shape(seen, size)
+    channels = have if sizing is None or have == 1 else 3
+    shape = mapped.shape[1:3] if sizing is None or not seen else _common_shape(seen, sizing)
     if mapped.dtype == np.uint8 and mapped.shape[1:] == (*shape, channels):
         return take(mapped, rows)
 
@@ -293,21 +301,16 @@ def _of_map(
         some = rows[start:stop]
         if mapped.shape[1:3] == shape:
             return to_channels(_narrowed(mapped[some], bounds), channels)
+        assert sizing is not None
         # One at a time where they are larger: a block is one of what they become.
-        sized = [resize(_narrowed(mapped[r], bounds), shape[0]) for r in some]
+        sized = [resize(_narrowed(mapped[r], bounds), shape[0], sizing.fit) for r in some]
         return to_channels(np.stack(sized), channels)
 
     return filled((len(rows), *shape, channels), make)
 
 
-def _common_shape(seen: list[_Seen], size: int | None) -> tuple[int, int]:
-    if size is not None:
-        return size, size
-    shapes = {one.shape[:2] for one in seen}
-    if len(shapes) == 1 and max(next(iter(shapes))) <= LARGEST_KEPT:
-        height, width = shapes.pop()
-        return height, width
-    return LARGEST_KEPT, LARGEST_KEPT
+def _common_shape(seen: list[_Seen], sizing: Sizing) -> tuple[int, int]:
+    return sizing.shape({(one.shape[0], one.shape[1]) for one in seen})
 
 
 def _range_notes(seen: list[_Seen], bounds: Range) -> Iterator[str]:
@@ -335,13 +338,13 @@ def _complaints(seen: list[tuple[str, _Seen]]) -> Iterator[str]:
         )
 
 
-def _sizing_notes(seen: list[_Seen], size: int | None) -> tuple[str, ...]:
+def _sizing_notes(seen: list[_Seen], sizing: Sizing) -> tuple[str, ...]:
     notes = []
-    shape = _common_shape(seen, size)
+    shape = _common_shape(seen, sizing)
     if changed := sum(one.shape[:2] != shape for one in seen):
         notes.append(
-            f"{changed:,} of {len(seen):,} images were brought to {shape[1]}×{shape[0]} (shorter "
-            "side by area, then centre crop); --size sets another size"
+            f"{changed:,} of {len(seen):,} images were brought to {shape[1]}×{shape[0]} "
+            f"({_WAYS[sizing.fit]}); --size sets another size, --fit another way"
         )
     channels = Counter(one.shape[2] for one in seen)
     if alpha := channels[4]:

@@ -15,6 +15,7 @@ from equipoise.readers.folder import LEAVES
 from equipoise.readers.keeping import keep
 from equipoise.readers.listing import listed
 from equipoise.readers.opening import Source, open_table, source_name
+from equipoise.readers.sizing import Sizing
 from equipoise.readers.table import Table
 from equipoise.readers.texts import as_text
 from equipoise.selection import MOST_BYTES, MOST_PIXELS, Selection
@@ -31,6 +32,7 @@ def load(
     take: Mapping[str, int] | None = None,
     long_tail: float | None = None,
     size: int | None = None,
+    fit: str = "crop",
     range: str = "auto",
     seed: int = 0,
     test_fraction: float | None = None,
@@ -64,6 +66,9 @@ def load(
     size : int, optional
         Side to bring the images to, in pixels, 2 to 4096. By default sets of one size up to 64×64
         keep it and others are brought to 64×64.
+    fit : {'squash', 'crop', 'pad'}
+        How images that are not square are brought to a square one: their shape changed, their
+        centre cut out, or grey set beside them.
     range : 'auto', 'full' or 'LO:HI'
         Which values of images of sixteen bits a channel become 0 … 255; one range for the whole
         set, and what lies outside is clipped. 'auto': from 0 to the smallest 2^k - 1, k from 8 to
@@ -113,6 +118,7 @@ def load(
             take=take,
             long_tail=long_tail,
             size=size,
+            fit=fit,
             range=range,
             seed=seed,
             test_fraction=test_fraction,
@@ -141,7 +147,7 @@ def read(source: Source, selection: Selection) -> Splits:
     decoded = (
         decode_table(
             table,
-            size=selection.size,
+            sizing=Sizing(selection.size, selection.fit),
             whole=not selection.cut,
             most_pixels=selection.most_pixels,
             bounds=selection.bounds,
@@ -172,6 +178,7 @@ def read(source: Source, selection: Selection) -> Splits:
         given=shared.given,
         range=decoded.range,
         withheld=data.select(shared.withheld) if shared.withheld.any() else None,
+        fit=selection.fit,
     )
 
 

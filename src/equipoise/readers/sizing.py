@@ -1,32 +1,91 @@
 """Bringing pictures to one size and one number of channels."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LARGEST_KEPT", "resize", "to_channels"]
+__all__ = ["SMALL", "Sizing", "resize", "to_channels"]
 
-LARGEST_KEPT = 64  # sets of one size up to this are kept, others are brought to it
+SMALL = 64  # pixels a side: sets of one size up to this keep it
 
 _LONGEST = 16  # an image longer than this many times its width is cut to it before resizing
+_BESIDE = 127  # the grey beside a padded picture: about zero to a net
 
 
-def resize(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Bring an (H, W, C) image to (size, size, C): the shorter side by area, then a centre crop.
+@dataclass(frozen=True)
+class Sizing:
+    """How the pictures of a set are brought to one size.
 
-    Enlarging is bilinear: area interpolation would show blocks.
+    Attributes
+    ----------
+    size : int, optional
+        Side in pixels. By default a set of one size up to 64×64 keeps it, other sets of pictures up
+        to 64 pixels a side are brought to 64×64, and all others to `large`.
+    fit : {'squash', 'crop', 'pad'}
+        See `resize`.
+    large : int
     """
+
+    size: int | None = None
+    fit: str = "crop"
+    large: int = SMALL
+
+    def at_once(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return a picture as far as it can be brought to size without knowing the others."""
+        if self.size is not None:
+            return resize(pixels, self.size, self.fit)
+        if max(pixels.shape[:2]) > SMALL:
+            return resize(pixels, self.large, self.fit)
+        return pixels
+
+    def shape(self, shapes: Collection[tuple[int, int]]) -> tuple[int, int]:
+        """Return the (height, width) of a set of pictures of these (heights, widths)."""
+        if self.size is not None:
+            return self.size, self.size
+        if any(max(shape) > SMALL for shape in shapes):
+            return self.large, self.large
+        return next(iter(shapes)) if len(shapes) == 1 else (SMALL, SMALL)
+
+
+def resize(pixels: NDArray[np.uint8], size: int, fit: str = "crop") -> NDArray[np.uint8]:
+    """Bring an (H, W, C) picture to (size, size, C).
+
+    'squash' changes its shape, 'crop' brings the shorter side to size and cuts the longer one to
+    its middle, 'pad' brings the longer side to size and sets grey beside the shorter. Shrinking is
+    by area; enlarging is bilinear, as area interpolation would show blocks.
+    """
+    pixels = _not_too_long(pixels)
+    if fit == "squash":
+        return _scaled(pixels, size, size)
     height, width = pixels.shape[:2]
-    short = min(height, width)
-    if max(height, width) > _LONGEST * short:
-        pixels = _centre(pixels, min(height, _LONGEST * short), min(width, _LONGEST * short))
-        height, width = pixels.shape[:2]
-    if short != size:
-        shape = (max(size, round(width * size / short)), max(size, round(height * size / short)))
-        way = cv2.INTER_AREA if short > size else cv2.INTER_LINEAR
-        pixels = np.asarray(cv2.resize(pixels, shape, interpolation=way), np.uint8)
-        pixels = pixels.reshape(*pixels.shape[:2], -1)  # OpenCV drops a single channel
-    return np.ascontiguousarray(_centre(pixels, size, size))
+    if fit == "crop":
+        scale = size / min(height, width)
+        wanted = (max(size, round(height * scale)), max(size, round(width * scale)))
+        return np.ascontiguousarray(_centre(_scaled(pixels, *wanted), size, size))
+    scale = size / max(height, width)
+    wanted = (max(1, round(height * scale)), max(1, round(width * scale)))
+    padded = np.full((size, size, pixels.shape[2]), _BESIDE, np.uint8)
+    padded[..., 3:] = 255  # of transparency: the grey is opaque
+    _centre(padded, *wanted)[:] = _scaled(pixels, *wanted)
+    return padded
+
+
+def _not_too_long(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = pixels.shape[:2]
+    most = _LONGEST * min(height, width)
+    return _centre(pixels, min(height, most), min(width, most))
+
+
+def _scaled(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    if pixels.shape[:2] == (height, width):
+        return np.ascontiguousarray(pixels)
+    shrinks = height * width < pixels.shape[0] * pixels.shape[1]
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    scaled = np.asarray(cv2.resize(pixels, (width, height), interpolation=way), np.uint8)
+    return scaled.reshape(height, width, -1)  # OpenCV drops a single channel
 
 
 def to_channels(pixels: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from equipoise.errors import plural
+from equipoise.errors import DamagedError, plural
 from equipoise.files import read_sealed
 from equipoise.studies.formats import duration, level, metric_name, percent, quoted
 from equipoise.studies.summary import Answer
@@ -32,7 +32,10 @@ def searched(directory: Path) -> dict[str, Any] | None:
     """
     if not (directory / _FILE).is_file():
         return None
-    found = read_sealed(directory / _FILE)
+    try:
+        found = read_sealed(directory / _FILE)
+    except DamagedError as error:
+        raise DamagedError(f"{error} Give the command that made it again.") from None
     board, metric = found["leaderboard"], found["objective"]
     return {
         "words": found.get("words") or [],

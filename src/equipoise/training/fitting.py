@@ -119,7 +119,7 @@ def _finish(job: Job, data: Splits) -> Run:
     if job.best.weights is not None:
         net.load_state_dict(job.best.weights)
     predictions = {
-        "validation": _predictions(job.model, data.validation),
+        "validation": _predictions(job.model, job.validation),
         "test": _predictions(job.model, data.test),
     }
     net.cpu()

@@ -11,7 +11,7 @@ from equipoise.errors import InputError, printable, unknown
 from equipoise.readers import read
 from equipoise.readers.arrays import as_image, as_images, as_labels
 from equipoise.readers.columns import usual
-from equipoise.readers.sizing import LARGEST_KEPT
+from equipoise.readers.sizing import SMALL
 from equipoise.readers.table import sorted_classes
 from equipoise.selection import Selection
 
@@ -35,7 +35,7 @@ def given_images(images: Any) -> NDArray[np.uint8]:
     if isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8:
         return pixels
     mixed = not isinstance(pixels, np.ndarray)
-    chosen = Selection(cut=False, size=LARGEST_KEPT if mixed else None)
+    chosen = Selection(cut=False, size=SMALL if mixed else None)
     return read((pixels, np.zeros(len(pixels), int)), chosen).train.array
 
 

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from equipoise.backbones import LinearProbe, get_backbone
 from equipoise.errors import InputError, printable, require
 from equipoise.extras import check_extra, with_extra
 from equipoise.images import ImageSet, Splits, at_once
 from equipoise.objectives import Objective, ObjectiveLike, get_objective
 from equipoise.recipes import Recipe
 from equipoise.training.budgets import Budget, budget, check_equal
+from equipoise.training.cached import CachedSet, activations_of, present_cached
 from equipoise.training.catalogue import pick
 from equipoise.training.decisions import plain
 from equipoise.training.devices import Resident, get_device, moved, resident
@@ -27,6 +29,7 @@ from equipoise.training.model import Model, channel_statistics
 from equipoise.training.nets import Net, build_net, check_size, whiten
 from equipoise.training.optimisers import get_optimiser
 from equipoise.training.presenting import Batch, Presented, check_recipe, deferred, present
+from equipoise.training.randomness import seeded
 from equipoise.training.seen import Seen
 from equipoise.training.trainers import Trainer
 
@@ -92,7 +95,7 @@ class Job:
     objective: Objective
     validation: ImageSet
     budget: Budget
-    presented: Presented
+    presented: Presented | CachedSet
     net: nn.Module
     average: AveragedModel | None
     model: Model
@@ -168,6 +171,14 @@ def _check_measures(
     get_loss(recipe.loss, labels, classes, trainer.label_smoothing, defer=recipe.defer)
     if recipe.mixing is not None:
         get_mixing(recipe.mixing, labels, seed=0)
+    cached = trainer.backbone is not None and trainer.tuned_blocks != "all"
+    require(
+        recipe.mixing is None or not cached,
+        "no mixing of images on the cached activations of a frozen trunk",
+        "Take the trainer finetune-all, or another recipe.",
+        mixing=recipe.mixing,
+        trainer=trainer.name,
+    )
     entry, _ = pick("loss", recipe.loss, LOSSES)
     require(
         recipe.defer == 0 or deferred(recipe) or entry.weights != "never",
@@ -194,22 +205,37 @@ def prepare(
     train, classes = data.train, data.classes
     # Normalisation and budget are the trainer's: those of the data set without extra images.
     real = train.real
-    mean, std = channel_statistics(real.array)
+    backbone = None if trainer.backbone is None else get_backbone(trainer.backbone)
+    mean, std = channel_statistics(real.array) if backbone is None else backbone.statistics
     size = (train.array.shape[1], train.array.shape[2])
-    weights = trainer.weights if net is None else None
-    module = build_net(net or trainer.net, len(mean), len(classes), size, seed, weights).to(device)
+    if backbone is None:
+        weights = trainer.weights if net is None else None
+        module = build_net(net or trainer.net, len(mean), len(classes), size, seed, weights)
+    else:
+        with seeded(seed, CPU):
+            module = backbone.tail(trainer.tuned_blocks, len(classes))
+    module = module.to(device)
 
     def budget_of(presented: int) -> Budget:
         return budget(real.labels, trainer, equal=equal, presented=presented)
 
-    presented = present(
-        train.array, train.labels, train.ids, recipe, seed=seed, classes=classes, threads=1,
-        budget_of=budget_of,
-    )  # fmt: skip
+    trunk = None
+    if backbone is not None and trainer.tuned_blocks != "all":
+        trunk = backbone.trunk(trainer.tuned_blocks)
+    presented: Presented | CachedSet
+    if trunk is None:
+        presented = present(
+            train.array, train.labels, train.ids, recipe, seed=seed, classes=classes, threads=1,
+            budget_of=budget_of,
+        )  # fmt: skip
+    else:
+        presented = present_cached(train, recipe, trainer, trunk, seed=seed, budget_of=budget_of)
+        if isinstance(module, LinearProbe):
+            module.fit_scale(presented.values[: len(train)])
     shown = presented.roster.labels
     model = Model(
         net=module,
-        net_name=trainer.net if net is None else "custom",
+        net_name=trainer.backbone or (trainer.net if net is None else "custom"),
         classes=classes,
         size=size,
         mean=mean,
@@ -217,9 +243,13 @@ def prepare(
         decision=plain(len(classes)),
         positive=data.rarest if len(classes) == 2 else None,
         flip=trainer.test_time_flip,
+        backbone=trainer.backbone,
+        tuned_blocks=trainer.tuned_blocks,
+        fit=data.fit,
         range=data.range,
     )
-    whiten(module, _some(model, real.array, device))
+    if trunk is None:
+        whiten(module, _some(model, real.array, device))
     average = _average(module, trainer)
     sampled = at_once(size, pixels=_SAMPLE_PIXELS, most=_SAMPLE)
     return Job(
@@ -228,7 +258,7 @@ def prepare(
         seed=seed,
         equal=equal,
         objective=aim(data, objective),
-        validation=data.validation,
+        validation=data.validation if trunk is None else activations_of(data.validation, trunk),
         budget=budget_of(len(presented)),
         presented=presented,
         net=module,
@@ -245,8 +275,17 @@ def prepare(
         device=device,
         # A module's attributes are untyped to torch.compile.
         forward=torch.compile(module) if trainer.compile else module,
-        resident=None if recipe.mixing or trainer.shift else resident(presented, device),
+        resident=None if recipe.mixing else _resident(presented, trainer, device),
     )
+
+
+def _resident(
+    presented: Presented | CachedSet, trainer: Trainer, device: torch.device
+) -> Resident | None:
+    """Return the training set on the device, where its pixels are shown as they are."""
+    if isinstance(presented, CachedSet) or trainer.shift:
+        return None
+    return resident(presented, device)
 
 
 def _some(model: Model, images: NDArray[np.uint8], device: torch.device) -> Iterator[torch.Tensor]:

@@ -14,6 +14,7 @@ from scipy.special import log_softmax
 from equipoise.errors import WorkError, reason
 from equipoise.metrics import figures
 from equipoise.training.ahead import ahead
+from equipoise.training.cached import CachedSet
 from equipoise.training.devices import moved
 from equipoise.training.draws import Draws
 from equipoise.training.flips import flipped
@@ -102,14 +103,17 @@ def _batch(job: Job, step: int) -> Batch:
     span, mixing = job.budget.span(step), job.mixing
     if job.resident is not None:
         return _resident(job, span)
-    batch = _mirrored(job, job.presented.draws, span)
+    if isinstance(job.presented, CachedSet):
+        batch = job.presented.mirrored(job.presented.draws, *span)
+    else:
+        batch = _mirrored(job, job.presented.draws, span)
     if mixing is not None and step < job.budget.step_after(mixing.until):
         pool = None if mixing.foreground is None else _mirrored(job, mixing.foreground, span)
         classes = len(job.model.classes)
         batch = mix(mixing, batch, pool, classes=classes, seed=job.seed, start=span[0])
     # A mixed image counts for its first label.
     sources = job.presented.roster.source[batch.rows]
-    job.seen.add(fingerprints(batch.images), batch.labels, sources)
+    job.seen.add(fingerprints(batch.images.view(np.uint8)), batch.labels, sources)
     return batch
 
 

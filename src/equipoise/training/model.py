@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from torch import Tensor, nn
 
+from equipoise.backbones import Trunk, get_backbone, rounded
 from equipoise.errors import InputError, require
 from equipoise.images import at_once
 from equipoise.readers.arrays import as_image, as_images
@@ -54,6 +55,10 @@ class Model:
         Post-hoc logit adjustment, tuned on validation.
     temperature : float
         By which logits are divided for calibrated probabilities; found on validation.
+    backbone, tuned_blocks
+        As in `Trainer`: the pretrained net of which `net` is the end, or all.
+    fit : {'squash', 'crop', 'pad'}
+        How images are brought to its size.
     range : (low, high), optional
         The values of 16-bit images that are 0 and 255 to it; None where it was trained on others.
     """
@@ -69,7 +74,17 @@ class Model:
     flip: bool = False
     adjusted: Decision | None = None
     temperature: float = 1.0
+    backbone: str | None = None
+    tuned_blocks: int | Literal["all"] = "all"
+    fit: str = "crop"
     range: Range | None = None
+
+    @property
+    def trunk(self) -> Trunk | None:
+        """The frozen part of a pretrained net, which makes of pictures what `net` takes."""
+        if self.backbone is None or self.tuned_blocks == "all":
+            return None
+        return get_backbone(self.backbone).trunk(self.tuned_blocks)
 
     @property
     def channels(self) -> int:
@@ -121,11 +136,19 @@ class Model:
         return found
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Return (N, H, W, C) uint8 images as (N, C, H, W) floats that the net takes."""
+        """Return (N, H, W, C) uint8 images as (N, C, H, W) floats that the net takes.
+
+        Activations of a trunk are what the net takes as they are.
+        """
+        if images.dtype != torch.uint8:
+            return images.float()
         mean = torch.tensor(self.mean, device=images.device).view(-1, 1, 1)
         std = torch.tensor(self.std, device=images.device).view(-1, 1, 1)
         # The permuted view is channels-last as it stands.
-        return images.permute(0, 3, 1, 2).float().sub_(255 * mean).div_(255 * std)
+        pixels = images.permute(0, 3, 1, 2).float()
+        if pixels.shape[1] < len(mean):  # grey pictures for a net of colour
+            pixels = pixels.repeat(1, len(mean), 1, 1)
+        return pixels.sub_(255 * mean).div_(255 * std)
 
     def _fitting(self, images: Images) -> NDArray[np.uint8]:
         """Bring images to the model's range, size and channels, as `equipoise.load` does."""
@@ -141,7 +164,7 @@ class Model:
         fitting = np.empty((len(images), *shape), np.uint8)
         for i, image in enumerate(images):
             pixels = as_image(image, f"images[{i}]")
-            fitting[i] = fit_image(eight_bits(pixels, self.range), shape)
+            fitting[i] = fit_image(eight_bits(pixels, self.range), shape, self.fit)
         return fitting
 
 
@@ -175,7 +198,9 @@ def eight_bits(pixels: Pixels, bounds: Range | None) -> NDArray[np.uint8]:
     return to_eight(pixels, bounds)
 
 
-def fit_image(image: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def fit_image(
+    image: NDArray[np.uint8], shape: tuple[int, int, int], fit: str = "crop"
+) -> NDArray[np.uint8]:
     """Bring an (H, W, C) image to a model's (height, width, channels), as `equipoise.load` does."""
     height, width, channels = shape
     image = to_channels(image, channels)
@@ -186,18 +211,22 @@ def fit_image(image: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[
             f"{image.shape[1]}×{image.shape[0]} pixels cannot be brought to the {width}×{height} "
             "of a model whose images are not square. Bring them to that size."
         )
-    return resize(image, height)
+    return resize(image, height, fit)
 
 
-def evaluate(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the (N, K) logits of fitting images, leaving no trace in the net."""
+def evaluate(model: Model, images: NDArray) -> NDArray[np.float32]:
+    """Return the (N, K) logits of fitting images, leaving no trace in the net.
+
+    For a net on a trunk these may be the trunk's activations instead.
+    """
     training = model.net.training
     model.net.eval()
     try:
         with torch.inference_mode():
             # One empty batch where there is no image, for the shape.
             most = _EVALUATED_CPU if device_of(model.net).type == "cpu" else _EVALUATED
-            size = at_once(images.shape[1:3], pixels=_MAPPED, most=most)
+            pixels = images.shape[1:3] if images.ndim == 4 else (1, 1)  # or embeddings
+            size = at_once(pixels, pixels=_MAPPED, most=most)
             starts = range(0, max(1, len(images)), size)
             parts = [_logits(model, images[i : i + size]) for i in starts]
             return torch.cat(parts).float().cpu().numpy()
@@ -205,7 +234,9 @@ def evaluate(model: Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         model.net.train(training)
 
 
-def _logits(model: Model, images: NDArray[np.uint8]) -> Tensor:
+def _logits(model: Model, images: NDArray) -> Tensor:
+    if images.dtype == np.uint8 and (trunk := model.trunk) is not None:
+        images = rounded(trunk.run(to_channels(images, 3)))
     # torch refuses read-only memory maps and reversed views: it gets a copy.
     pixels = torch.from_numpy(np.array(images, order="C"))
     batch = model.normalise(moved(pixels, device_of(model.net)))

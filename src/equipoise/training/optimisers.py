@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import cos, pi
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,7 +18,7 @@ _SHORT_WARM_UP = 0.025
 
 def get_optimiser(trainer: Trainer, net: nn.Module) -> torch.optim.Optimizer:
     """Return the trainer's optimiser for the parameters of a net."""
-    parameters, rate, decay = net.parameters(), trainer.learning_rate, trainer.weight_decay
+    parameters, rate, decay = _groups(trainer, net), trainer.learning_rate, trainer.weight_decay
     # One fused kernel for all parameters.
     if trainer.optimiser == "sgd":
         return torch.optim.SGD(
@@ -29,9 +30,18 @@ def get_optimiser(trainer: Trainer, net: nn.Module) -> torch.optim.Optimizer:
             fused=True,
         )
     if trainer.optimiser == "muon":
-        return Muon(parameters, rate, momentum=trainer.momentum, weight_decay=decay)
+        return Muon(net.parameters(), rate, momentum=trainer.momentum, weight_decay=decay)
     kind = torch.optim.AdamW if trainer.optimiser == "adamw" else torch.optim.Adam
     return kind(parameters, rate, weight_decay=decay, fused=True)
+
+
+def _groups(trainer: Trainer, net: nn.Module) -> list[dict[str, Any]]:
+    """Return the parameters in groups, each with how many times the learning rate it takes."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in net.named_parameters():
+        is_head = trainer.backbone is not None and "classifier." in name
+        groups.setdefault(trainer.head_rate if is_head else 1.0, []).append(parameter)
+    return [{"params": params, "times": times} for times, params in groups.items()]
 
 
 def _one_cycle(done: float) -> float:
@@ -77,5 +87,5 @@ def set_learning_rate(
     # The middle of the step: no schedule begins or ends with a step of no use.
     rate = trainer.learning_rate * SCHEDULES[trainer.schedule]((step + 0.5) / steps)
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("times", 1.0)
     return rate

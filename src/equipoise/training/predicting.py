@@ -157,7 +157,7 @@ def _read(file: _File, model: Model) -> _Read | Broken:
     bounds = model.range or FULL
     try:
         picture = decode(read_regular(file.place))
-        pixels = fit_image(narrow(picture, bounds), (*model.size, model.channels))
+        pixels = fit_image(narrow(picture, bounds), (*model.size, model.channels), model.fit)
     except (OSError, UndecodableError, InputError) as error:
         return Broken(file.name, reason(error))
     stored = picture.pixels

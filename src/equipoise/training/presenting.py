@@ -24,6 +24,7 @@ __all__ = [
     "check_recipe",
     "deferred",
     "draw_up",
+    "draws_of",
     "freshen",
     "present",
 ]
@@ -343,13 +344,14 @@ def present(
     # Copies of images that are not held in memory are not held there either.
     mapped = is_mapped(images) and count > 0
     copies = filled((count, *images.shape[1:]), copied) if mapped else copied(0, count)
-    draws = _draws(roster, recipe, seed, budget_of)
+    draws = draws_of(roster, recipe, seed, budget_of)
     return Presented(roster, images, copies, place, draws, seed, threads)
 
 
-def _draws(
+def draws_of(
     roster: Roster, recipe: Recipe, seed: int, budget_of: Callable[[int], Budget] | None
 ) -> Draws:
+    """Return the stream of draws that a recipe makes of a roster; see `present`."""
     if budget_of is None or not _changes(recipe):
         return Draws(roster.labels, recipe.draws, seed=seed)
     run = budget_of(len(roster))

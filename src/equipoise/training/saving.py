@@ -9,6 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from torch import Tensor, nn
 
+from equipoise.backbones import get_backbone
 from equipoise.errors import DamagedError, InputError, printable, reason
 from equipoise.files import SEALS, atomic, damage
 from equipoise.selection import FULL
@@ -41,6 +42,9 @@ def save_model(model: Model, path: Path) -> None:
         "adjusted": None if model.adjusted is None else model.adjusted.to_dict(),
         "temperature": model.temperature,
         "range": None if model.range is None else list(model.range),
+        "backbone": model.backbone,
+        "tuned_blocks": model.tuned_blocks,
+        "fit": model.fit,
     }
     # A pickle also tells which equal values are one object: there and back none is.
     fields = json.loads(json.dumps(values))
@@ -96,6 +100,9 @@ def load_model(path: str | Path, *, net: Net | None = None) -> Model:
         adjusted=adjusted,
         temperature=fields.temperature,
         range=fields.range,
+        backbone=fields.backbone,
+        tuned_blocks=fields.tuned_blocks,
+        fit=fields.fit,
     )
 
 
@@ -150,12 +157,17 @@ class _Fields(_Stored):
     adjusted: _Decision | None = None
     temperature: Annotated[float, Field(gt=0)] = 1.0
     range: Annotated[tuple[_Value, _Value], Field(strict=False)] | None = None
+    backbone: str | None = None
+    tuned_blocks: Annotated[int, Field(ge=0)] | Literal["all"] = "all"
+    fit: Literal["squash", "crop", "pad"] = "crop"
 
     @model_validator(mode="after")
     def _agree(self) -> "_Fields":
         classes, decisions = len(self.classes), (self.decision, self.adjusted)
         if not len(self.mean) == len(self.std) in (1, 3, 4):
             raise ValueError("mean and std of 1, 3 or 4 channels")
+        if len(set(self.classes)) < classes:
+            raise ValueError("classes of different names")
         if any(d is not None and not d.fits(classes) for d in decisions):
             raise ValueError("an offset a class")
         if self.positive is not None and not 0 <= self.positive < classes:
@@ -183,10 +195,13 @@ def _filled(fields: _Fields, net: Net | None) -> nn.Module:
     """Build a model's net and give it its weights, which must be what the net has."""
 
     def build() -> nn.Module:
+        if fields.backbone is not None:
+            pretrained = get_backbone(fields.backbone)
+            return pretrained.tail(fields.tuned_blocks, len(fields.classes))
         sizes = (len(fields.mean), len(fields.classes), fields.size)
         return build_net(net or fields.net, *sizes, seed=0)
 
-    if net is None:
+    if net is None and fields.backbone is None:
         # First without memory: what the fields promise may not be what the file holds.
         with torch.device("meta"):
             module = build()

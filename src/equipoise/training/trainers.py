@@ -27,6 +27,17 @@ class Trainer(BaseModel):
         Name of a net in `equipoise.training.NETS`, or `timm/` and the name of one of timm.
     weights : str, optional
         What a net of timm starts from: 'pretrained', or a file of weights.
+    backbone : str, optional
+        A pretrained net of `equipoise.backbones.BACKBONES` in the place of `net`.
+    tuned_blocks : int or 'all'
+        How many of the backbone's last blocks are trained, besides the head. The others are a
+        frozen trunk, whose activations are computed once and kept; with 0 a linear head is trained
+        on its embeddings. 'all' trains the whole net on pixels.
+    views : int
+        On a frozen trunk: between how many augmented views of an image, besides the clean one,
+        fresh augmentation chooses.
+    head_rate : float
+        Of a backbone: the head's learning rate is so many times that of the blocks.
     optimiser : {'adam', 'adamw', 'sgd', 'muon'}
         Kingma and Ba, "Adam: a method for stochastic optimization", ICLR 2015; Loshchilov and
         Hutter, "Decoupled weight decay regularization", ICLR 2019; SGD with Nesterov momentum;
@@ -74,6 +85,10 @@ class Trainer(BaseModel):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
     net: str = "article"
     weights: str | None = None
+    backbone: str | None = None
+    tuned_blocks: Annotated[int, Field(ge=0, le=64)] | Literal["all"] = 0
+    views: Annotated[int, Field(ge=1, le=64)] = 2
+    head_rate: Annotated[float, Field(gt=0, le=1000)] = 1.0
     optimiser: Literal["adam", "adamw", "sgd", "muon"] = "adam"
     learning_rate: Annotated[Number, Field(gt=0, le=10)] = 1e-3
     momentum: Annotated[Number, Field(ge=0, lt=1)] = 0.9
@@ -147,10 +162,35 @@ _STRONG = _FAST.model_copy(
 # For digits, text and whatever else has a left and a right.
 _UPRIGHT = _FAST.model_copy(update={"name": "upright", "flip": "none", "test_time_flip": False})
 
+# A pretrained net whose last blocks are trained.
+_FINETUNE = Trainer(
+    name="finetune",
+    backbone="lite0",
+    tuned_blocks=1,
+    optimiser="adamw",
+    learning_rate=1e-3,
+    head_rate=5.0,
+    weight_decay=0.01,
+    schedule="one_cycle",
+    batch_size=32,
+    epochs=8,
+    label_smoothing=0.05,
+    flip="random",
+)
+
+_PROBE = _FINETUNE.model_copy(
+    update={"name": "probe", "tuned_blocks": 0, "learning_rate": 5e-3, "head_rate": 1.0}
+)
+
 NAMED: dict[str, Trainer] = {
     trainer.name: trainer
-    for trainer in (_FAST, _UPRIGHT, _STRONG, Trainer(name="article"), _LONGTAIL)
-}
+    for trainer in (
+        _FAST, _UPRIGHT, _STRONG, Trainer(name="article"), _LONGTAIL, _FINETUNE, _PROBE,
+        _FINETUNE.model_copy(
+            update={"name": "finetune-all", "tuned_blocks": "all", "learning_rate": 3e-4}
+        ),
+    )
+}  # fmt: skip
 
 DEFAULT = "fast"
 
@@ -177,6 +217,8 @@ def get_trainer(
         require(1 <= epochs <= 100_000, "1 <= epochs <= 100000", epochs=epochs)
         trainer = trainer.model_copy(update={"epochs": epochs})
     if net is not None:
+        rule = "a trainer without a backbone where a net is named"
+        require(trainer.backbone is None, rule, trainer=trainer.name, net=net)
         trainer = trainer.model_copy(update={"net": net})
     _check_net(trainer)
     return trainer
@@ -194,9 +236,22 @@ def trainer_beside(recipe: str | Path) -> str | Path:
 
 
 def _check_net(trainer: Trainer) -> None:
+    from equipoise.backbones import get_backbone
     from equipoise.training.nets import check_net
 
     check_net(trainer.net, trainer.weights)
+    if trainer.backbone is not None:
+        _check_backbone(trainer, get_backbone(trainer.backbone).blocks)
+
+
+def _check_backbone(trainer: Trainer, blocks: int) -> None:
+    """Raise `InputError` for fields that do not go with a backbone."""
+    if trainer.tuned_blocks == "all":
+        return
+    rule, tuned = f"tuned_blocks <= {blocks} for {trainer.backbone}", trainer.tuned_blocks
+    require(tuned <= blocks, rule, tuned_blocks=tuned)
+    rule = "no shift and no test_time_flip on cached activations"
+    require(not (trainer.shift or trainer.test_time_flip), rule, trainer=trainer.name)
 
 
 def _read(path: Path) -> Trainer:

@@ -81,6 +81,8 @@ def open_journal(folder: Path) -> Journal:
     try:
         _check(folder)
         return _opened(path)
+    except DamagedError as error:
+        raise DamagedError(f"{error} Name another folder.") from None
     except OSError:
         raise
     except Exception:
@@ -103,7 +105,7 @@ def _check(folder: Path) -> None:
     sealed = read_sealed(folder / _SEAL)
     written = (folder / _FILE).read_bytes() if (folder / _FILE).is_file() else b""
     if _digest(written[: sealed["bytes"]]) != sealed["digest"]:
-        raise DamagedError(f"{folder / _FILE} is not what was written.")
+        raise DamagedError(f"{folder / _FILE} is damaged: it is not what was written there.")
 
 
 def _digest(written: bytes) -> str:

@@ -1,0 +1,18 @@
+"""Pretrained nets: frozen trunks, the cache of their activations, embeddings."""
+
+from equipoise.backbones.activations import ActivationCache, Trunk, activations, rounded
+from equipoise.backbones.embedding import embed
+from equipoise.backbones.probe import LinearProbe
+from equipoise.backbones.published import BACKBONES, Backbone, get_backbone
+
+__all__ = [
+    "BACKBONES",
+    "ActivationCache",
+    "Backbone",
+    "LinearProbe",
+    "Trunk",
+    "activations",
+    "embed",
+    "get_backbone",
+    "rounded",
+]

@@ -1,0 +1,171 @@
+"""A training set as a recipe presents it to a net on a frozen trunk: activations from the cache.
+
+An image that is augmented afresh at every draw is never seen again, so that its activations could
+not be kept. "Fresh" therefore means here that an image has a few views. View j, counted from 1, is
+the image at the address (copy j, epoch 0) of the run's seed, changed by a technique that is drawn
+for it; a draw shows the clean image or one of its views. Mirror images, where the trainer has them,
+are kept like the images themselves.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from equipoise import engine, keys
+from equipoise.backbones import ActivationCache, Trunk, activations
+from equipoise.images import ImageSet
+from equipoise.planning import Plan
+from equipoise.readers.sizing import to_channels
+from equipoise.recipes import Recipe
+from equipoise.training.budgets import Budget
+from equipoise.training.draws import Draws
+from equipoise.training.flips import flipped
+from equipoise.training.presenting import Batch, Roster, draw_up, draws_of
+from equipoise.training.trainers import Trainer
+
+__all__ = ["CachedSet", "activations_of", "present_cached"]
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class CachedSet:
+    """A roster with the activations of everything that it can show; as `Presented` is with pixels.
+
+    Attributes
+    ----------
+    roster : Roster
+    values : (P, …) float16 or float32
+        The originals, the static copies, the views; then all of them mirrored, where `flip` is not
+        'none'.
+    place : (M,) int64
+        Where each row's own picture is.
+    views : (N, V) int64
+        Where each original's views are; -1 for those without.
+    draws : Draws
+    flip : str
+        The trainer's.
+    seed : int
+    """
+
+    roster: Roster
+    values: NDArray
+    place: NDArray[np.int64]
+    views: NDArray[np.int64]
+    draws: Draws
+    flip: str
+    seed: int
+
+    ahead = 2  # batches that may be made on another thread
+
+    def __len__(self) -> int:
+        return len(self.roster)
+
+    def batch(self, start: int, stop: int) -> Batch:
+        """Return the draws at the positions from `start` to `stop`, as the recipe shows them."""
+        return self.take(self.draws, start, stop)
+
+    def take(self, draws: Draws, start: int, stop: int) -> Batch:
+        """Return the draws of another stream over the same roster."""
+        rows, passes = draws(start, stop)
+        values = self.values[self._shown(rows, passes)]
+        return Batch(values, self.roster.labels[rows], rows, passes)
+
+    def mirrored(self, draws: Draws, start: int, stop: int) -> Batch:
+        """Return draws with the trainer's own mirroring."""
+        rows, passes = draws(start, stop)
+        ids, copy = self.roster.ids[rows], self.roster.copy[rows]
+        mirror = flipped(self.flip, ids, copy, passes, seed=self.seed)
+        place = self._shown(rows, passes) + mirror * (len(self.values) // 2)
+        return Batch(self.values[place], self.roster.labels[rows], rows, passes)
+
+    def _shown(self, rows: NDArray[np.intp], passes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where the picture of each draw is: the row's own, or a view of its image."""
+        roster, count = self.roster, self.views.shape[1]
+        if not roster.fresh:
+            return self.place[rows]
+        address = keys.image_keys(self.seed, roster.ids[rows], roster.copy[rows], passes)
+        drawn = keys.uniforms(address, "view", 1)[:, 0]
+        clean = 1 / (len(roster.weights or roster.techniques) + 1)
+        view = np.floor((drawn - clean) / (1 - clean) * count).astype(np.int64)
+        found = self.views[roster.source[rows], np.clip(view, 0, count - 1)]
+        return np.where((view >= 0) & (found >= 0), found, self.place[rows])
+
+
+def present_cached(
+    data: ImageSet,
+    recipe: Recipe,
+    trainer: Trainer,
+    trunk: Trunk,
+    *,
+    seed: int,
+    budget_of: Callable[[int], Budget],
+    cache: ActivationCache | None = None,
+) -> CachedSet:
+    """Return a training set as `recipe` presents it; what is not in the cache is computed here."""
+    roster = draw_up(data.labels, data.ids, recipe, seed=seed, classes=data.classes)
+    made = roster.technique >= 0
+    pictures, views = _views(roster, len(data), trainer.views, seed)
+    every = _plan(
+        source=np.concatenate([np.arange(len(data)), roster.source[made], pictures.source]),
+        technique=np.concatenate(
+            [np.full(len(data), -1), roster.technique[made], pictures.technique]
+        ),
+        copy=np.concatenate([np.zeros(len(data), np.int32), roster.copy[made], pictures.copy]),
+    )
+    count, doubled = len(every.source), trainer.flip != "none"
+
+    def shown(start: int, stop: int) -> Pixels:
+        rows = np.arange(start, stop)
+        part = every.pick(rows % count)
+        images = engine.carry_out(
+            data.array, data.ids, part, roster.techniques, seed=seed, threads=1
+        )
+        mirror = rows >= count
+        images[mirror] = images[mirror, :, ::-1]
+        return to_channels(images, 3)
+
+    values = activations(shown, count * (1 + doubled), trunk, cache, jobs=1)
+    place = np.where(made, len(data) + made.cumsum() - 1, roster.source)
+    first = len(data) + int(made.sum())
+    draws = draws_of(roster, recipe, seed, budget_of)
+    return CachedSet(
+        roster, values, place, np.where(views < 0, -1, views + first), draws, trainer.flip, seed
+    )
+
+
+def _views(roster: Roster, images: int, count: int, seed: int) -> tuple[Plan, NDArray[np.int64]]:
+    """Return the views that there are, and where in them those of each image are."""
+    rows = np.flatnonzero(roster.touched & roster.fresh)
+    touched, first = np.unique(roster.source[rows], return_index=True)
+    row = np.repeat(rows[first], count)
+    copy = np.tile(np.arange(1, count + 1, dtype=np.int32), len(touched))
+    weights = roster.weights or (1.0,) * len(roster.techniques)
+    address = keys.image_keys(seed, roster.ids[row], copy)
+    drawn = keys.uniforms(address, "view technique", 1)[:, 0]
+    technique = np.searchsorted(np.cumsum(weights) / np.sum(weights), drawn, side="right")
+    if roster.offset is not None:
+        technique = technique + roster.offset[row]
+    where = np.full((images, count), -1)
+    where[touched] = np.arange(len(row)).reshape(-1, count)
+    return _plan(roster.source[row], technique, copy), where
+
+
+def _plan(source: NDArray[np.int64], technique: NDArray[np.int_], copy: NDArray[np.int32]) -> Plan:
+    return Plan(source, technique.astype(np.int16), copy, np.zeros(len(source), bool))
+
+
+def activations_of(
+    images: ImageSet, trunk: Trunk, cache: ActivationCache | None = None, jobs: int | None = 1
+) -> ImageSet:
+    """Return a set with a trunk's activations in the place of its pixels."""
+    pixels = images.array
+
+    def shown(start: int, stop: int) -> Pixels:
+        return to_channels(pixels[start:stop], 3)
+
+    values: Any = activations(shown, len(images), trunk, cache, jobs=jobs)
+    return replace(images, images=values)
