@@ -1,9 +1,9 @@
 """Photographs: the default for them against what practitioners do, on two public sets.
 
-FOLDER holds trashnet.tar.gz and magnetic-tiles.tar.gz. Every seed has a split of its own, stratified
-and by whole groups, the same for all contestants; they take turns on one thread. Seconds are CPU
-seconds of the process, from pictures of one size in memory to answers for the test split, with no
-activation in the cache before.
+FOLDER holds trashnet.tar.gz and magnetic-tiles.tar.gz. Every seed has a split of its own,
+stratified and by whole groups, the same for all contestants; they take turns on one thread.
+Seconds are CPU seconds of the process, from pictures of one size in memory to answers for the test
+split, with no activation in the cache before.
 
     python benchmarks/photographs.py FOLDER --seeds 5 --page docs/results/photographs.md
         the trainer `finetune`; the same blocks of the same net tuned in plain torch; frozen
@@ -303,16 +303,17 @@ python benchmarks/photographs.py FOLDER --seeds {seeds} --page docs/results/phot
 ```
 
 Magnetic tiles (Huang, Qiu and Yuan, 2018): 1,344 grey pictures of six classes, 952 to 32 of each,
-of more than a thousand sizes; pictures of one tile stay together. TrashNet (Yang and Thung, 2016):
-2,527 photographs of six classes, 594 to 137 of each. Each of the {seeds} seeds has a split of its own:
-a fifth is tested on, 15 % of the rest is validation. Means, with 95 % intervals over the seeds.
+of more than a thousand sizes; pictures of one tile stay together. TrashNet (Yang and Thung,
+2016): 2,527 photographs of six classes, 594 to 137 of each. Each of the {seeds} seeds has a split
+of its own: a fifth is tested on, 15 % of the rest is validation. Means, with 95 % intervals over
+the seeds.
 
 All who fine-tune or draw draw each class equally often. "Plain fine-tuning" is the same backbone,
-size, blocks, rates and epochs in eager torch, with one picture at a time read, mirrored at random and
-normalised; it keeps its best epoch on validation and ends after {patience} epochs without a better one.
-Logistic regression has class weights. The tuned decision is chosen on validation for balanced
-accuracy, the plain one is the likeliest class. Seconds are CPU seconds on one thread, from pictures
-of one size in memory to answers for the test split, with an empty cache of activations.
+size, blocks, rates and epochs in eager torch, with one picture at a time read, mirrored at random
+and normalised; it keeps its best epoch on validation and ends after {patience} epochs without a
+better one. Logistic regression has class weights. The tuned decision is chosen on validation for
+balanced accuracy, the plain one is the likeliest class. Seconds are CPU seconds on one thread, from
+pictures of one size in memory to answers for the test split, with an empty cache of activations.
 
 {tables}
 """

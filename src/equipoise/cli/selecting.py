@@ -13,7 +13,7 @@ import typer
 from equipoise.cli import show
 from equipoise.errors import plural
 from equipoise.selection import Selection
-from equipoise.typed import columns_of, counts_of, names_of
+from equipoise.typed import columns_of, counts_of, names_of, size_of
 
 if TYPE_CHECKING:
     from equipoise.images import Splits
@@ -25,6 +25,7 @@ _FEW = 100  # steps below which a net has hardly begun to learn
 # What is written as text on the command line, by field.
 _PARSED: dict[str, Callable[[str], Any]] = {
     "classes": names_of,
+    "size": lambda text: size_of("--size", text),
     "take": lambda text: counts_of("--take", text),
     "columns": lambda text: columns_of("--columns", text),
 }
