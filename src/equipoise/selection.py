@@ -10,13 +10,15 @@ from typing import Any
 
 from equipoise.errors import InputError, printable, require, unknown, whole_seed
 
-__all__ = ["FITS", "FULL", "MOST_BYTES", "MOST_PIXELS", "Range", "Selection"]
+__all__ = ["FITS", "FULL", "LARGE", "MOST_BYTES", "MOST_PIXELS", "SMALL", "Range", "Selection"]
 
 Range = tuple[int, int]  # the values of sixteen bits that become 0 and 255
 
 FULL: Range = (0, 2**16 - 1)
 
 FITS = ("squash", "crop", "pad")  # see `readers.sizing.resize`
+SMALL = 64  # pixels a side: sets of one size up to this keep it
+LARGE = 160  # what larger pictures are brought to for the default pretrained net
 MOST_PIXELS = 100_000_000  # a file of a few bytes can claim any size; this one is 300 MB decoded
 MOST_BYTES = 2**28  # of one encoded file
 _ROLES = ("path", "image", "label", "group", "split")
@@ -100,6 +102,7 @@ class Selection:
     )
     seed: int = 0
     cut: bool = True
+    large: int = LARGE  # the side that larger pictures are brought to where no size is given
     decode: bool = True  # False: images are counted and not looked at, where nothing else needs it
 
     @property

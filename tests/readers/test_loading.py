@@ -105,10 +105,10 @@ def test_other_sizes_are_brought_to_64_with_a_line(folder_of, encode, pictures):
         for i in range(40)
     }
     data = load(folder_of(large))
-    assert data.train.images.shape[1:] == (64, 64, 1)
+    assert data.train.images.shape[1:] == (160, 160, 1)
     assert data.sizes == {"90×65": 40}
     assert data.notes == (
-        "40 of 40 images were brought to 64×64 (shorter side by area, then centre crop); --size "
+        "40 of 40 images were brought to 160×160 (shorter side by area, then centre crop); --size "
         "sets another size, --fit another way",
     )
 

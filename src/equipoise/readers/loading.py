@@ -65,7 +65,8 @@ def load(
         one in so many for the last; see `readers.taking.long_tailed`.
     size : int, optional
         Side to bring the images to, in pixels, 2 to 4096. By default sets of one size up to 64×64
-        keep it and others are brought to 64×64.
+        keep it, others without larger pictures are brought to 64×64, and all others to 160×160, as
+        the default trainer for photographs takes them.
     fit : {'squash', 'crop', 'pad'}
         How images that are not square are brought to a square one: their shape changed, their
         centre cut out, or grey set beside them.
@@ -147,7 +148,7 @@ def read(source: Source, selection: Selection) -> Splits:
     decoded = (
         decode_table(
             table,
-            sizing=Sizing(selection.size, selection.fit),
+            sizing=Sizing(selection.size, selection.fit, selection.large),
             whole=not selection.cut,
             most_pixels=selection.most_pixels,
             bounds=selection.bounds,

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SMALL", "Sizing", "resize", "to_channels"]
+from equipoise.selection import LARGE, SMALL
 
-SMALL = 64  # pixels a side: sets of one size up to this keep it
+__all__ = ["Sizing", "resize", "to_channels"]
 
 _LONGEST = 16  # an image longer than this many times its width is cut to it before resizing
 _BESIDE = 127  # the grey beside a padded picture: about zero to a net
@@ -31,7 +31,7 @@ class Sizing:
 
     size: int | None = None
     fit: str = "crop"
-    large: int = SMALL
+    large: int = LARGE
 
     def at_once(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return a picture as far as it can be brought to size without knowing the others."""
