@@ -42,7 +42,14 @@ Out = Annotated[
 Device = Annotated[
     str, typer.Option(help="Where the net computes: [bold]auto[/bold] (a GPU if any), cpu or cuda.")
 ]
-TrainerSpec = Annotated[str, typer.Option("--trainer", help="A trainer's name or YAML file.")]
+TrainerSpec = Annotated[
+    str | None,
+    typer.Option(
+        "--trainer",
+        help="A trainer's name or YAML file: by default [bold]finetune[/bold] for pictures above "
+        "64 pixels, and [bold]fast[/bold] for smaller ones.",
+    ),
+]
 NetName = Annotated[str | None, typer.Option("--net", help="Another net than the trainer's.")]
 Epochs = Annotated[int | None, typer.Option(help="Overrides the trainer's epochs.")]
 Equal = Annotated[

@@ -17,8 +17,9 @@ from equipoise.images import Splits
 from equipoise.objectives import DEFAULT as BALANCED
 from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.parallel import check_backend, scattered
-from equipoise.readers import check_apart, load
+from equipoise.readers import check_apart, read
 from equipoise.recipes import Recipe, load_recipes
+from equipoise.selection import Selection
 from equipoise.studies.calibration import check_prior
 from equipoise.studies.drawing import check_draws, check_folds, check_oracle
 from equipoise.studies.durations import seconds_of
@@ -56,7 +57,16 @@ from equipoise.studies.trials import (
 )
 from equipoise.studies.watching import each_second
 from equipoise.techniques import Technique
-from equipoise.training import Equal, Trainer, aim, check, get_device, get_trainer, side_by_side
+from equipoise.training import (
+    Equal,
+    Trainer,
+    aim,
+    check,
+    get_device,
+    large_side,
+    side_by_side,
+    with_trainer,
+)
 from equipoise.training.fingerprints import identity, of_trainer
 
 __all__ = ["DEFAULT_RECIPES", "check_study", "compare", "open_study"]
@@ -78,7 +88,7 @@ def compare(
     folds: int | None = None,
     oracle: bool = False,
     out: str | Path | None = None,
-    trainer: str | Path | Trainer = "fast",
+    trainer: str | Path | Trainer | None = None,
     epochs: int | None = None,
     equal: Equal = "steps",
     objective: ObjectiveLike = BALANCED,
@@ -125,7 +135,8 @@ def compare(
     out : path, optional
         The study's folder. One that holds the same study is gone on with: finished runs stay, more
         recipes or seeds extend it. By default a new temporary folder.
-    trainer : name, YAML file or Trainer
+    trainer : name, YAML file or Trainer, optional
+        By default as in `train`.
     epochs : int, optional
         Overrides the trainer's.
     equal : {'steps', 'epochs'}
@@ -165,9 +176,10 @@ def compare(
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
     check_backend(backend)
     device = get_device(device).type  # settled here: machines of a cluster may differ
-    chosen = get_trainer(trainer, epochs=epochs)
     named = _named(recipes, oracle)
-    splits = data if isinstance(data, Splits) else load(data, seed=seed)
+    large = large_side(trainer)  # an unknown name is refused before anything is read
+    splits = data if isinstance(data, Splits) else read(data, Selection(seed=seed, large=large))
+    splits, chosen = with_trainer(splits, trainer, epochs=epochs)
     check_folds(splits, folds, draws, oracle=oracle)
     check_draws(splits, draws)
     wanted = check_prior(prior, splits.classes)

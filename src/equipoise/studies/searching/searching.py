@@ -16,8 +16,9 @@ from equipoise.images import Splits
 from equipoise.objectives import DEFAULT as BALANCED
 from equipoise.objectives import ObjectiveLike
 from equipoise.parallel import check_backend
-from equipoise.readers import check_apart, load
+from equipoise.readers import check_apart, read
 from equipoise.recipes import Recipe, load_recipes
+from equipoise.selection import Selection
 from equipoise.studies.comparing import open_study
 from equipoise.studies.intact import is_intact
 from equipoise.studies.searching import journal
@@ -50,9 +51,11 @@ from equipoise.training import (
     aim,
     check,
     get_device,
-    get_trainer,
+    large_side,
     side_by_side,
+    takes,
     untested_words,
+    with_trainer,
 )
 from equipoise.training.fingerprints import identity, of_recipe, of_trainer
 
@@ -113,7 +116,7 @@ def search(
     trials: int | None = None,
     out: str | Path | None = None,
     recipes: Sequence[str | Path | Recipe] = ENTRANTS,
-    trainer: str | Path | Trainer = "fast",
+    trainer: str | Path | Trainer | None = None,
     epochs: int | None = None,
     trainer_fields: bool = False,
     space: str | Path | Space | None = None,
@@ -145,7 +148,8 @@ def search(
         temporary folder.
     recipes : sequence of recipe names, YAML files or `Recipe`
         What is tried first; the baseline 'none' leads them in any case.
-    trainer : name, YAML file or Trainer
+    trainer : name, YAML file or Trainer, optional
+        By default as in `train`.
     epochs : int, optional
         Overrides the trainer's: the length of a whole run.
     trainer_fields : bool
@@ -171,10 +175,13 @@ def search(
     check_backend(backend)
     device = get_device(device).type  # settled here: machines of a cluster may differ
     wanted = _Limits.of(budget, trials, side_by_side(jobs, device))
-    chosen = get_trainer(trainer, epochs=epochs)
     entrants = _entrants(recipes)
+    large = large_side(trainer)  # an unknown name is refused before anything is read
+    splits = data if isinstance(data, Splits) else read(data, Selection(seed=seed, large=large))
+    splits, chosen = with_trainer(splits, trainer, epochs=epochs)
+    if recipes is ENTRANTS:
+        entrants = [recipe for recipe in entrants if takes(chosen, recipe)]
     where = _space(space, chosen, trainer_fields)
-    splits = data if isinstance(data, Splits) else load(data, seed=seed)
     for recipe in entrants:
         check(splits, recipe, chosen, equal=equal, objective=objective)
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
@@ -327,6 +334,7 @@ def _facts(data: Splits, space: Space, command: str) -> dict[str, Any]:
         "data_digest": data.digest,
         "classes": list(data.classes),
         "left_out": [asdict(one) for one in data.left_out],
+        "notes": list(data.notes),
         "untested_words": untested_words(data.untested, data.classes),
         "command": command,
         "dimensions": {d.name: {"of": d.of, "choices": list(d.choices)} for d in space},
