@@ -109,13 +109,8 @@ def test_larger_pictures_are_brought_to_one_size_with_a_line(folder_of, encode, 
     assert data.sizes == {"90×65": 40}
     assert (data.size, data.fit) == (160, "squash")
     assert data.notes == (
-<<<<<<< HEAD
         "40 of 40 images were brought to 160×160 (squashed); --size sets another size, --fit "
         "another way",
-=======
-        "40 of 40 images were brought to 160×160 (shorter side by area, then centre crop); --size "
-        "sets another size, --fit another way",
->>>>>>> photoa
     )
 
 

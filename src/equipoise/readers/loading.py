@@ -63,17 +63,10 @@ def load(
     long_tail : float, optional
         In the place of `take`: training images thinned out, class by class in their order, down to
         one in so many for the last; see `readers.taking.long_tailed`.
-<<<<<<< HEAD
     size : int or 'auto', optional
         Side to bring the images to, in pixels, 2 to 4096. By default, and with 'auto', sets of one
         size up to 64×64 keep it, others without larger pictures are brought to 64×64, and all
         others to 160×160, as the default trainer for photographs takes them.
-=======
-    size : int, optional
-        Side to bring the images to, in pixels, 2 to 4096. By default sets of one size up to 64×64
-        keep it, others without larger pictures are brought to 64×64, and all others to 160×160, as
-        the default trainer for photographs takes them.
->>>>>>> photoa
     fit : {'squash', 'crop', 'pad'}
         How images that are not square are brought to a square one: their shape changed, their
         centre cut out, or grey set beside them.
@@ -155,13 +148,8 @@ def read(source: Source, selection: Selection) -> Splits:
     decoded = (
         decode_table(
             table,
-<<<<<<< HEAD
             sizing=Sizing(selection.side, selection.fit, selection.large),
             whole=selection.whole,
-=======
-            sizing=Sizing(selection.size, selection.fit, selection.large),
-            whole=not selection.cut,
->>>>>>> photoa
             most_pixels=selection.most_pixels,
             bounds=selection.bounds,
         )

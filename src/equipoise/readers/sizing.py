@@ -30,11 +30,7 @@ class Sizing:
     """
 
     size: int | None = None
-<<<<<<< HEAD
     fit: str = "squash"
-=======
-    fit: str = "crop"
->>>>>>> photoa
     large: int = LARGE
 
     def at_once(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
