@@ -269,8 +269,13 @@ def table(runs: Runs) -> Iterator[str]:
 def ahead(runs: Runs) -> Iterator[str]:
     """What the first contestant, with its tuned decision, is ahead of the others, in points."""
     first, *others = runs
-    yield f"| {CONTESTANTS[first].words}, tuned, less | {' | '.join(FIGURES.values())} "
-    yield "| share of its CPU seconds |\n|---|---|---|---|---|"
+    heads = [
+        f"{CONTESTANTS[first].words}, tuned, less",
+        *FIGURES.values(),
+        "share of its CPU seconds",
+    ]
+    yield f"| {' | '.join(heads)} |"
+    yield "|---|---|---|---|---|"
     base = runs[first]
     for who in others:
         pairs = list(zip(base, runs[who], strict=True))
@@ -279,7 +284,7 @@ def ahead(runs: Runs) -> Iterator[str]:
             for f in FIGURES
         ]
         share = mean(a["cpu"] for a, _ in pairs) / mean(b["cpu"] for _, b in pairs)
-        yield f"| {CONTESTANTS[who].words} | {' | '.join(cells)} | {share:.2f} |\n"
+        yield f"| {CONTESTANTS[who].words} | {' | '.join(cells)} | {share:.2f} |"
 
 
 def value(run: Run, figure: str) -> float:
@@ -292,7 +297,7 @@ def tables(runs: dict[str, Runs]) -> str:
     for name, mine in runs.items():
         parts += [f"## {SETS[name][0].upper()}{SETS[name][1:]}", "\n".join(table(mine))]
         if len(mine) > 1:
-            parts.append("".join(ahead(mine)).rstrip())
+            parts.append("\n".join(ahead(mine)))
     return "\n\n".join(parts)
 
 
@@ -325,13 +330,14 @@ pictures of one size in memory to answers for the test split, with an empty cach
 def trunk(rounds: int = 7, pictures: int = 32) -> str:
     """Milliseconds a picture of the frozen trunk, on one thread."""
     how, backbone = get_trainer("finetune"), get_backbone("lite0")
-    assert isinstance(how.tuned_blocks, int)
+    tuned = how.tuned_blocks
+    assert isinstance(tuned, int)
     some = np.random.default_rng(0).integers(0, 256, (pictures, 160, 160, 3), dtype=np.uint8)
     net: LiteNet = backbone.net()
-    eager = nn.Sequential(net.stem, *net.blocks[: -how.tuned_blocks])
+    eager = nn.Sequential(net.stem, *net.blocks[:-tuned])
     batch = torch.from_numpy(some).permute(0, 3, 1, 2).float().sub(127).div(128)
     runs: dict[str, Callable[[], Any]] = {
-        "the trunk": lambda: backbone.trunk(how.tuned_blocks).run(some),
+        "the trunk": lambda: backbone.trunk(tuned).run(some),
         "eager torch": lambda: eager(batch),
         "eager torch, channels last": lambda: eager(
             batch.contiguous(memory_format=torch.channels_last)

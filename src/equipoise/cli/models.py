@@ -10,6 +10,7 @@ import typer
 from equipoise.cli import show
 from equipoise.cli.options import (
     AtLeast,
+    Cache,
     Costs,
     Data,
     Device,
@@ -53,6 +54,7 @@ def train(
     at_least: AtLeast = None,
     seed: Seed = 0,
     device: Device = "auto",
+    cache: Cache = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write each epoch's figures to OUT/tensorboard.")
     ] = False,

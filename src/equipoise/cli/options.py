@@ -1,5 +1,6 @@
 """The options that several commands share, each declared once."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import typer
 __all__ = [
     "AtLeast",
     "Backend",
+    "Cache",
     "Costs",
     "Data",
     "DecisionName",
@@ -26,6 +28,8 @@ __all__ = [
     "TrainerSpec",
     "objective_again",
 ]
+
+CACHE = "EQUIPOISE_CACHE"
 
 Data = Annotated[
     str,
@@ -98,6 +102,32 @@ Backend = Annotated[
     typer.Option(
         help="Where the work is done: [bold]loky[/bold], this machine, or ray, the cluster that "
         "RAY_ADDRESS names; its machines must see DATA and the output folder."
+    ),
+]
+
+
+def _use_cache(context: typer.Context, folder: Path | None) -> Path | None:
+    """Name the cache to this command and the processes that it starts."""
+    if folder is not None:
+        before = os.environ.get(CACHE)
+        os.environ[CACHE] = str(folder.absolute())
+        context.call_on_close(lambda: _restore(before))
+    return folder
+
+
+def _restore(before: str | None) -> None:
+    os.environ.pop(CACHE, None)
+    if before is not None:
+        os.environ[CACHE] = before
+
+
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        callback=_use_cache,
+        help="Where the activations of pretrained nets are kept: EQUIPOISE_CACHE, or the system's "
+        "folder for caches.",
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Any whole number; everything random follows from it.")]

@@ -12,6 +12,7 @@ from equipoise.cli.beginning import process_began
 from equipoise.cli.options import (
     AtLeast,
     Backend,
+    Cache,
     Costs,
     Data,
     Device,
@@ -70,6 +71,7 @@ def search(
     jobs: Jobs = None,
     backend: Backend = "loky",
     device: Device = "auto",
+    cache: Cache = None,
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,

@@ -15,6 +15,7 @@ from equipoise.cli.evaluating import finish
 from equipoise.cli.options import (
     AtLeast,
     Backend,
+    Cache,
     Costs,
     Data,
     DecisionName,
@@ -127,6 +128,7 @@ def compare(
     jobs: Jobs = None,
     backend: Backend = "loky",
     device: Device = "auto",
+    cache: Cache = None,
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,
