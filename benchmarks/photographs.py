@@ -78,6 +78,7 @@ def ours(trainer: str, data: eq.Splits, seed: int) -> Answers:
     with TemporaryDirectory() as place:
         os.environ["EQUIPOISE_CACHE"] = place
         run = fit(data, get_recipe(RECIPE), get_trainer(trainer), seed=seed, device="cpu")
+        assert run.model is not None
         logits = run.model.logits(data.test.array)
     chances = softmax(logits.astype(np.float64), axis=1)
     return {way: (run.model.decided(way).apply(logits), chances) for way in ("tuned", "plain")}

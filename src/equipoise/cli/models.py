@@ -99,6 +99,7 @@ def train(
         show.print_json(result.metrics)
     elif not quiet:
         note_more(result.metrics.get("left_out", ()), splits)
+        assert result.model is not None  # as it has where no function of one's own trained
         _print_run(result.metrics, result.model.decision, out)
         note_few_steps(splits, how, equal)
 

@@ -60,6 +60,7 @@ from equipoise.techniques import Technique
 from equipoise.training import (
     Equal,
     Trainer,
+    TrainerLike,
     aim,
     check,
     get_device,
@@ -68,6 +69,7 @@ from equipoise.training import (
     with_trainer,
 )
 from equipoise.training.fingerprints import identity, of_trainer
+from equipoise.training.own import check_resumable
 
 __all__ = ["DEFAULT_RECIPES", "check_study", "compare", "open_study"]
 
@@ -88,7 +90,7 @@ def compare(
     folds: int | None = None,
     oracle: bool = False,
     out: str | Path | None = None,
-    trainer: str | Path | Trainer | None = None,
+    trainer: TrainerLike | None = None,
     epochs: int | None = None,
     equal: Equal = "steps",
     objective: ObjectiveLike = BALANCED,
@@ -135,8 +137,8 @@ def compare(
     out : path, optional
         The study's folder. One that holds the same study is gone on with: finished runs stay, more
         recipes or seeds extend it. By default a new temporary folder.
-    trainer : name, YAML file or Trainer, optional
-        By default as in `train`.
+    trainer : name, YAML file, Trainer or callable, optional
+        By default as in `train`; or a function that trains: see `equipoise.training.Task`.
     epochs : int, optional
         Overrides the trainer's.
     equal : {'steps', 'epochs'}
@@ -191,6 +193,7 @@ def compare(
     folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
     for source in (splits.source, *(recipe.extra or "" for recipe in named)):
         check_apart(folder, source)
+    check_resumable(folder, chosen)
     asked = {"decision": decision, "margin": margin}
     fingerprint = {
         "data_digest": splits.digest,
@@ -368,6 +371,8 @@ def _run(work: _Work, trials: Sequence[Trial]) -> None:
 
 
 def _probe(work: _Work, plan: Plan) -> None:
+    if work.trainer.function is not None:
+        return  # it keeps its net to itself
     place, data, seed = work.folder.resolve(), work.data, work.facts["seed"]
     techniques = _techniques(plan.recipes)
     done = [trial for trial in plan.trials if finished(folder_of(work.folder, trial))]

@@ -19,15 +19,13 @@ from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, reason
 from equipoise.studies.outcomes import Outcome
-from equipoise.training.predictions import Predictions
+from equipoise.training.predictions import Predictions, log_of
 
 __all__ = ["read_predicted"]
 
 _NEEDED = ("recipe", "seed", "split", "id", "label")
 _SPLITS = {"validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
 _SCORE = re.compile(r"(logit|p)_(0|[1-9][0-9]*)")
-# Of a probability: what rounds to nothing is not impossible, and its logarithm stays finite.
-_LEAST = 1e-12
 # How far the probabilities of a row may be from a sum of 1: tables are written with few digits.
 _OFF = 0.02
 
@@ -239,7 +237,7 @@ def _logits(source: str, table: pa.Table, columns: list[str]) -> NDArray[np.floa
             f"{source}, row {off[0] + 1}: {columns[0]} to {columns[-1]} must sum to 1, but sum to "
             f"{sums[off[0]]:.4g}."
         )
-    return np.log(np.maximum(scores / sums[:, None], _LEAST))
+    return log_of(scores)
 
 
 def _joined(parts: Sequence[_Rows]) -> _Rows:

@@ -28,7 +28,15 @@ from equipoise.training.mixing import MIXINGS, Mixing, get_mixing
 from equipoise.training.model import Model, channel_statistics
 from equipoise.training.nets import Net, build_net, check_size, whiten
 from equipoise.training.optimisers import get_optimiser
-from equipoise.training.presenting import Batch, Presented, check_recipe, deferred, present
+from equipoise.training.presenting import (
+    Batch,
+    Presented,
+    check_endless,
+    check_recipe,
+    deferred,
+    is_endless,
+    present,
+)
 from equipoise.training.randomness import seeded
 from equipoise.training.seen import Seen
 from equipoise.training.trainers import Trainer
@@ -154,10 +162,13 @@ def _check_validated(data: Splits) -> None:
 
 
 def takes(trainer: Trainer, recipe: Recipe) -> bool:
-    """Whether a trainer can mix as a recipe asks.
+    """Whether a trainer can show images as a recipe asks.
 
     Activations can be averaged, which is manifold mixup. A box of them is no box of the picture.
+    A function of one's own may stop when it likes, so that nothing can change towards its end.
     """
+    if trainer.function is not None:
+        return is_endless(recipe)
     if recipe.mixing is None or trainer.backbone is None or trainer.tuned_blocks == "all":
         return True
     return pick("mixing", recipe.mixing, MIXINGS)[0].name == "mixup"
@@ -181,6 +192,8 @@ def _check_measures(
     get_loss(recipe.loss, labels, classes, trainer.label_smoothing, defer=recipe.defer)
     if recipe.mixing is not None:
         get_mixing(recipe.mixing, labels, seed=0)
+    if trainer.function is not None:
+        check_endless(recipe)
     require(
         takes(trainer, recipe),
         "no mixing but mixup on the cached activations of a frozen trunk",

@@ -4,12 +4,21 @@ A trainer is one and the same for every recipe of a comparison, so that no compa
 net or its optimiser with the measure against imbalance.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_serializer,
+    model_serializer,
+)
 
 from equipoise.errors import InputError, require, unknown
 from equipoise.files import read_yaml
@@ -19,12 +28,18 @@ from equipoise.selection import LARGE, SMALL
 
 __all__ = [
     "NAMED",
+    "Function",
     "Trainer",
+    "TrainerLike",
     "get_trainer",
     "large_side",
     "trainer_beside",
     "with_trainer",
 ]
+
+
+# A training function of one's own: see `equipoise.training.Task`.
+Function = Callable[[Any], Any]
 
 
 class Trainer(BaseModel):
@@ -88,6 +103,10 @@ class Trainer(BaseModel):
     compile : bool
         Whether the steps run through `torch.compile`, which needs a C++ compiler, a minute before
         the first step, and is not always faster.
+    function : callable, optional
+        Trains instead of all that: see `equipoise.training.Task`. Files hold 'own' for it.
+    version : str, optional
+        Of that function.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -116,11 +135,27 @@ class Trainer(BaseModel):
     patience: Annotated[Whole, Field(ge=1)] | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
+    function: Function | Literal["own"] | None = None
+    version: str | None = None
+
+    @field_serializer("function")
+    def _unnamed(self, function: Function | Literal["own"] | None) -> Literal["own"] | None:
+        return None if function is None else "own"
+
+    # A return type would take the fields' place in the schema.
+    @model_serializer(mode="wrap")
+    def _own_alone(self, fields: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]
+        """Of a function of one's own nothing else counts; without one its fields do not."""
+        kept = fields(self).items()
+        return {k: v for k, v in kept if (k in _OWN if self.function else k not in _OWN[1:])}
 
     def to_yaml(self) -> str:
         """Return the trainer as YAML that `get_trainer` reads."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
+
+# The fields of a trainer that is a function.
+_OWN = ("name", "function", "version")
 
 # Cao et al., "Learning imbalanced datasets with label-distribution-aware margin loss", 2019,
 # with Nesterov's momentum.
@@ -206,10 +241,15 @@ NAMED: dict[str, Trainer] = {
 _DEFAULT, _LARGE_DEFAULT = "fast", "finetune"
 
 
+TrainerLike = str | Path | Trainer | Function
+
+
 def get_trainer(
-    spec: str | Path | Trainer = _DEFAULT, *, epochs: int | None = None, net: str | None = None
+    spec: TrainerLike = _DEFAULT, *, epochs: int | None = None, net: str | None = None
 ) -> Trainer:
     """Return a trainer by its name or from its YAML file, with `epochs` or `net` put in its place.
+
+    A function is a trainer by its `name` (or else its own) and `version`.
 
     Raises
     ------
@@ -218,12 +258,16 @@ def get_trainer(
     """
     if isinstance(spec, Trainer):
         trainer = spec
+    elif callable(spec):
+        trainer = _of_function(spec)
     elif str(spec) in NAMED:
         trainer = NAMED[str(spec)]
     elif Path(spec).suffix in (".yaml", ".yml"):
         trainer = _read(Path(spec))
     else:
         raise unknown("trainer", str(spec), NAMED)
+    if trainer.function is not None:
+        return _checked_own(trainer, epochs=epochs, net=net)
     if epochs is not None:
         require(1 <= epochs <= 100_000, "1 <= epochs <= 100000", epochs=epochs)
         trainer = trainer.model_copy(update={"epochs": epochs})
@@ -235,9 +279,35 @@ def get_trainer(
     return trainer
 
 
+def _of_function(function: Function) -> Trainer:
+    name: str = getattr(function, "name", None) or getattr(function, "__name__", "")
+    version = getattr(function, "version", None)
+    version = None if version is None else str(version)
+    try:
+        return Trainer(name=name, version=version, function=function, epochs=1)
+    except ValidationError:
+        raise InputError(
+            f"A training function needs a name of letters, digits and ._- , but got name={name!r}. "
+            "Set its attribute `name`."
+        ) from None
+
+
+def _checked_own(trainer: Trainer, **given: int | str | None) -> Trainer:
+    require(
+        trainer.function != "own",
+        "the function itself for a trainer that is one of your own",
+        "Give it in Python as trainer=.",
+        trainer=trainer.name,
+    )
+    for option, value in given.items():
+        rule = f"no {option} for a training function, which trains as it likes"
+        require(value is None, rule, trainer=trainer.name)
+    return trainer
+
+
 def with_trainer(
     data: Splits,
-    spec: str | Path | Trainer | None = None,
+    spec: TrainerLike | None = None,
     *,
     epochs: int | None = None,
     net: str | None = None,
@@ -260,13 +330,15 @@ def with_trainer(
     return replace(data, notes=(*data.notes, note)), trainer
 
 
-def large_side(spec: str | Path | Trainer | None, net: str | None = None) -> int:
+def large_side(spec: TrainerLike | None, net: str | None = None) -> int:
     """Return what pictures above 64 pixels are brought to for a trainer, where no size is given."""
     if spec is None and net is None:
         return LARGE
     from equipoise.backbones import get_backbone
 
     trainer = get_trainer(_DEFAULT if spec is None else spec, net=net)
+    if trainer.function is not None:
+        return LARGE
     return SMALL if trainer.backbone is None else get_backbone(trainer.backbone).side
 
 

@@ -179,6 +179,10 @@ def search(
     large = large_side(trainer)  # an unknown name is refused before anything is read
     splits = data if isinstance(data, Splits) else read(data, Selection(seed=seed, large=large))
     splits, chosen = with_trainer(splits, trainer, epochs=epochs)
+    rule = "a trainer whose epochs a search can shorten"
+    require(
+        chosen.function is None, rule, "A training function is for compare.", trainer=chosen.name
+    )
     if recipes is ENTRANTS:
         entrants = [recipe for recipe in entrants if takes(chosen, recipe)]
     where = _space(space, chosen, trainer_fields)
