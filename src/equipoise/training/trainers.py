@@ -280,7 +280,7 @@ def get_trainer(
 
 
 def _of_function(function: Function) -> Trainer:
-    name: str = getattr(function, "name", None) or getattr(function, "__name__", "")
+    name = str(getattr(function, "name", None) or getattr(function, "__name__", ""))
     version = getattr(function, "version", None)
     version = None if version is None else str(version)
     try:
