@@ -147,4 +147,5 @@ def _trunk(backbone: Backbone, frozen: int | None) -> Trunk:
         values: list[Any] = session.run(None, {"pictures": pictures})
         return values[0]
 
-    return Trunk(run, f"{backbone.sha256} {frozen} {runtime} {sha256(graph).hexdigest()}")
+    identity = f"{backbone.sha256} {frozen} {runtime} {sha256(graph).hexdigest()}"
+    return Trunk(run, identity, graph)

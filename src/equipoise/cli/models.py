@@ -194,7 +194,7 @@ def export(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a model as ONNX: uint8 images in, logits and probabilities out.
+    """Write a model as ONNX: uint8 images in, logits, probabilities and the decided class out.
 
     equipoise export model --out model.onnx
     """
