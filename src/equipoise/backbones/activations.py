@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from joblib import cpu_count
@@ -28,10 +29,18 @@ from equipoise.files import atomic
 from equipoise.mapped import filled
 from equipoise.readers.decoding import digest
 
-__all__ = ["MOST_BYTES", "ActivationCache", "Trunk", "activations", "cache_folder", "computed"]
+__all__ = [
+    "BATCH",
+    "MOST_BYTES",
+    "ActivationCache",
+    "Trunk",
+    "activations",
+    "cache_folder",
+    "computed",
+]
 
 MOST_BYTES = 10 * 2**30
-_BATCH = 16  # pictures a call of the trunk
+BATCH = 16  # pictures a call of the trunk
 _TOGETHER = 256  # pictures whose activations are written together
 _VALUES, _ADDRESSES = ".values.npy", ".addresses.npy"
 _ADDRESS = "V16"
@@ -52,11 +61,14 @@ class Trunk:
         Says all that the activations depend on besides the pictures: weights, cut, runtime.
     graph : bytes, optional
         The same as an ONNX model from `pictures` to `activations`, where there is one.
+    module : nn.Module, optional
+        The same as a module of torch, where it is one.
     """
 
     run: Callable[[Pictures], NDArray[np.float32]]
     identity: str
     graph: bytes | None = None
+    module: Any = None
 
     @property
     def digest(self) -> str:
@@ -228,7 +240,7 @@ def computed(pictures: Pictures, trunk: Trunk, jobs: int) -> NDArray[np.float32]
 
 
 def _computed(pictures: Pictures, trunk: Trunk, pool: ThreadPoolExecutor) -> NDArray[np.float32]:
-    batches = [pictures[i : i + _BATCH] for i in range(0, max(1, len(pictures)), _BATCH)]
+    batches = [pictures[i : i + BATCH] for i in range(0, max(1, len(pictures)), BATCH)]
     return np.concatenate(list(pool.map(trunk.run, batches)))
 
 

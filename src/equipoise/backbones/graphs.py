@@ -15,9 +15,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from equipoise.backbones.lite import Block, Convolution, LiteNet
 
-__all__ = ["trunk_graph"]
+__all__ = ["OPSET", "trunk_graph"]
 
-_OPSET = 18
+OPSET = 18
 _IR = 8
 
 Floats = NDArray[np.float32]
@@ -101,7 +101,7 @@ class _Graph:
         pictures = helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["n", "h", "w", 3])
         activations = helper.make_tensor_value_info("activations", TensorProto.FLOAT, None)
         graph = helper.make_graph(self.nodes, "trunk", [pictures], [activations], self.constants)
-        opset = [helper.make_opsetid("", _OPSET)]
+        opset = [helper.make_opsetid("", OPSET)]
         return helper.make_model(graph, opset_imports=opset, ir_version=_IR).SerializeToString()
 
 

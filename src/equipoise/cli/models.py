@@ -10,6 +10,7 @@ import typer
 from equipoise.cli import show
 from equipoise.cli.options import (
     AtLeast,
+    BackboneName,
     Cache,
     Costs,
     Data,
@@ -47,6 +48,7 @@ def train(
         ),
     ] = None,
     net: NetName = None,
+    backbone: BackboneName = None,
     epochs: Epochs = None,
     equal: Equal = "steps",
     objective: Objective = None,
@@ -76,7 +78,9 @@ def train(
     check_words(equal=equal, device=device)
     chosen = get_recipe(recipe)
     wanted = trainer or trainer_beside(recipe)
-    splits, how = selected_for(data, selection, wanted, epochs=epochs, net=net, quiet=quiet)
+    splits, how = selected_for(
+        data, selection, wanted, epochs=epochs, net=net, backbone=backbone, quiet=quiet
+    )
     with show.remarked(quiet), show.bar("training", quiet or as_json) as move:
         result = run_training(
             splits,

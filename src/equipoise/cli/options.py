@@ -9,6 +9,7 @@ import typer
 
 __all__ = [
     "AtLeast",
+    "BackboneName",
     "Backend",
     "Cache",
     "Costs",
@@ -55,6 +56,14 @@ TrainerSpec = Annotated[
     ),
 ]
 NetName = Annotated[str | None, typer.Option("--net", help="Another net than the trainer's.")]
+BackboneName = Annotated[
+    str | None,
+    typer.Option(
+        "--backbone",
+        help="Another pretrained net than lite0: lite1, lite2, FILE.onnx, hf/REPO or a folder, "
+        "timm/NAME.",
+    ),
+]
 Epochs = Annotated[int | None, typer.Option(help="Overrides the trainer's epochs.")]
 Equal = Annotated[
     str, typer.Option(help="What is equal for every recipe: [bold]steps[/bold] or epochs.")

@@ -11,6 +11,7 @@ from equipoise.cli import show
 from equipoise.cli.beginning import process_began
 from equipoise.cli.options import (
     AtLeast,
+    BackboneName,
     Backend,
     Cache,
     Costs,
@@ -63,6 +64,7 @@ def search(
     selection: Selection = Selection(),
     trainer: TrainerSpec = None,
     net: NetName = None,
+    backbone: BackboneName = None,
     epochs: Epochs = None,
     equal: Equal = "steps",
     objective: Objective = None,
@@ -96,7 +98,9 @@ def search(
     check_limits(budget, trials, jobs)
     goal = get_objective(objective, at_least=at_least or (), costs=costs)
     check_words(equal=equal, device=device)
-    splits, how = selected_for(data, selection, trainer, epochs=epochs, net=net, quiet=quiet)
+    splits, how = selected_for(
+        data, selection, trainer, epochs=epochs, net=net, backbone=backbone, quiet=quiet
+    )
     with show.remarked(quiet), show.bar("searching", quiet or as_json) as move:
         found = run_search(
             splits,

@@ -126,16 +126,18 @@ def selected_for(
     *,
     epochs: int | None,
     net: str | None,
+    backbone: str | None,
     quiet: bool,
 ) -> tuple["Splits", "Trainer"]:
     """Return DATA at a trainer's size, and the trainer; without a name the pictures choose it."""
     from equipoise.training import get_trainer, large_side, with_trainer
 
     # Names are looked up before the data set is read: it may be large.
-    if trainer is not None or net is not None:
-        get_trainer(*(() if trainer is None else (trainer,)), epochs=epochs, net=net)
-    splits = selected(data, replace(selection, large=large_side(trainer, net)), quiet=quiet)
-    return with_trainer(splits, trainer, epochs=epochs, net=net)
+    named = {"net": net, "backbone": backbone}
+    if trainer is not None or net is not None or backbone is not None:
+        get_trainer(trainer, epochs=epochs, **named)
+    splits = selected(data, replace(selection, large=large_side(trainer, **named)), quiet=quiet)
+    return with_trainer(splits, trainer, epochs=epochs, **named)
 
 
 def trainer_first(

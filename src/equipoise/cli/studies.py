@@ -14,6 +14,7 @@ from equipoise.cli.data import print_audit
 from equipoise.cli.evaluating import finish
 from equipoise.cli.options import (
     AtLeast,
+    BackboneName,
     Backend,
     Cache,
     Costs,
@@ -118,6 +119,7 @@ def compare(
     selection: Selection = Selection(),
     trainer: TrainerSpec = None,
     net: NetName = None,
+    backbone: BackboneName = None,
     epochs: Epochs = None,
     equal: Equal = "steps",
     objective: Objective = None,
@@ -152,7 +154,9 @@ def compare(
     check_study(wanted, most_seeds, budget, decision, margin)
     chosen = load_recipes(names_of(recipes))
     shares = None if prior is None else shares_of("--prior", prior)
-    splits, how = selected_for(data, selection, trainer, epochs=epochs, net=net, quiet=quiet)
+    splits, how = selected_for(
+        data, selection, trainer, epochs=epochs, net=net, backbone=backbone, quiet=quiet
+    )
     _compare(
         splits,
         out,

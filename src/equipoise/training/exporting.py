@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from equipoise.backbones import Trunk
 from equipoise.errors import InputError, WorkError, reason
 from equipoise.files import atomic
 from equipoise.training.model import Model
@@ -24,13 +23,17 @@ _OPSET = 18
 
 
 class _Whole(nn.Module):
-    """A model's whole way from uint8 images, or a trunk's activations, to the decided label."""
+    """A model's whole way from uint8 images, or a trunk's activations, to the decided label.
+
+    A trunk that is a module of torch is the first part of the way.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, trunk: nn.Module | None = None) -> None:
         super().__init__()
+        self.trunk = trunk
         self.net = model.net
         self.flip = model.flip
         self.decision = model.decision
@@ -38,6 +41,8 @@ class _Whole(nn.Module):
         self.register_buffer("std", 255 * torch.tensor(model.std).view(-1, 1, 1))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        if self.trunk is not None:
+            images = self.trunk(images)
         if images.dtype == torch.uint8:
             images = (images.permute(0, 3, 1, 2).float() - self.mean) / self.std
         else:
@@ -108,32 +113,41 @@ def export_onnx(model: Model, path: str | Path) -> None:
 
 
 def _graph(model: Model, images: NDArray[np.uint8]) -> Any:
-    """Return the whole way as a model of ONNX: what torch writes, after the trunk's own graph."""
+    """Return the whole way as a model of ONNX: what torch writes, after a trunk's own graph."""
+    import onnx
+
     trunk = model.trunk
-    given = torch.from_numpy(images if trunk is None else trunk.run(images))
+    if trunk is None or trunk.graph is None:
+        whole = _Whole(model, None if trunk is None else trunk.module)
+        return _written(whole, torch.from_numpy(images), _OPSET)
+    first = onnx.load_from_string(trunk.graph)
+    opset = next(one.version for one in first.opset_import if one.domain in ("", "ai.onnx"))
+    if opset < _OPSET:
+        first = onnx.version_converter.convert_version(first, _OPSET)
+    head = _written(_Whole(model), torch.from_numpy(trunk.run(images)), max(opset, _OPSET))
+    return _after_trunk(first, head)
+
+
+def _written(whole: nn.Module, given: Tensor, opset: int) -> Any:
     with _quiet():
         program = torch.onnx.export(
-            _Whole(model).eval(),
+            whole.eval(),
             (given,),
             input_names=["images"],
             output_names=["logits", "probabilities", "label"],
             dynamic_shapes={"images": {0: torch.export.Dim("images")}},
-            opset_version=_OPSET,
+            opset_version=opset,
             dynamo=True,
             verbose=False,
         )
     assert program is not None
-    proto = program.model_proto
-    return proto if trunk is None else _after_trunk(trunk, proto)
+    return program.model_proto
 
 
-def _after_trunk(trunk: Trunk, head: Any) -> Any:
+def _after_trunk(first: Any, head: Any) -> Any:
     """Return one model of a trunk's graph and what takes its activations as `images`."""
-    import onnx
     from onnx.compose import add_prefix, merge_models
 
-    assert trunk.graph is not None
-    first = onnx.load_from_string(trunk.graph)
     first.ir_version = head.ir_version
     whole = merge_models(add_prefix(first, "trunk/"), head, [("trunk/activations", "images")])
     whole.graph.input[0].name = "images"

@@ -144,6 +144,8 @@ def check(
     _check_validated(data)
     aim(data, objective)
     check_size(wanted[:2])
+    if trainer.backbone is not None:
+        get_backbone(trainer.backbone).check_size(wanted[:2])
     train = data.train
     budget(train.labels, trainer, equal=equal)
     check_recipe(train.array, train.labels, train.ids, recipe, classes=data.classes)
@@ -235,7 +237,7 @@ def prepare(
         module = build_net(net or trainer.net, len(mean), len(classes), size, seed, weights)
     else:
         with seeded(seed, CPU):
-            module = backbone.tail(trainer.tuned_blocks, len(classes))
+            module = backbone.tail(trainer.tuned_blocks, len(classes), size)
     module = module.to(device)
 
     def budget_of(presented: int) -> Budget:
@@ -265,7 +267,7 @@ def prepare(
         decision=plain(len(classes)),
         positive=data.rarest if len(classes) == 2 else None,
         flip=trainer.test_time_flip,
-        backbone=trainer.backbone,
+        backbone=None if backbone is None else backbone.name,
         tuned_blocks=trainer.tuned_blocks,
         fit=data.fit,
         range=data.range,

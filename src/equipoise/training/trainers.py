@@ -53,7 +53,8 @@ class Trainer(BaseModel):
     weights : str, optional
         What a net of timm starts from: 'pretrained', or a file of weights.
     backbone : str, optional
-        A pretrained net of `equipoise.backbones.BACKBONES` in the place of `net`.
+        A pretrained net in the place of `net`: `lite0`, `lite1`, `lite2`, FILE.onnx, `hf/` and a
+        repository or folder, or `timm/` and a name.
     tuned_blocks : int or 'all'
         How many of the backbone's last blocks are trained, besides the head. The others are a
         frozen trunk, whose activations are computed once and kept; with 0 a linear head is trained
@@ -245,17 +246,24 @@ TrainerLike = str | Path | Trainer | Function
 
 
 def get_trainer(
-    spec: TrainerLike = _DEFAULT, *, epochs: int | None = None, net: str | None = None
+    spec: TrainerLike | None = None,
+    *,
+    epochs: int | None = None,
+    net: str | None = None,
+    backbone: str | None = None,
 ) -> Trainer:
-    """Return a trainer by its name or from its YAML file, with `epochs` or `net` put in its place.
+    """Return a trainer by its name or from its YAML file, with what else is given in its place.
 
-    A function is a trainer by its `name` (or else its own) and `version`.
+    A function is a trainer by its `name` (or else its own) and `version`. Without a trainer a
+    backbone is tuned, or probed where it has no blocks to tune.
 
     Raises
     ------
     InputError
         If there is no such trainer, net or field, or a value is out of its range.
     """
+    if spec is None:
+        spec = _DEFAULT if backbone is None else _for_backbone(backbone)
     if isinstance(spec, Trainer):
         trainer = spec
     elif callable(spec):
@@ -267,7 +275,7 @@ def get_trainer(
     else:
         raise unknown("trainer", str(spec), NAMED)
     if trainer.function is not None:
-        return _checked_own(trainer, epochs=epochs, net=net)
+        return _checked_own(trainer, epochs=epochs, net=net, backbone=backbone)
     if epochs is not None:
         require(1 <= epochs <= 100_000, "1 <= epochs <= 100000", epochs=epochs)
         trainer = trainer.model_copy(update={"epochs": epochs})
@@ -275,8 +283,18 @@ def get_trainer(
         rule = "a trainer without a backbone where a net is named"
         require(trainer.backbone is None, rule, trainer=trainer.name, net=net)
         trainer = trainer.model_copy(update={"net": net})
+    if backbone is not None:
+        rule = "a trainer with a backbone, such as finetune, where another is named"
+        require(trainer.backbone is not None, rule, trainer=trainer.name, backbone=backbone)
+        trainer = trainer.model_copy(update={"backbone": backbone})
     _check_net(trainer)
     return trainer
+
+
+def _for_backbone(backbone: str) -> str:
+    from equipoise.backbones import get_backbone
+
+    return _LARGE_DEFAULT if get_backbone(backbone).blocks else "probe"
 
 
 def _of_function(function: Function) -> Trainer:
@@ -311,14 +329,15 @@ def with_trainer(
     *,
     epochs: int | None = None,
     net: str | None = None,
+    backbone: str | None = None,
 ) -> tuple[Splits, Trainer]:
     """Return a data set and its trainer; where none is named, by the size of the pictures.
 
     A note of the data set then says which trainer it is and why. A net that is named is trained
     as nets from scratch are.
     """
-    if spec is not None or net is not None:
-        return data, get_trainer(_DEFAULT if spec is None else spec, epochs=epochs, net=net)
+    if spec is not None or net is not None or backbone is not None:
+        return data, get_trainer(spec, epochs=epochs, net=net, backbone=backbone)
     height, width = data.train.array.shape[1:3]
     large = max(height, width) > SMALL
     trainer = get_trainer(_LARGE_DEFAULT if large else _DEFAULT, epochs=epochs)
@@ -330,13 +349,15 @@ def with_trainer(
     return replace(data, notes=(*data.notes, note)), trainer
 
 
-def large_side(spec: TrainerLike | None, net: str | None = None) -> int:
+def large_side(
+    spec: TrainerLike | None, net: str | None = None, backbone: str | None = None
+) -> int:
     """Return what pictures above 64 pixels are brought to for a trainer, where no size is given."""
-    if spec is None and net is None:
+    if spec is None and net is None and backbone is None:
         return LARGE
     from equipoise.backbones import get_backbone
 
-    trainer = get_trainer(_DEFAULT if spec is None else spec, net=net)
+    trainer = get_trainer(spec, net=net, backbone=backbone)
     if trainer.function is not None:
         return LARGE
     return SMALL if trainer.backbone is None else get_backbone(trainer.backbone).side
@@ -364,10 +385,11 @@ def _check_net(trainer: Trainer) -> None:
 
 def _check_backbone(trainer: Trainer, blocks: int) -> None:
     """Raise `InputError` for fields that do not go with a backbone."""
-    if trainer.tuned_blocks == "all":
+    tuned, remedy = trainer.tuned_blocks, "" if blocks else "Take the trainer probe."
+    fits = blocks > 0 if tuned == "all" else tuned <= blocks
+    require(fits, f"tuned_blocks <= {blocks} for {trainer.backbone}", remedy, tuned_blocks=tuned)
+    if tuned == "all":
         return
-    rule, tuned = f"tuned_blocks <= {blocks} for {trainer.backbone}", trainer.tuned_blocks
-    require(tuned <= blocks, rule, tuned_blocks=tuned)
     rule = "no shift and no test_time_flip on cached activations"
     require(not (trainer.shift or trainer.test_time_flip), rule, trainer=trainer.name)
 
