@@ -196,7 +196,7 @@ def print_audit(found: "Audit") -> None:
         f"sizes {_counted(fields['sizes'])}, modes {_counted(fields['modes'])}",
     )
     if found.shapes is not None:
-        show.tell(*found.shapes.remarks)
+        show.tell(*filter(None, (found.shapes.line, *found.shapes.remarks)))
     for key, words in _FINDINGS.items():
         if fields[key]:
             show.say(f"{plural(len(fields[key]), *words)}, such as {_such_as(fields[key][0])}")
