@@ -19,42 +19,40 @@ from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.parallel import check_backend, scattered
 from equipoise.readers import check_apart, load
 from equipoise.recipes import Recipe, load_recipes
+from equipoise.studies.analysis import after_look
 from equipoise.studies.calibration import check_prior
+from equipoise.studies.diagnostics import run_probes
 from equipoise.studies.drawing import check_draws, check_folds, check_oracle
-from equipoise.studies.durations import seconds_of
 from equipoise.studies.evaluating import check_question, evaluated, is_evaluation
-from equipoise.studies.examples import write_examples
-from equipoise.studies.facts import (
-    Plan,
-    describe,
-    extend,
-    first_seed,
-    forget_facts,
-    hold,
-    read_facts,
-    read_plan,
-    write_facts,
-)
 from equipoise.studies.formats import ORACLE
-from equipoise.studies.intact import clear_damaged, of_trial
-from equipoise.studies.mistakes import write_mistakes
-from equipoise.studies.outcomes import by_recipe
-from equipoise.studies.probing import ask
-from equipoise.studies.questions import looked
+from equipoise.studies.integrity import remove_damaged, trial_identity
+from equipoise.studies.pictures import write_examples, write_mistakes
 from equipoise.studies.scoring import objective_table
 from equipoise.studies.sequential import AUTO, Ledger, begin, planned_looks, seeds_due
 from equipoise.studies.sequential import extend as extend_ledger
-from equipoise.studies.study import Study
+from equipoise.studies.study_file import (
+    StudyPlan,
+    check_contents,
+    describe_study,
+    extend_plan,
+    first_seed,
+    forget_damaged_study_file,
+    read_plan,
+    read_study_file,
+    write_study_file,
+)
 from equipoise.studies.summarising import ledger_of, outcomes_of, setting_of, summarise
+from equipoise.studies.summary import Study
+from equipoise.studies.timing import each_second, seconds_of
 from equipoise.studies.trials import (
     Trial,
+    by_recipe,
     finished,
     folder_of,
     over,
     progress_of,
     run_trial,
 )
-from equipoise.studies.watching import each_second
 from equipoise.techniques import Technique
 from equipoise.training import Equal, Trainer, aim, check, get_device, get_trainer, side_by_side
 from equipoise.training.fingerprints import identity, of_trainer
@@ -190,22 +188,22 @@ def compare(
         **asked,
     }
     with claim(folder, "comparison", fingerprint):
-        forget_facts(folder)
+        forget_damaged_study_file(folder)
         if seeds != "auto":  # other seeds than those of the study come to them
             planned = (len({*_known_seeds(folder), *range(seed, seed + seeds)}),)
         ledger = _ledger(folder, named, planned)
         most = max(n for family in ledger.families for n in family.planned)
         seeds_of = tuple(range(seed, seed + most))
-        plan = extend(folder, Plan(named, seeds_of, tuple(range(folds or draws)), folds))
+        plan = extend_plan(folder, StudyPlan(named, seeds_of, tuple(range(folds or draws)), folds))
         seed = first_seed(folder, seed)
-        facts = describe(
+        facts = describe_study(
             # NumPy's generators, which resample by the seed, take no negative one.
             splits, chosen, command=command, seed=seed % 2**64, folds=folds, prior=wanted,
             equal=equal, objective=goal.name, tuned_for=goal.to_json(), **asked,
         )  # fmt: skip
-        contents = hold(folder, splits, plan.recipes)
+        contents = check_contents(folder, splits, plan.recipes)
         facts |= {"fingerprint": identity(fingerprint), "contents": contents}
-        clear_damaged(folder, plan.trials, facts)
+        remove_damaged(folder, plan.trials, facts)
         write_examples(folder / "examples", splits.train, _techniques(plan.recipes), seed)
         work = _Work(folder, splits, chosen, goal, facts, jobs, backend, device, progress)
         return _look_by_look(work, plan, ledger, began + seconds)
@@ -225,7 +223,7 @@ def check_study(
 
 
 def _known_seeds(folder: Path) -> list[int]:
-    return read_facts(folder)["seeds"] if (folder / "study.json").is_file() else []
+    return read_study_file(folder)["seeds"] if (folder / "study.json").is_file() else []
 
 
 def _ledger(folder: Path, recipes: Sequence[Recipe], planned: tuple[int, ...]) -> Ledger:
@@ -233,7 +231,7 @@ def _ledger(folder: Path, recipes: Sequence[Recipe], planned: tuple[int, ...]) -
     names = [recipe.name for recipe in recipes]
     earlier = None
     if (folder / "study.json").is_file():
-        facts = read_facts(folder)
+        facts = read_study_file(folder)
         earlier, names = ledger_of(facts), list(dict.fromkeys([*facts["recipes"], *names]))
     others = [name for name in names[1:] if name != ORACLE]
     if earlier is None or not any(family.recipes for family in earlier.families):
@@ -256,7 +254,7 @@ class _Work:
     progress: Progress | None
 
 
-def _look_by_look(work: _Work, every: Plan, ledger: Ledger, ends: float) -> Study:
+def _look_by_look(work: _Work, every: StudyPlan, ledger: Ledger, ends: float) -> Study:
     """Make the runs that are due and look at them, until none is due or the time is up.
 
     Which runs are due depends on the figures of complete looks alone: on no number of processes and
@@ -271,46 +269,46 @@ def _look_by_look(work: _Work, every: Plan, ledger: Ledger, ends: float) -> Stud
         if plan is not None and _too_long(work, due, ends - monotonic() - after):
             return study or _close(work, plan)
         plan = due
-        write_facts(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
+        write_study_file(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
         with _watched(folder, plan.trials, work.trainer.epochs, work.progress):
             _run(work, plan.trials)
         began = monotonic()
         ledger = _look(work, plan, ledger)
-        write_facts(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
+        write_study_file(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
         study = _close(work, plan)
         closing = (monotonic() - began) / len(plan.trials)
         if _due(every, ledger) == plan:
             return study
 
 
-def _close(work: _Work, plan: Plan) -> Study:
+def _close(work: _Work, plan: StudyPlan) -> Study:
     """Ask the nets of a plan's runs, and write what is to be said of them."""
     _probe(work, plan)
     _keep_mistakes(work.folder, plan, work.data)
     return summarise(work.folder)
 
 
-def _look(work: _Work, plan: Plan, ledger: Ledger) -> Ledger:
+def _look(work: _Work, plan: StudyPlan, ledger: Ledger) -> Ledger:
     """Return the ledger after a look at the runs of a plan."""
     names = [recipe.name for recipe in plan.recipes]
     runs = by_recipe(outcomes_of(work.folder, plan.trials), names)
     runs.pop(ORACLE, None)  # it is no recipe that could be chosen
     if names[0] not in runs:
         return ledger
-    facts = read_facts(work.folder)
+    facts = read_study_file(work.folder)
     table = objective_table(runs, facts["decision"], setting_of(facts))
     upwards = work.objective.higher_is_better
-    return looked(ledger, table, list(runs), facts["margin"] / 100, higher_is_better=upwards)
+    return after_look(ledger, table, list(runs), facts["margin"] / 100, higher_is_better=upwards)
 
 
-def _due(every: Plan, ledger: Ledger) -> Plan:
+def _due(every: StudyPlan, ledger: Ledger) -> StudyPlan:
     """Return the part of a study's runs that is due before the next look."""
     due = seeds_due(ledger)
     most = max(due.values(), default=ledger.families[0].planned[0])
     return replace(every, seeds=every.seeds[:most], due=due)
 
 
-def _too_long(work: _Work, plan: Plan, left: float) -> bool:
+def _too_long(work: _Work, plan: StudyPlan, left: float) -> bool:
     """Whether the runs that are missing would take more than the time that is left."""
     missing = [trial for trial in plan.trials if not over(folder_of(work.folder, trial))]
     done = [t for t in plan.trials if finished(folder_of(work.folder, t))]
@@ -348,26 +346,26 @@ def _run(work: _Work, trials: Sequence[Trial]) -> None:
     facts, equal = work.facts, work.facts["equal"]
 
     def one(trial: Trial) -> None:
-        of, at = of_trial(trial, facts), folder_of(place, trial)
+        of, at = trial_identity(trial, facts), folder_of(place, trial)
         run_trial(trial, data, trainer, equal, objective, device, at, of)
 
     for _ in scattered(one, missing, jobs=side_by_side(work.jobs, device), backend=work.backend):
         pass
 
 
-def _probe(work: _Work, plan: Plan) -> None:
+def _probe(work: _Work, plan: StudyPlan) -> None:
     place, data, seed = work.folder.resolve(), work.data, work.facts["seed"]
     techniques = _techniques(plan.recipes)
     done = [trial for trial in plan.trials if finished(folder_of(work.folder, trial))]
 
     def one(trial: Trial) -> None:
-        ask(folder_of(place, trial), trial, data, techniques, seed)
+        run_probes(folder_of(place, trial), trial, data, techniques, seed)
 
     for _ in scattered(one, done, jobs=work.jobs, backend=work.backend):
         pass
 
 
-def _keep_mistakes(folder: Path, plan: Plan, data: Splits) -> None:
+def _keep_mistakes(folder: Path, plan: StudyPlan, data: Splits) -> None:
     done = [
         [
             folder_of(folder, trial)

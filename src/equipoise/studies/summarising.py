@@ -13,16 +13,23 @@ from equipoise.files import read_json, write_text
 from equipoise.objectives import Objective, get_objective
 from equipoise.recipes import Recipe
 from equipoise.studies.analysis import PENDING, analysed
-from equipoise.studies.diagnosing import diagnose
-from equipoise.studies.facts import read_facts, read_plan
+from equipoise.studies.diagnostics import diagnose
 from equipoise.studies.formats import ORACLE
-from equipoise.studies.intact import left_out
-from equipoise.studies.outcomes import Outcome, by_recipe, read_outcome
+from equipoise.studies.integrity import left_out
 from equipoise.studies.scoring import Setting, score
 from equipoise.studies.sequential import Ledger, begin
-from equipoise.studies.study import Study
-from equipoise.studies.summary import StudyData, StudySummary
-from equipoise.studies.trials import Trial, failure, finished, folder_of, over
+from equipoise.studies.study_file import read_plan, read_study_file
+from equipoise.studies.summary import Study, StudyData, StudySummary
+from equipoise.studies.trials import (
+    Outcome,
+    Trial,
+    by_recipe,
+    failure,
+    finished,
+    folder_of,
+    over,
+    read_outcome,
+)
 
 __all__ = ["ledger_of", "objective_of", "outcomes_of", "setting_of", "summarise"]
 
@@ -31,7 +38,7 @@ _LEDGER = TypeAdapter(Ledger)
 
 def summarise(folder: Path) -> Study:
     """Write results.csv and summary.json of a finished or running study; return the study."""
-    facts = read_facts(folder)
+    facts = read_study_file(folder)
     plan = read_plan(folder)
     trials, recipes = plan.trials, {recipe.name: recipe for recipe in plan.recipes}
     wrong = left_out(folder, trials, facts)

@@ -8,8 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from equipoise.files import forget_damaged, read_sealed, write_sealed
-from equipoise.studies.durations import in_words, seconds_of
-from equipoise.studies.watching import each_second
+from equipoise.studies.timing import each_second, in_words, seconds_of
 
 __all__ = ["CONFIRM", "Clock", "in_words", "resumed", "seconds_of", "ticking"]
 

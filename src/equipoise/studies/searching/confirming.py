@@ -16,11 +16,11 @@ from equipoise.images import Splits
 from equipoise.objectives import Objective
 from equipoise.recipes import NAMED, Recipe
 from equipoise.studies.comparing import compare
-from equipoise.studies.facts import forget_facts, read_facts, read_plan
 from equipoise.studies.searching.arms import Arm
 from equipoise.studies.searching.attempts import Result
 from equipoise.studies.searching.waves import FINALISTS, SEEDS, TAIL, Hunt, pace
-from equipoise.studies.study import Study
+from equipoise.studies.study_file import forget_damaged_study_file, read_plan, read_study_file
+from equipoise.studies.summary import Study
 from equipoise.studies.trials import folder_of
 from equipoise.training import Trainer
 from equipoise.training.runs import METRICS, finished
@@ -79,9 +79,9 @@ def confirm(hunt: Hunt, data: Splits, who: Finalists, *, command: str) -> Study:
     """Compare the finalists with new seeds, as many as are needed and the time allows."""
     folder = hunt.folder / "confirm"
     timed, recipes = hunt.clock.budget < inf, who.recipes
-    forget_facts(folder)
+    forget_damaged_study_file(folder)
     if (folder / "study.json").is_file():
-        known = read_facts(folder)["recipes"]
+        known = read_study_file(folder)["recipes"]
         recipes = tuple(recipe for recipe in recipes if recipe.name in known)
     elif _first_look(hunt, len(recipes)) > hunt.clock.left:
         recipes = recipes[:2]

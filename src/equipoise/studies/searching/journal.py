@@ -69,7 +69,7 @@ class _Held:
 
 
 def open_journal(folder: Path) -> Journal:
-    """Return the journal in a folder that is held, mended where its writer was killed.
+    """Return the journal in a folder that is held, remedied where its writer was killed.
 
     Raises
     ------

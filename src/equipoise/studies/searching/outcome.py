@@ -12,15 +12,14 @@ import yaml
 
 from equipoise.errors import DamagedError, InputError, plural
 from equipoise.files import read_sealed, write_sealed, write_text
+from equipoise.studies.estimates import Estimate
 from equipoise.studies.formats import change, in_sentence, interval, level
 from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import Arm
 from equipoise.studies.searching.attempts import Result
 from equipoise.studies.searching.confirming import BASELINE, Finalists, ranked, validated
 from equipoise.studies.searching.waves import Hunt
-from equipoise.studies.study import Study
-from equipoise.studies.summary import StudySummary
-from equipoise.studies.values import Estimate
+from equipoise.studies.summary import Study, StudySummary
 from equipoise.training import Trainer
 
 __all__ = ["BEST", "FILE", "conclude", "leaderboard", "read_search", "write_best", "write_search"]

@@ -19,7 +19,7 @@ from equipoise.parallel import check_backend
 from equipoise.readers import check_apart, load
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.comparing import open_study
-from equipoise.studies.intact import is_intact
+from equipoise.studies.integrity import is_intact
 from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import ENTRANTS
 from equipoise.studies.searching.attempts import blind, expected_seconds
@@ -44,7 +44,7 @@ from equipoise.studies.searching.outcome import (
 )
 from equipoise.studies.searching.space import RECIPES, Space, read_space, trainer_dimensions
 from equipoise.studies.searching.waves import SEEDS, TAIL, Hunt, run_waves, take_up
-from equipoise.studies.study import Study
+from equipoise.studies.summary import Study
 from equipoise.training import (
     Trainer,
     aim,

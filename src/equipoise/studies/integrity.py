@@ -11,16 +11,16 @@ from typing import Any
 
 from equipoise.errors import DamagedError, InputError, Remark
 from equipoise.files import damage, read_sealed
-from equipoise.studies.facts import read_facts, read_plan
 from equipoise.studies.shortcut import PROBES
+from equipoise.studies.study_file import read_plan, read_study_file
 from equipoise.studies.trials import FAILED, Trial, folder_of
 from equipoise.training.fingerprints import identity
 from equipoise.training.runs import finished, wrong_with
 
-__all__ = ["clear_damaged", "damaged", "is_intact", "left_out", "of_trial"]
+__all__ = ["damaged", "is_intact", "left_out", "remove_damaged", "trial_identity"]
 
 
-def of_trial(trial: Trial, facts: Mapping[str, Any]) -> str:
+def trial_identity(trial: Trial, facts: Mapping[str, Any]) -> str:
     """Return what the files of a run are of: the run, and the study that it is a part of.
 
     Parameters
@@ -53,7 +53,7 @@ def damaged(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> 
     found = {}
     for trial in trials:
         place = folder_of(folder, trial)
-        if wrong := _of_run(place, of_trial(trial, facts)):
+        if wrong := _of_run(place, trial_identity(trial, facts)):
             found[trial.name] = wrong
         else:
             found |= {f"{trial.name}/{name}": wrong for name, wrong in _of_probes(place)}
@@ -79,7 +79,7 @@ def _of_probes(place: Path) -> Iterator[tuple[str, str]]:
 def is_intact(folder: Path) -> bool:
     """Whether all that a study on disk rests on is what was written."""
     try:
-        facts = read_facts(folder)
+        facts = read_study_file(folder)
         return not damaged(folder, read_plan(folder).trials, facts)
     except InputError:
         return False
@@ -94,7 +94,7 @@ def left_out(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) ->
     return found
 
 
-def clear_damaged(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> None:
+def remove_damaged(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> None:
     """Take away what is damaged, so that it is made again, and say so."""
     for name, wrong in damaged(folder, trials, facts).items():
         path = folder / "trials" / name

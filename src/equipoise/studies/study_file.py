@@ -22,15 +22,15 @@ from equipoise.training import Trainer, untested_words
 from equipoise.training.fingerprints import contents
 
 __all__ = [
-    "Plan",
-    "describe",
-    "extend",
+    "StudyPlan",
+    "check_contents",
+    "describe_study",
+    "extend_plan",
     "first_seed",
-    "forget_facts",
-    "hold",
-    "read_facts",
+    "forget_damaged_study_file",
     "read_plan",
-    "write_facts",
+    "read_study_file",
+    "write_study_file",
 ]
 
 _FILE = "study.json"
@@ -45,7 +45,7 @@ _PACKAGES = (
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudyPlan:
     """Which runs a study has: recipes in order (the first is the reference) × seeds × draws.
 
     With `folds`, the draws are the folds. The oracle is the last of the recipes. A recipe that
@@ -70,7 +70,7 @@ class Plan:
         ]
 
 
-def describe(
+def describe_study(
     data: Splits, trainer: Trainer, *, folds: int | None = None, **settings: Any
 ) -> dict[str, Any]:
     """Return the facts of a study that do not depend on its recipes and seeds.
@@ -109,7 +109,7 @@ def _processor() -> str:
         return platform.processor()
 
 
-def extend(folder: Path, plan: Plan) -> Plan:
+def extend_plan(folder: Path, plan: StudyPlan) -> StudyPlan:
     """Return `plan` together with what an earlier run of the same study had planned.
 
     Raises
@@ -119,7 +119,7 @@ def extend(folder: Path, plan: Plan) -> Plan:
     """
     if not (folder / _FILE).is_file():
         return plan
-    facts = read_facts(folder)
+    facts = read_study_file(folder)
     given = {recipe.name: recipe for recipe in plan.recipes}
     earlier = {name: _earlier(folder, name, given) for name in facts["recipes"]}
     for recipe in plan.recipes:
@@ -132,7 +132,7 @@ def extend(folder: Path, plan: Plan) -> Plan:
     seeds = tuple(dict.fromkeys([*facts["seeds"], *plan.seeds]))
     recipes = sorted(earlier.values(), key=lambda recipe: recipe.name == ORACLE)
     draws = tuple(sorted({*plan.draws, *facts["draws"]}))
-    return Plan(tuple(recipes), seeds, draws, plan.folds)
+    return StudyPlan(tuple(recipes), seeds, draws, plan.folds)
 
 
 def _earlier(folder: Path, name: str, given: Mapping[str, Recipe]) -> Recipe:
@@ -147,7 +147,9 @@ def _earlier(folder: Path, name: str, given: Mapping[str, Recipe]) -> Recipe:
         return given[name]
 
 
-def hold(folder: Path, data: Splits, recipes: Sequence[Recipe]) -> dict[str, dict[str, Any]]:
+def check_contents(
+    folder: Path, data: Splits, recipes: Sequence[Recipe]
+) -> dict[str, dict[str, Any]]:
     """Return, by recipe, what it names and does not hold, see `training.fingerprints.contents`.
 
     Raises
@@ -157,7 +159,7 @@ def hold(folder: Path, data: Splits, recipes: Sequence[Recipe]) -> dict[str, dic
     """
     found = {recipe.name: contents(data, recipe) for recipe in recipes}
     found = {name: of for name, of in found.items() if of}
-    before = read_facts(folder)["contents"] if (folder / _FILE).is_file() else {}
+    before = read_study_file(folder)["contents"] if (folder / _FILE).is_file() else {}
     for name, of in before.items():
         now = found.get(name, {})
         for key in dict.fromkeys([*of, *now]):
@@ -171,17 +173,19 @@ def hold(folder: Path, data: Splits, recipes: Sequence[Recipe]) -> dict[str, dic
 
 def first_seed(folder: Path, seed: int) -> int:
     """Return the seed that a study was begun with: what is asked of its runs draws from it."""
-    return int(read_facts(folder)["seed"]) if (folder / _FILE).is_file() else seed
+    return int(read_study_file(folder)["seed"]) if (folder / _FILE).is_file() else seed
 
 
-def forget_facts(folder: Path) -> None:
+def forget_damaged_study_file(folder: Path) -> None:
     """Remove a study.json that is not what was written, and say so."""
     forget_damaged(
         folder / _FILE, "It is written anew, with the recipes and seeds that are given now."
     )
 
 
-def write_facts(folder: Path, plan: Plan, facts: dict[str, Any], trainer: Trainer) -> None:
+def write_study_file(
+    folder: Path, plan: StudyPlan, facts: dict[str, Any], trainer: Trainer
+) -> None:
     """Write study.json, the recipes and the trainer."""
     for recipe in plan.recipes:
         write_text(folder / "recipes" / f"{recipe.name}.yaml", recipe.to_yaml())
@@ -196,7 +200,7 @@ def write_facts(folder: Path, plan: Plan, facts: dict[str, Any], trainer: Traine
     write_sealed(folder / _FILE, {**facts, **runs})
 
 
-def read_facts(folder: Path) -> dict[str, Any]:
+def read_study_file(folder: Path) -> dict[str, Any]:
     """Read study.json.
 
     Raises
@@ -212,9 +216,9 @@ def read_facts(folder: Path) -> dict[str, Any]:
         raise DamagedError(f"{error} Give the command that made it again.") from None
 
 
-def read_plan(folder: Path) -> Plan:
+def read_plan(folder: Path) -> StudyPlan:
     """Return which runs a study on disk has or will have."""
-    facts = read_facts(folder)
+    facts = read_study_file(folder)
     recipes = tuple(get_recipe(folder / "recipes" / f"{name}.yaml") for name in facts["recipes"])
     draws, folds, due = tuple(facts["draws"]), facts.get("folds"), facts.get("due") or {}
-    return Plan(recipes, tuple(facts["seeds"]), draws, folds, due)
+    return StudyPlan(recipes, tuple(facts["seeds"]), draws, folds, due)
