@@ -19,7 +19,7 @@ import equipoise as eq
 from equipoise.objectives import get_objective
 from equipoise.studies.inference import differences, levels
 from equipoise.studies.scoring import Setting, score
-from equipoise.studies.searching import open_search
+from equipoise.studies.search import open_search
 from equipoise.studies.study_file import read_plan
 from equipoise.studies.trials import Outcome, read_outcome
 

@@ -89,7 +89,7 @@ def test_the_next_command_reads_the_same_images(photos, tmp_path, capsys):
 
 
 def test_an_audit_sends_on_what_it_found(photos, tmp_path, capsys):
-    """Near duplicates stay together in what is next; leaks are to be remedied first."""
+    """Near duplicates stay together in what is next; leaks are to be mended first."""
     from sklearn.datasets import load_sample_images
 
     whole = load_sample_images().images[0]

@@ -1,6 +1,5 @@
 """The honest comparison: recipes × seeds × draws, one trainer, one budget, the same splits."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -15,9 +14,8 @@ from equipoise.errors import InputError, require, whole_seed
 from equipoise.files import claim, read_json
 from equipoise.images import Splits
 from equipoise.objectives import DEFAULT as BALANCED
-from equipoise.objectives import Objective, ObjectiveLike
-from equipoise.parallel import check_backend, scattered
-from equipoise.readers import check_apart, load
+from equipoise.objectives import ObjectiveLike
+from equipoise.parallel import scattered
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.analysis import after_look
 from equipoise.studies.calibration import check_prior
@@ -45,8 +43,11 @@ from equipoise.studies.summarising import ledger_of, outcomes_of, setting_of, su
 from equipoise.studies.summary import Study
 from equipoise.studies.timing import each_second, seconds_of
 from equipoise.studies.trials import (
+    TrainingSetup,
     Trial,
     by_recipe,
+    check_output,
+    check_setup,
     finished,
     folder_of,
     over,
@@ -54,7 +55,7 @@ from equipoise.studies.trials import (
     run_trial,
 )
 from equipoise.techniques import Technique
-from equipoise.training import Equal, Trainer, aim, check, get_device, get_trainer, side_by_side
+from equipoise.training import Equal, Trainer, get_trainer, side_by_side
 from equipoise.training.fingerprints import identity, of_trainer
 
 __all__ = ["DEFAULT_RECIPES", "check_study", "compare", "open_study"]
@@ -160,23 +161,18 @@ def compare(
     check_study(seeds, most_seeds, budget, decision, margin)
     planned = planned_looks(seeds, most_seeds)
     seconds = inf if budget is None else seconds_of(budget)
-    require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
-    check_backend(backend)
-    device = get_device(device).type  # settled here: machines of a cluster may differ
-    chosen = get_trainer(trainer, epochs=epochs)
     named = _named(recipes, oracle)
-    splits = data if isinstance(data, Splits) else load(data, seed=seed)
+    setup = check_setup(
+        data, named, get_trainer(trainer, epochs=epochs), equal=equal, objective=objective,
+        device=device, jobs=jobs, backend=backend, seed=seed,
+    )  # fmt: skip
+    splits, chosen, goal = setup.data, setup.trainer, setup.objective
     check_folds(splits, folds, draws, oracle=oracle)
     check_draws(splits, draws)
     wanted = check_prior(prior, splits.classes)
     if oracle:
         check_oracle(splits)
-    goal = aim(splits, objective)
-    for recipe in named:
-        check(splits, recipe, chosen, equal=equal, objective=objective)
-    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
-    for source in (splits.source, *(recipe.extra or "" for recipe in named)):
-        check_apart(folder, source)
+    folder = check_output(out, splits, named)
     asked = {"decision": decision, "margin": margin}
     fingerprint = {
         "data_digest": splits.digest,
@@ -205,7 +201,7 @@ def compare(
         facts |= {"fingerprint": identity(fingerprint), "contents": contents}
         remove_damaged(folder, plan.trials, facts)
         write_examples(folder / "examples", splits.train, _techniques(plan.recipes), seed)
-        work = _Work(folder, splits, chosen, goal, facts, jobs, backend, device, progress)
+        work = _Work(folder, setup, facts, progress)
         return _look_by_look(work, plan, ledger, began + seconds)
 
 
@@ -244,13 +240,8 @@ class _Work:
     """What every run of a study needs, and where it goes."""
 
     folder: Path
-    data: Splits
-    trainer: Trainer
-    objective: Objective
+    setup: TrainingSetup
     facts: dict[str, Any]
-    jobs: int | None
-    backend: str
-    device: str
     progress: Progress | None
 
 
@@ -269,12 +260,12 @@ def _look_by_look(work: _Work, every: StudyPlan, ledger: Ledger, ends: float) ->
         if plan is not None and _too_long(work, due, ends - monotonic() - after):
             return study or _close(work, plan)
         plan = due
-        write_study_file(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
-        with _watched(folder, plan.trials, work.trainer.epochs, work.progress):
+        write_study_file(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.setup.trainer)
+        with _watched(folder, plan.trials, work.setup.trainer.epochs, work.progress):
             _run(work, plan.trials)
         began = monotonic()
         ledger = _look(work, plan, ledger)
-        write_study_file(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
+        write_study_file(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.setup.trainer)
         study = _close(work, plan)
         closing = (monotonic() - began) / len(plan.trials)
         if _due(every, ledger) == plan:
@@ -284,7 +275,7 @@ def _look_by_look(work: _Work, every: StudyPlan, ledger: Ledger, ends: float) ->
 def _close(work: _Work, plan: StudyPlan) -> Study:
     """Ask the nets of a plan's runs, and write what is to be said of them."""
     _probe(work, plan)
-    _keep_mistakes(work.folder, plan, work.data)
+    _keep_mistakes(work.folder, plan, work.setup.data)
     return summarise(work.folder)
 
 
@@ -297,7 +288,7 @@ def _look(work: _Work, plan: StudyPlan, ledger: Ledger) -> Ledger:
         return ledger
     facts = read_study_file(work.folder)
     table = objective_table(runs, facts["decision"], setting_of(facts))
-    upwards = work.objective.higher_is_better
+    upwards = work.setup.objective.higher_is_better
     return after_look(ledger, table, list(runs), facts["margin"] / 100, higher_is_better=upwards)
 
 
@@ -316,7 +307,7 @@ def _too_long(work: _Work, plan: StudyPlan, left: float) -> bool:
         return False
     folders = [folder_of(work.folder, trial) for trial in done]
     each = sum(read_json(path / "metrics.json")["seconds"] for path in folders) / len(done)
-    jobs = side_by_side(work.jobs, work.device) or cpu_count()
+    jobs = side_by_side(work.setup.jobs, work.setup.device) or cpu_count()
     return ceil(len(missing) / jobs) * each > left
 
 
@@ -342,26 +333,25 @@ def _techniques(recipes: Sequence[Recipe]) -> list[Technique]:
 def _run(work: _Work, trials: Sequence[Trial]) -> None:
     place = work.folder.resolve()  # a process elsewhere may stand in another folder
     missing = [trial for trial in trials if not over(folder_of(work.folder, trial))]
-    data, trainer, objective, device = work.data, work.trainer, work.objective, work.device
-    facts, equal = work.facts, work.facts["equal"]
+    setup, facts = work.setup, work.facts
 
     def one(trial: Trial) -> None:
-        of, at = trial_identity(trial, facts), folder_of(place, trial)
-        run_trial(trial, data, trainer, equal, objective, device, at, of)
+        run_trial(trial, setup, folder_of(place, trial), trial_identity(trial, facts))
 
-    for _ in scattered(one, missing, jobs=side_by_side(work.jobs, device), backend=work.backend):
+    jobs = side_by_side(setup.jobs, setup.device)
+    for _ in scattered(one, missing, jobs=jobs, backend=setup.backend):
         pass
 
 
 def _probe(work: _Work, plan: StudyPlan) -> None:
-    place, data, seed = work.folder.resolve(), work.data, work.facts["seed"]
+    place, data, seed = work.folder.resolve(), work.setup.data, work.facts["seed"]
     techniques = _techniques(plan.recipes)
     done = [trial for trial in plan.trials if finished(folder_of(work.folder, trial))]
 
     def one(trial: Trial) -> None:
         run_probes(folder_of(place, trial), trial, data, techniques, seed)
 
-    for _ in scattered(one, done, jobs=work.jobs, backend=work.backend):
+    for _ in scattered(one, done, jobs=work.setup.jobs, backend=work.setup.backend):
         pass
 
 

@@ -366,11 +366,6 @@ def of_others(summary: StudySummary, recipe: str) -> tuple[str, ...]:
     return tuple(f"{start}: {text}." for key, start in sentences.items() if (text := told(key)))
 
 
-def _gain(summary: StudySummary, one: Comparison) -> str:
-    metric = summary.objective
-    return f"{change(metric, one.mean)}, {interval(metric, one.low, one.high)}"
-
-
 def _of_decision(summary: StudySummary) -> tuple[str, ...]:
     """Say what tuning would give to those who keep the plain decision, or that it cannot be."""
     if summary.decision == "tuned":

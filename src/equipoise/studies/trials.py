@@ -1,30 +1,36 @@
 """One run of a study: a recipe trained with one seed on one draw of the data, and what it left."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.errors import DamagedError, WorkError
+from equipoise.errors import DamagedError, WorkError, require
 from equipoise.files import read_json, read_sealed, write_sealed, write_text
 from equipoise.images import Splits
-from equipoise.objectives import Objective
+from equipoise.objectives import Objective, ObjectiveLike
+from equipoise.parallel import check_backend
+from equipoise.readers import check_apart, load
 from equipoise.recipes import Recipe
 from equipoise.studies.drawing import drawn, folded, with_real
 from equipoise.studies.formats import ORACLE
-from equipoise.training import Equal, Progress, Trainer, fit, write_run
+from equipoise.training import Equal, Progress, Trainer, aim, check, fit, get_device, write_run
 from equipoise.training.decisions import Decision, plain
 from equipoise.training.predictions import Predictions, read_predictions
-from equipoise.training.runs import METRICS, finished
+from equipoise.training.runs import METRICS, Run, finished
 
 __all__ = [
     "FAILED",
     "Cost",
     "Outcome",
+    "TrainingSetup",
     "Trial",
     "by_recipe",
+    "check_output",
+    "check_setup",
     "failure",
     "finished",
     "folder_of",
@@ -74,20 +80,87 @@ class Trial:
         return with_real(given) if self.recipe.name == ORACLE else given
 
 
-def run_trial(
-    trial: Trial,
-    data: Splits,
+@dataclass(frozen=True)
+class TrainingSetup:
+    """What all runs of a study or search have in common, and where they take place.
+
+    Attributes
+    ----------
+    data : Splits
+    trainer : Trainer
+    equal : {'steps', 'epochs'}
+    objective : Objective
+        Of the data set's classes.
+    device : str
+    jobs : int, optional
+        Runs side by side; None for one a core.
+    backend : {'loky', 'ray'}
+    """
+
+    data: Splits
+    trainer: Trainer
+    equal: Equal
+    objective: Objective
+    device: str
+    jobs: int | None = None
+    backend: str = "loky"
+
+    def fit(
+        self,
+        recipe: Recipe,
+        seed: int,
+        folder: Path | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Run:
+        """Train with a recipe and a seed; in a folder a killed run goes on."""
+        return fit(
+            self.data, recipe, self.trainer, seed=seed, equal=self.equal,
+            objective=self.objective, folder=folder, progress=progress, device=self.device,
+        )  # fmt: skip
+
+
+def check_setup(
+    data: Splits | str | Path,
+    recipes: Sequence[Recipe],
     trainer: Trainer,
+    *,
     equal: Equal,
-    objective: Objective,
+    objective: ObjectiveLike,
     device: str,
-    folder: Path,
-    of: str,
-) -> None:
+    jobs: int | None,
+    backend: str,
+    seed: int,
+) -> TrainingSetup:
+    """Read the data and return how runs are trained on it.
+
+    Raises
+    ------
+    InputError
+        For a value or recipe that is not right or does not go with the data.
+    """
+    require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
+    check_backend(backend)
+    device = get_device(device).type  # settled here: machines of a cluster may differ
+    splits = data if isinstance(data, Splits) else load(data, seed=seed)
+    for recipe in recipes:
+        check(splits, recipe, trainer, equal=equal, objective=objective)
+    goal = aim(splits, objective)
+    return TrainingSetup(splits, trainer, equal, goal, device, jobs, backend)
+
+
+def check_output(out: str | Path | None, data: Splits, recipes: Sequence[Recipe]) -> Path:
+    """Return the folder that is written to, by default a temporary one; it holds no source."""
+    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
+    for source in (data.source, *(recipe.extra or "" for recipe in recipes)):
+        check_apart(folder, source)
+    return folder
+
+
+def run_trial(trial: Trial, setup: TrainingSetup, folder: Path, of: str) -> None:
     """Train, and write the run to `folder`; a run that fails leaves the reason there instead.
 
-    `data` is the study's; the run's own is made from it here, where the run takes place. `of` is
-    what the run's files are of, see `intact.of_trial`.
+    The setup's data are the study's; the run's own are made from them here, where the run takes
+    place. `of` is what the run's files are of, see `integrity.trial_identity`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     marker = folder / "progress"
@@ -97,17 +170,8 @@ def run_trial(
             write_text(marker, str(progress.epoch))
 
     try:
-        run = fit(
-            trial.data(data),
-            trial.recipe,
-            trainer,
-            seed=trial.seed,
-            equal=equal,
-            objective=objective,
-            folder=folder,
-            progress=note,
-            device=device,
-        )
+        own = replace(setup, data=trial.data(setup.data))
+        run = own.fit(trial.recipe, trial.seed, folder, note)
     except WorkError as error:
         write_sealed(folder / FAILED, {"reason": str(error), "of": of})
     else:
