@@ -27,7 +27,7 @@ _HOME = {
     "load": "readers",
     "load_model": "training",
     "report": "reports",
-    "search": "studies.searching",
+    "search": "studies.search",
     "train": "training",
     "upsample": "writers",
 }

@@ -124,7 +124,7 @@ def check_setup(
     recipes: Sequence[Recipe],
     trainer: Trainer,
     *,
-    equal: Equal,
+    equal: str,
     objective: ObjectiveLike,
     device: str,
     jobs: int | None,
@@ -145,7 +145,8 @@ def check_setup(
     for recipe in recipes:
         check(splits, recipe, trainer, equal=equal, objective=objective)
     goal = aim(splits, objective)
-    return TrainingSetup(splits, trainer, equal, goal, device, jobs, backend)
+    same: Equal = "epochs" if equal == "epochs" else "steps"
+    return TrainingSetup(splits, trainer, same, goal, device, jobs, backend)
 
 
 def check_output(out: str | Path | None, data: Splits, recipes: Sequence[Recipe]) -> Path:

@@ -31,7 +31,7 @@ from equipoise.studies.search.state import Limits, SearchPlan, SearchState, tick
 from equipoise.studies.summary import Study
 from equipoise.studies.timing import in_words, seconds_of
 from equipoise.studies.trials import check_output, check_setup
-from equipoise.training import Equal, Trainer, get_trainer
+from equipoise.training import Trainer, get_trainer
 from equipoise.training.fingerprints import identity, of_recipe, of_trainer
 
 __all__ = ["Search", "check_limits", "open_search", "search"]
@@ -95,7 +95,7 @@ def search(
     epochs: int | None = None,
     trainer_fields: bool = False,
     space: str | Path | Space | None = None,
-    equal: Equal = "steps",
+    equal: str = "steps",
     objective: ObjectiveLike = BALANCED,
     seed: int = 0,
     jobs: int | None = None,
