@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import ceil, inf
 from pathlib import Path
 from time import monotonic
@@ -29,17 +29,16 @@ from equipoise.studies.scoring import objective_table
 from equipoise.studies.sequential import AUTO, Ledger, begin, planned_looks, seeds_due
 from equipoise.studies.sequential import extend as extend_ledger
 from equipoise.studies.study_file import (
+    StudyFile,
     StudyPlan,
     check_contents,
     describe_study,
+    earlier_study,
     extend_plan,
-    first_seed,
-    forget_damaged_study_file,
     read_plan,
-    read_study_file,
     write_study_file,
 )
-from equipoise.studies.summarising import ledger_of, outcomes_of, setting_of, summarise
+from equipoise.studies.summarising import outcomes_of, summarise
 from equipoise.studies.summary import Study
 from equipoise.studies.timing import each_second, seconds_of
 from equipoise.studies.trials import (
@@ -56,7 +55,7 @@ from equipoise.studies.trials import (
 )
 from equipoise.techniques import Technique
 from equipoise.training import Equal, Trainer, get_trainer, side_by_side
-from equipoise.training.fingerprints import identity, of_trainer
+from equipoise.training.fingerprints import of_trainer
 
 __all__ = ["DEFAULT_RECIPES", "check_study", "compare", "open_study"]
 
@@ -173,7 +172,7 @@ def compare(
     if oracle:
         check_oracle(splits)
     folder = check_output(out, splits, named)
-    asked = {"decision": decision, "margin": margin}
+    asked: dict[str, Any] = {"decision": decision, "margin": margin}
     fingerprint = {
         "data_digest": splits.digest,
         "pool of withheld images": None if splits.withheld is None else splits.withheld.digest,
@@ -184,25 +183,28 @@ def compare(
         **asked,
     }
     with claim(folder, "comparison", fingerprint):
-        forget_damaged_study_file(folder)
+        earlier = earlier_study(folder)
         if seeds != "auto":  # other seeds than those of the study come to them
-            planned = (len({*_known_seeds(folder), *range(seed, seed + seeds)}),)
-        ledger = _ledger(folder, named, planned)
+            known = () if earlier is None else earlier.seeds
+            planned = (len({*known, *range(seed, seed + seeds)}),)
+        ledger = _ledger(earlier, named, planned)
         most = max(n for family in ledger.families for n in family.planned)
-        seeds_of = tuple(range(seed, seed + most))
-        plan = extend_plan(folder, StudyPlan(named, seeds_of, tuple(range(folds or draws)), folds))
-        seed = first_seed(folder, seed)
-        facts = describe_study(
-            # NumPy's generators, which resample by the seed, take no negative one.
-            splits, chosen, command=command, seed=seed % 2**64, folds=folds, prior=wanted,
-            equal=equal, objective=goal.name, tuned_for=goal.to_json(), **asked,
-        )  # fmt: skip
-        contents = check_contents(folder, splits, plan.recipes)
-        facts |= {"fingerprint": identity(fingerprint), "contents": contents}
-        remove_damaged(folder, plan.trials, facts)
+        every = tuple(range(seed, seed + most)), tuple(range(folds or draws))
+        plan = extend_plan(folder, StudyPlan(named, *every, folds), earlier)
+        # A study's resamples and probes keep the seed that it was begun with.
+        seed = seed if earlier is None else earlier.seed
+        asked |= {
+            "command": command,
+            "prior": wanted,
+            "seed": seed % 2**64,  # NumPy's generators, which resample by it, take no negative one
+            "contents": check_contents(folder, splits, plan.recipes, earlier),
+        }
+        about = describe_study(setup, fingerprint, folds).model_copy(update=asked)
+        remove_damaged(folder, plan.trials, about)
         write_examples(folder / "examples", splits.train, _techniques(plan.recipes), seed)
-        work = _Work(folder, setup, facts, progress)
-        return _look_by_look(work, plan, ledger, began + seconds)
+        work = _Work(folder, setup, about, progress)
+        begun = None if earlier is None else read_plan(folder)
+        return _look_by_look(work, plan, begun, ledger, began + seconds)
 
 
 def check_study(
@@ -218,21 +220,16 @@ def check_study(
     check_question(decision, margin)
 
 
-def _known_seeds(folder: Path) -> list[int]:
-    return read_study_file(folder)["seeds"] if (folder / "study.json").is_file() else []
-
-
-def _ledger(folder: Path, recipes: Sequence[Recipe], planned: tuple[int, ...]) -> Ledger:
+def _ledger(
+    earlier: StudyFile | None, recipes: Sequence[Recipe], planned: tuple[int, ...]
+) -> Ledger:
     """Return what a study has spent, made ready for what is asked for now."""
-    names = [recipe.name for recipe in recipes]
-    earlier = None
-    if (folder / "study.json").is_file():
-        facts = read_study_file(folder)
-        earlier, names = ledger_of(facts), list(dict.fromkeys([*facts["recipes"], *names]))
+    known = () if earlier is None else earlier.recipes
+    names = list(dict.fromkeys([*known, *(recipe.name for recipe in recipes)]))
     others = [name for name in names[1:] if name != ORACLE]
-    if earlier is None or not any(family.recipes for family in earlier.families):
+    if earlier is None or not any(family.recipes for family in earlier.ledger.families):
         return begin(others, planned)
-    return extend_ledger(earlier, others, planned)
+    return extend_ledger(earlier.ledger, others, planned)
 
 
 @dataclass(frozen=True)
@@ -241,18 +238,20 @@ class _Work:
 
     folder: Path
     setup: TrainingSetup
-    facts: dict[str, Any]
+    about: StudyFile
     progress: Progress | None
 
 
-def _look_by_look(work: _Work, every: StudyPlan, ledger: Ledger, ends: float) -> Study:
+def _look_by_look(
+    work: _Work, every: StudyPlan, plan: StudyPlan | None, ledger: Ledger, ends: float
+) -> Study:
     """Make the runs that are due and look at them, until none is due or the time is up.
 
     Which runs are due depends on the figures of complete looks alone: on no number of processes and
     no interruption. The time is up when the next look would end later than `ends`, by `monotonic`.
+    `plan` has the runs that an earlier call was about.
     """
-    folder, study, closing = work.folder, None, 0.0
-    plan = read_plan(folder) if (folder / "study.json").is_file() else None
+    study, closing = None, 0.0
     while True:
         due = _due(every, ledger)
         # What comes after the runs comes once more with the page.
@@ -260,16 +259,20 @@ def _look_by_look(work: _Work, every: StudyPlan, ledger: Ledger, ends: float) ->
         if plan is not None and _too_long(work, due, ends - monotonic() - after):
             return study or _close(work, plan)
         plan = due
-        write_study_file(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.setup.trainer)
-        with _watched(folder, plan.trials, work.setup.trainer.epochs, work.progress):
+        _write(work, plan, ledger)
+        with _watched(work.folder, plan.trials, work.setup.trainer.epochs, work.progress):
             _run(work, plan.trials)
         began = monotonic()
         ledger = _look(work, plan, ledger)
-        write_study_file(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.setup.trainer)
+        _write(work, plan, ledger)
         study = _close(work, plan)
         closing = (monotonic() - began) / len(plan.trials)
         if _due(every, ledger) == plan:
             return study
+
+
+def _write(work: _Work, plan: StudyPlan, ledger: Ledger) -> None:
+    write_study_file(work.folder, plan, work.about.model_copy(update={"looks": ledger}))
 
 
 def _close(work: _Work, plan: StudyPlan) -> Study:
@@ -286,10 +289,9 @@ def _look(work: _Work, plan: StudyPlan, ledger: Ledger) -> Ledger:
     runs.pop(ORACLE, None)  # it is no recipe that could be chosen
     if names[0] not in runs:
         return ledger
-    facts = read_study_file(work.folder)
-    table = objective_table(runs, facts["decision"], setting_of(facts))
-    upwards = work.setup.objective.higher_is_better
-    return after_look(ledger, table, list(runs), facts["margin"] / 100, higher_is_better=upwards)
+    about, upwards = work.about, work.setup.objective.higher_is_better
+    table = objective_table(runs, about.decision, about.setting)
+    return after_look(ledger, table, list(runs), about.margin / 100, higher_is_better=upwards)
 
 
 def _due(every: StudyPlan, ledger: Ledger) -> StudyPlan:
@@ -333,10 +335,10 @@ def _techniques(recipes: Sequence[Recipe]) -> list[Technique]:
 def _run(work: _Work, trials: Sequence[Trial]) -> None:
     place = work.folder.resolve()  # a process elsewhere may stand in another folder
     missing = [trial for trial in trials if not over(folder_of(work.folder, trial))]
-    setup, facts = work.setup, work.facts
+    setup, about = work.setup, work.about
 
     def one(trial: Trial) -> None:
-        run_trial(trial, setup, folder_of(place, trial), trial_identity(trial, facts))
+        run_trial(trial, setup, folder_of(place, trial), trial_identity(trial, about))
 
     jobs = side_by_side(setup.jobs, setup.device)
     for _ in scattered(one, missing, jobs=jobs, backend=setup.backend):
@@ -344,7 +346,7 @@ def _run(work: _Work, trials: Sequence[Trial]) -> None:
 
 
 def _probe(work: _Work, plan: StudyPlan) -> None:
-    place, data, seed = work.folder.resolve(), work.setup.data, work.facts["seed"]
+    place, data, seed = work.folder.resolve(), work.setup.data, work.about.seed
     techniques = _techniques(plan.recipes)
     done = [trial for trial in plan.trials if finished(folder_of(work.folder, trial))]
 

@@ -29,6 +29,7 @@ from equipoise.studies.shortcut import (
     probed,
     shortcut_matrix,
 )
+from equipoise.studies.study_file import StudyFile
 from equipoise.studies.trials import Trial, folder_of
 from equipoise.techniques import Technique
 
@@ -72,7 +73,7 @@ Folders = Mapping[str, Mapping[Key, Path]]
 
 
 def diagnose(
-    folder: Path, runs: Runs, facts: Mapping[str, Any], recipes: Mapping[str, Recipe]
+    folder: Path, runs: Runs, recipes: Mapping[str, Recipe], about: StudyFile
 ) -> dict[str, Any]:
     """Return the diagnostics, by the fields that they have in the summary.
 
@@ -81,11 +82,10 @@ def diagnose(
     folder : Path
         Of the study.
     runs : mapping of recipe to its finished runs
-    facts : mapping
-        What study.json holds.
     recipes : mapping of name to Recipe
+    about : StudyFile
     """
-    reference, classes = facts["recipes"][0], facts["data"]["classes"]
+    reference, classes = about.recipes[0], list(about.data.classes)
     folders = {
         name: {
             outcome.key: path

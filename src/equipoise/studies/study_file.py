@@ -8,26 +8,32 @@ from pathlib import Path
 from typing import Any
 
 from joblib import cpu_count
+from pydantic import ConfigDict, Field, ValidationError
 
 from equipoise import __version__
 from equipoise.auditing import audit
 from equipoise.errors import DamagedError, InputError
 from equipoise.files import forget_damaged, read_sealed, write_sealed, write_text
 from equipoise.images import Splits
+from equipoise.objectives import Objective, get_objective
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.studies.drawing import folded
+from equipoise.studies.estimates import Number, Value
 from equipoise.studies.formats import ORACLE
-from equipoise.studies.trials import Trial
+from equipoise.studies.scoring import Setting
+from equipoise.studies.sequential import Ledger, begin
+from equipoise.studies.summary import DecisionName, StudyData
+from equipoise.studies.trials import TrainingSetup, Trial
 from equipoise.training import Trainer, untested_words
-from equipoise.training.fingerprints import contents
+from equipoise.training.fingerprints import contents, identity
 
 __all__ = [
+    "StudyFile",
     "StudyPlan",
     "check_contents",
     "describe_study",
+    "earlier_study",
     "extend_plan",
-    "first_seed",
-    "forget_damaged_study_file",
     "read_plan",
     "read_study_file",
     "write_study_file",
@@ -42,6 +48,75 @@ _PACKAGES = (
     "scikit-learn",
     "imbalanced-learn",
 )
+
+
+class StudyFile(Value):
+    """What study.json holds: what a study is about, which runs it has, and what its looks spent.
+
+    Attributes
+    ----------
+    margin : float
+        In points.
+    overlap : float, optional
+        With folds, test to training images of a run.
+    fingerprint : str
+        Of what must stay the same for the study to be gone on with.
+    contents : dict of recipe to dict
+        Digests of what recipes name and do not hold.
+    looks : Ledger, optional
+        None in a study of before there were looks.
+    due : dict of recipe to int
+        How many of the seeds a recipe has, where it has not all of them.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    equipoise: str
+    command: str = ""
+    seed: int = 0
+    folds: int | None = None
+    overlap: Number = None
+    prior: dict[str, float] | None = None
+    equal: str | None = None
+    objective: str
+    tuned_for: str | dict[str, Any] | None = None
+    decision: DecisionName = "tuned"
+    margin: float = 1.0
+    versions: dict[str, str]
+    machine: dict[str, int | str]
+    data: StudyData
+    untested_words: tuple[str, ...] = ()
+    positive_class: str | None = None
+    trainer: Trainer
+    fingerprint: str = ""
+    contents: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    looks: Ledger | None = None
+    recipes: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    draws: tuple[int, ...] = (0,)
+    due: dict[str, int] = Field(default_factory=dict)
+
+    @property
+    def positive(self) -> int | None:
+        """The label of the positive class of two."""
+        return None if self.positive_class is None else self.data.classes.index(self.positive_class)
+
+    @property
+    def goal(self) -> Objective:
+        """What the study is judged by, of its classes."""
+        return get_objective(self.tuned_for or self.objective).on(self.data.classes, self.positive)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the study has spent; one from before there were looks is looked at once."""
+        others = [name for name in self.recipes[1:] if name != ORACLE]
+        return self.looks or begin(others, (len(self.seeds),))
+
+    @property
+    def setting(self) -> Setting:
+        """What the figures of the study depend on besides its runs."""
+        positive = 1 if self.positive is None else self.positive
+        return Setting(self.goal, positive, self.seed, bool(self.folds), self.overlap or 0.0)
 
 
 @dataclass(frozen=True)
@@ -71,34 +146,42 @@ class StudyPlan:
 
 
 def describe_study(
-    data: Splits, trainer: Trainer, *, folds: int | None = None, **settings: Any
-) -> dict[str, Any]:
-    """Return the facts of a study that do not depend on its recipes and seeds.
+    setup: TrainingSetup, fingerprint: dict[str, Any], folds: int | None
+) -> StudyFile:
+    """Return what follows from how a study's runs are trained.
 
-    With folds, `overlap` is test to training images of a run.
+    Parameters
+    ----------
+    setup : TrainingSetup
+    fingerprint : dict
+        What must stay the same for the study to be gone on with.
+    folds : int, optional
     """
-    overlap = None
+    data, overlap = setup.data, None
     if folds is not None:
         first = folded(data, 0, folds)
         overlap = len(first.test) / len(first.train)
-    return {
-        "equipoise": __version__,
-        **settings,
-        "folds": folds,
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
-        "machine": {"cores": cpu_count(), "processor": _processor()},
-        "data": {
-            "source": data.source,
-            "digest": data.digest,
-            "classes": list(data.classes),
-            "audit": audit(data).to_dict(),
-            "notes": list(data.notes),
-        },
-        "untested_words": [] if folds else untested_words(data.untested, data.classes),
-        "overlap": overlap,
-        "positive_class": data.classes[data.rarest] if len(data.classes) == 2 else None,
-        "trainer": trainer.model_dump(mode="json"),
-    }
+    return StudyFile(
+        equipoise=__version__,
+        folds=folds,
+        overlap=overlap,
+        equal=setup.equal,
+        objective=setup.objective.name,
+        tuned_for=setup.objective.to_json(),
+        versions={"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
+        machine={"cores": cpu_count(), "processor": _processor()},
+        data=StudyData(
+            source=data.source,
+            digest=data.digest,
+            classes=tuple(data.classes),
+            audit=audit(data),
+            notes=tuple(data.notes),
+        ),
+        untested_words=() if folds else tuple(untested_words(data.untested, data.classes)),
+        positive_class=data.classes[data.rarest] if len(data.classes) == 2 else None,
+        trainer=setup.trainer,
+        fingerprint=identity(fingerprint),
+    )
 
 
 def _processor() -> str:
@@ -109,7 +192,7 @@ def _processor() -> str:
         return platform.processor()
 
 
-def extend_plan(folder: Path, plan: StudyPlan) -> StudyPlan:
+def extend_plan(folder: Path, plan: StudyPlan, earlier: StudyFile | None) -> StudyPlan:
     """Return `plan` together with what an earlier run of the same study had planned.
 
     Raises
@@ -117,21 +200,20 @@ def extend_plan(folder: Path, plan: StudyPlan) -> StudyPlan:
     InputError
         If a recipe has the name of an earlier one but other fields.
     """
-    if not (folder / _FILE).is_file():
+    if earlier is None:
         return plan
-    facts = read_study_file(folder)
     given = {recipe.name: recipe for recipe in plan.recipes}
-    earlier = {name: _earlier(folder, name, given) for name in facts["recipes"]}
+    known = {name: _earlier(folder, name, given) for name in earlier.recipes}
     for recipe in plan.recipes:
-        if earlier.setdefault(recipe.name, recipe) != recipe:
+        if known.setdefault(recipe.name, recipe) != recipe:
             raise InputError(
                 f"{folder} holds another recipe '{recipe.name}'. "
                 "Give the new one another name, or name another folder."
             )
     # Those that a study has come first: what is said of its first seeds stays so.
-    seeds = tuple(dict.fromkeys([*facts["seeds"], *plan.seeds]))
-    recipes = sorted(earlier.values(), key=lambda recipe: recipe.name == ORACLE)
-    draws = tuple(sorted({*plan.draws, *facts["draws"]}))
+    seeds = tuple(dict.fromkeys([*earlier.seeds, *plan.seeds]))
+    recipes = sorted(known.values(), key=lambda recipe: recipe.name == ORACLE)
+    draws = tuple(sorted({*plan.draws, *earlier.draws}))
     return StudyPlan(tuple(recipes), seeds, draws, plan.folds)
 
 
@@ -148,7 +230,7 @@ def _earlier(folder: Path, name: str, given: Mapping[str, Recipe]) -> Recipe:
 
 
 def check_contents(
-    folder: Path, data: Splits, recipes: Sequence[Recipe]
+    folder: Path, data: Splits, recipes: Sequence[Recipe], earlier: StudyFile | None
 ) -> dict[str, dict[str, Any]]:
     """Return, by recipe, what it names and does not hold, see `training.fingerprints.contents`.
 
@@ -159,8 +241,7 @@ def check_contents(
     """
     found = {recipe.name: contents(data, recipe) for recipe in recipes}
     found = {name: of for name, of in found.items() if of}
-    before = read_study_file(folder)["contents"] if (folder / _FILE).is_file() else {}
-    for name, of in before.items():
+    for name, of in ({} if earlier is None else earlier.contents).items():
         now = found.get(name, {})
         for key in dict.fromkeys([*of, *now]):
             if of.get(key) != now.get(key):
@@ -171,36 +252,29 @@ def check_contents(
     return found
 
 
-def first_seed(folder: Path, seed: int) -> int:
-    """Return the seed that a study was begun with: what is asked of its runs draws from it."""
-    return int(read_study_file(folder)["seed"]) if (folder / _FILE).is_file() else seed
-
-
-def forget_damaged_study_file(folder: Path) -> None:
-    """Remove a study.json that is not what was written, and say so."""
+def earlier_study(folder: Path) -> StudyFile | None:
+    """Return what study.json holds, if it is there; one that is damaged is removed, with a word."""
     forget_damaged(
         folder / _FILE, "It is written anew, with the recipes and seeds that are given now."
     )
+    return read_study_file(folder) if (folder / _FILE).is_file() else None
 
 
-def write_study_file(
-    folder: Path, plan: StudyPlan, facts: dict[str, Any], trainer: Trainer
-) -> None:
-    """Write study.json, the recipes and the trainer."""
+def write_study_file(folder: Path, plan: StudyPlan, about: StudyFile) -> None:
+    """Write study.json with the runs of a plan, and the recipes and the trainer."""
     for recipe in plan.recipes:
         write_text(folder / "recipes" / f"{recipe.name}.yaml", recipe.to_yaml())
-    write_text(folder / "trainer.yaml", trainer.to_yaml())
-    names = [recipe.name for recipe in plan.recipes]
+    write_text(folder / "trainer.yaml", about.trainer.to_yaml())
     runs = {
-        "recipes": names,
-        "seeds": list(plan.seeds),
-        "draws": list(plan.draws),
+        "recipes": tuple(recipe.name for recipe in plan.recipes),
+        "seeds": plan.seeds,
+        "draws": plan.draws,
         "due": dict(plan.due),
     }
-    write_sealed(folder / _FILE, {**facts, **runs})
+    write_sealed(folder / _FILE, about.model_copy(update=runs).model_dump(mode="json"))
 
 
-def read_study_file(folder: Path) -> dict[str, Any]:
+def read_study_file(folder: Path) -> StudyFile:
     """Read study.json.
 
     Raises
@@ -211,14 +285,18 @@ def read_study_file(folder: Path) -> dict[str, Any]:
     if not (folder / _FILE).is_file():
         raise InputError(f"{folder} is no study: it has no {_FILE}.")
     try:
-        return read_sealed(folder / _FILE)
+        return StudyFile(**read_sealed(folder / _FILE))
     except DamagedError as error:
         raise DamagedError(f"{error} Give the command that made it again.") from None
+    except ValidationError:
+        raise InputError(
+            f"{folder} is a study of another version: give the command that made it again, with a "
+            "new folder."
+        ) from None
 
 
 def read_plan(folder: Path) -> StudyPlan:
     """Return which runs a study on disk has or will have."""
-    facts = read_study_file(folder)
-    recipes = tuple(get_recipe(folder / "recipes" / f"{name}.yaml") for name in facts["recipes"])
-    draws, folds, due = tuple(facts["draws"]), facts.get("folds"), facts.get("due") or {}
-    return StudyPlan(recipes, tuple(facts["seeds"]), draws, folds, due)
+    found = read_study_file(folder)
+    recipes = tuple(get_recipe(folder / "recipes" / f"{name}.yaml") for name in found.recipes)
+    return StudyPlan(recipes, found.seeds, found.draws, found.folds, found.due)

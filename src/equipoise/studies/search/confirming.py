@@ -17,7 +17,7 @@ from equipoise.studies.comparing import compare
 from equipoise.studies.search.attempts import Arm, Result
 from equipoise.studies.search.halving import FINALISTS, SEEDS, TAIL, seconds_of_run
 from equipoise.studies.search.state import SearchState
-from equipoise.studies.study_file import forget_damaged_study_file, read_plan, read_study_file
+from equipoise.studies.study_file import earlier_study, read_plan
 from equipoise.studies.summary import Study
 from equipoise.studies.trials import folder_of
 from equipoise.training import Trainer
@@ -77,10 +77,8 @@ def confirm(state: SearchState, who: Finalists) -> Study:
     """Compare the finalists with new seeds, as many as are needed and the time allows."""
     plan, setup, recipes = state.plan, state.plan.setup, who.recipes
     folder = plan.folder / "confirm"
-    forget_damaged_study_file(folder)
-    if (folder / "study.json").is_file():
-        known = read_study_file(folder)["recipes"]
-        recipes = tuple(recipe for recipe in recipes if recipe.name in known)
+    if (earlier := earlier_study(folder)) is not None:
+        recipes = tuple(recipe for recipe in recipes if recipe.name in earlier.recipes)
     elif _first_look(state, len(recipes)) > state.left:
         recipes = recipes[:2]
     return compare(
