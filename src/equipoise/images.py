@@ -227,7 +227,9 @@ class Splits:
         The training images of a class that a selection left out, where there are any: of those
         classes there are other draws. None of them is in, or in one group with, validation or test.
     fit : {'squash', 'crop', 'pad'}
-        How images were brought to size.
+        How images were, or other ones are to be, brought to size.
+    size : int, optional
+        The side that images were brought to; None where all kept their own.
     """
 
     train: ImageSet
@@ -242,7 +244,8 @@ class Splits:
     given: tuple[str, ...] = ()
     range: tuple[int, int] | None = None
     withheld: ImageSet | None = None
-    fit: str = "crop"
+    fit: str = "squash"
+    size: int | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -266,8 +269,7 @@ class Splits:
         """A digest of what the splits hold (ids, labels, pixels, range): resuming compares it."""
         state = hashlib.blake2b(digest_size=16)
         state.update("\0".join(self.classes).encode("utf-8", "surrogatepass"))
-        if self.fit != "crop":
-            state.update(self.fit.encode())
+        state.update(self.fit.encode())
         for name, part in self.parts.items():
             _feed(state, name, part)
         if self.range is not None:

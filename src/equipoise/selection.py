@@ -10,13 +10,15 @@ from typing import Any
 
 from equipoise.errors import InputError, printable, require, unknown, whole_seed
 
-__all__ = ["FITS", "FULL", "MOST_BYTES", "MOST_PIXELS", "Range", "Selection"]
+__all__ = ["FITS", "FULL", "LARGE", "MOST_BYTES", "MOST_PIXELS", "SMALL", "Range", "Selection"]
 
 Range = tuple[int, int]  # the values of sixteen bits that become 0 and 255
 
 FULL: Range = (0, 2**16 - 1)
 
 FITS = ("squash", "crop", "pad")  # see `readers.sizing.resize`
+SMALL = 64  # pixels a side: sets of one size up to this keep it
+LARGE = 160  # what larger pictures are brought to for the default pretrained net
 MOST_PIXELS = 100_000_000  # a file of a few bytes can claim any size; this one is 300 MB decoded
 MOST_BYTES = 2**28  # of one encoded file
 _ROLES = ("path", "image", "label", "group", "split")
@@ -53,8 +55,13 @@ class Selection:
         float,
         "Thin out training, class by class in their order, to an imbalance ratio of so much: 100.",
     )
-    size: int | None = _option(None, int, "Bring every image to SIZE×SIZE pixels.")
-    fit: str = _option("crop", str, "How: squash, crop (the centre) or pad.")
+    size: int | str | None = _option(
+        None,
+        str,
+        "Bring every image to SIZE×SIZE pixels; [bold]auto[/bold]: up to 64 as they are, larger "
+        "ones as the trainer takes them.",
+    )
+    fit: str = _option("squash", str, "How: [bold]squash[/bold], crop (the centre) or pad.")
     range: str = _option(
         "auto",
         str,
@@ -100,7 +107,18 @@ class Selection:
     )
     seed: int = 0
     cut: bool = True
+    large: int = LARGE  # the side that larger pictures are brought to where no size is given
     decode: bool = True  # False: images are counted and not looked at, where nothing else needs it
+
+    @property
+    def side(self) -> Any:
+        """The side in pixels that is asked for; None where the pictures decide."""
+        return None if self.size == "auto" else self.size
+
+    @property
+    def whole(self) -> bool:
+        """Whether pictures keep their own sizes: where nothing is cut and no size is given."""
+        return not self.cut and self.size is None
 
     @property
     def looks(self) -> bool:
@@ -116,9 +134,9 @@ class Selection:
         for role in self.columns or {}:
             if role not in _ROLES:
                 raise unknown("column to name", role, _ROLES)
-        if self.size is not None:
+        if self.side is not None:
             rule = f"2 <= size <= {_LARGEST}"
-            require(_is_whole(self.size) and 2 <= self.size <= _LARGEST, rule, size=self.size)
+            require(_is_whole(self.side) and 2 <= self.side <= _LARGEST, rule, size=self.size)
         if self.fit not in FITS:
             raise unknown("fit", self.fit, FITS)
         for name in ("test_fraction", "validation_fraction"):

@@ -15,6 +15,7 @@ __all__ = [
     "pairs_of",
     "shares_of",
     "shown",
+    "size_of",
     "whole_of",
 ]
 
@@ -48,6 +49,14 @@ def columns_of(option: str, text: str) -> dict[str, str]:
     if not columns or not all(columns.values()) or len(columns) < len(pairs):
         raise InputError(f"{option} is written path=file,label=breed, but got {shown(text)}.")
     return columns
+
+
+def size_of(option: str, text: str) -> int | str:
+    """Return the side in pixels that an option says, or 'auto'."""
+    size = whole_of(text)
+    if size is None and text != "auto":
+        raise InputError(f"{option} is a whole number or auto, but got {shown(text)}.")
+    return "auto" if size is None else size
 
 
 def shares_of(option: str, text: str) -> dict[str, float]:

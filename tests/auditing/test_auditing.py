@@ -29,6 +29,7 @@ KEYS = {
     "leaks",
     "label_conflicts",
     "straddling_groups",
+    "shapes",
 }
 
 

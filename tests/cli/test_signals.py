@@ -59,7 +59,18 @@ def test_while_workers_start(tmp_path, members, number, whole):
 
 
 def test_in_the_middle_of_training_and_on_from_there(photos, tmp_path, members):
-    command = ("train", photos, "--recipe", "none", "--out", tmp_path / "out", "--epochs", "15")
+    command = (
+        "train",
+        photos,
+        "--recipe",
+        "none",
+        "--out",
+        tmp_path / "out",
+        "--epochs",
+        "15",
+        "--trainer",
+        "fast",
+    )
     process = start(*command)
     until(lambda: list((tmp_path / "out").glob("checkpoint*")), process)
     ends(process, signal.SIGINT, False, members)

@@ -98,18 +98,19 @@ def test_one_size_up_to_64_is_kept(shape):
     assert data.notes == ()
 
 
-def test_other_sizes_are_brought_to_64_with_a_line(folder_of, encode, pictures):
+def test_larger_pictures_are_brought_to_one_size_with_a_line(folder_of, encode, pictures):
     rng = np.random.default_rng(0)
     large = {
         f"{'ab'[i % 2]}/{i}.png": encode(rng.integers(0, 256, (65, 90), dtype=np.uint8))
         for i in range(40)
     }
     data = load(folder_of(large))
-    assert data.train.images.shape[1:] == (64, 64, 1)
+    assert data.train.images.shape[1:] == (160, 160, 1)
     assert data.sizes == {"90×65": 40}
+    assert (data.size, data.fit) == (160, "squash")
     assert data.notes == (
-        "40 of 40 images were brought to 64×64 (shorter side by area, then centre crop); --size "
-        "sets another size, --fit another way",
+        "40 of 40 images were brought to 160×160 (squashed); --size sets another size, --fit "
+        "another way",
     )
 
 
@@ -118,6 +119,7 @@ def test_size_is_what_is_asked_for(arrays):
     whole = load(arrays, size=17, cut=False).train
     assert whole.images.shape == (300, 17, 17, 3)
     np.testing.assert_array_equal(whole.digests, load(arrays, cut=False).train.digests)
+    assert load(arrays, size="auto").size is None
 
 
 def test_grey_among_colour_becomes_colour(folder_of, some_files, encode, pictures):

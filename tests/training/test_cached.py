@@ -163,3 +163,28 @@ def test_what_was_extracted_once_is_found_again(pictures, tmp_path):
     size = cache.size()
     np.testing.assert_array_equal(activations_of(pictures.test, TRUNK, cache).images, first)
     assert cache.size() == size
+
+
+@pytest.mark.parametrize("trainer", ["probe", "finetune"])
+def test_mixup_mixes_activations_and_boxes_are_refused(pictures, trainer):
+    how = get_trainer(trainer, epochs=1)
+    plain = fit(pictures, Recipe(name="none"), how, seed=0)
+    mixed = fit(pictures, Recipe(name="mixup", mixing="mixup"), how, seed=0)
+    assert np.isfinite(mixed.predictions["test"].logits).all()
+    assert (mixed.predictions["test"].logits != plain.predictions["test"].logits).any()
+    for box in ("cutmix", "cmo"):
+        with pytest.raises(InputError, match="no mixing but mixup on the cached activations"):
+            fit(pictures, Recipe(name=box, mixing=box), how, seed=0)
+
+
+def test_a_second_run_extracts_nothing(pictures, tmp_path, monkeypatch):
+    monkeypatch.setenv("EQUIPOISE_CACHE", str(tmp_path))
+    recipe, trainer = Recipe(name="none"), get_trainer("finetune", epochs=1)
+    first = fit(pictures, recipe, trainer, seed=0)
+    size = ActivationCache().size()
+    extracted = {row.tobytes() for row in first.predictions["test"].logits}
+    again = fit(pictures, recipe, trainer, seed=0)
+    assert ActivationCache().size() == size
+    assert {row.tobytes() for row in again.predictions["test"].logits} == extracted
+    activations_of(pictures.test, TRUNK)  # the test split's are among them
+    assert ActivationCache().size() == size

@@ -1,10 +1,14 @@
 import inspect
+import json
 
 import pytest
 
 import equipoise as eq
-from equipoise import InputError, cli
-from equipoise.training.trainers import DEFAULT, NAMED, Trainer, get_trainer
+from equipoise import InputError
+from equipoise.backbones import get_backbone
+from equipoise.cli import models, run, searching, studies
+from equipoise.selection import LARGE, Selection
+from equipoise.training.trainers import NAMED, Trainer, get_trainer, large_side, with_trainer
 
 
 def test_the_articles_trainer_is_the_articles():
@@ -57,14 +61,49 @@ def test_names_and_epochs_are_checked():
         get_trainer("missing.yaml")
 
 
-def test_everything_trains_with_the_same_trainer_by_default():
-    commands = (cli.studies.compare, cli.searching.search)
+def test_everything_leaves_the_choice_to_the_pictures_by_default():
+    commands = (studies.compare, searching.search, models.train)
     for function in (eq.compare, eq.search, eq.train, *commands):
-        assert inspect.signature(function).parameters["trainer"].default == DEFAULT
-    assert get_trainer() == NAMED[DEFAULT]
+        assert inspect.signature(function).parameters["trainer"].default is None
 
 
 def test_the_upright_trainer_mirrors_nothing_and_is_else_the_default():
     upright, fast = get_trainer("upright"), get_trainer("fast")
     plain = {"flip": "none", "test_time_flip": False, "name": "upright"}
     assert upright == fast.model_copy(update=plain)
+
+
+@pytest.mark.parametrize(
+    ("size", "spec", "net", "expected"),
+    [
+        (64, None, None, "fast"),
+        (65, None, None, "finetune"),
+        (96, "fast", None, "fast"),
+        (96, None, "airbench", "fast"),
+    ],
+)
+def test_the_pictures_choose_the_trainer_where_none_is_named(photos, size, spec, net, expected):
+    data = eq.load(photos, size=size)
+    told, trainer = with_trainer(data, spec, net=net, epochs=2)
+    assert (trainer.name, trainer.epochs) == (expected, 2)
+    new = told.notes[len(data.notes) :]
+    assert len(new) == (spec is None and net is None)
+    assert all(f"Trainer {expected}" in note and f"{size}×{size}" in note for note in new)
+    assert told.digest == data.digest
+
+
+def test_larger_pictures_are_brought_to_the_size_of_the_trainer():
+    assert large_side(None) == large_side("finetune") == LARGE == get_backbone("lite0").side
+    assert large_side("fast") == large_side(None, "airbench") == 64
+    assert Selection().large == LARGE
+
+
+def test_the_line_on_the_trainer_stands_before_the_work(photos, tmp_path, capsys):
+    command = ["train", str(photos), "--recipe", "none", "--epochs", "1", "--out"]
+    assert run([*command, str(tmp_path / "a"), "--json"]) == 0
+    out = capsys.readouterr()
+    assert "Trainer fast (a net from scratch): the pictures are 8×8" in out.err
+    assert any(note.startswith("Trainer fast") for note in json.loads(out.out)["notes"])
+    assert run([*command, str(tmp_path / "b"), "--quiet"]) == 0
+    assert run([*command, str(tmp_path / "c"), "--trainer", "fast"]) == 0
+    assert "net from scratch" not in capsys.readouterr().err

@@ -8,6 +8,7 @@ import numpy as np
 
 from equipoise.auditing.gathering import gather
 from equipoise.auditing.near import Near, find_near
+from equipoise.auditing.shapes import Shapes, shapes
 from equipoise.errors import InputError
 from equipoise.images import Broken, LeftOut, Splits
 
@@ -63,6 +64,8 @@ class Audit:
         Those of them that are in more than one class.
     straddling_groups : tuple of str
         Groups with images in more than one split.
+    shapes : Shapes, or None
+        What bringing them to one square size does to images; None where they were not looked at.
     near_duplicates : tuple of Near, or None
         Pictures that are nearly one; None where they were not looked for.
     near_leaks : tuple of Near, or None
@@ -83,6 +86,7 @@ class Audit:
     leaks: tuple[Same, ...]
     label_conflicts: tuple[Same, ...]
     straddling_groups: tuple[str, ...]
+    shapes: Shapes | None = None
     near_duplicates: tuple[Near, ...] | None = None
     near_leaks: tuple[Near, ...] | None = None
     blank: tuple[str, ...] | None = None
@@ -136,6 +140,7 @@ def audit(data: Splits, *, near: bool = False) -> Audit:
         leaks=_across(duplicates),
         label_conflicts=tuple(same for same in duplicates if len(set(same.classes)) > 1),
         straddling_groups=_straddling(data),
+        shapes=shapes(data.sizes, data.fit),
         near_duplicates=seen.near if seen else None,
         near_leaks=_across(seen.near) if seen else None,
         blank=seen.blank if seen else None,
@@ -168,7 +173,7 @@ def _straddling(data: Splits) -> tuple[str, ...]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, (Same, Near, Broken, LeftOut, ClassCount)):
+    if isinstance(value, (Same, Near, Broken, LeftOut, ClassCount, Shapes)):
         return {
             name: list(field) if isinstance(field, tuple) else field
             for name, field in asdict(value).items()

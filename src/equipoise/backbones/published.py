@@ -35,6 +35,8 @@ class Backbone:
         Of the weights.
     size : int
         Side of the pictures that it was trained on, in pixels.
+    side : int
+        What larger pictures are brought to before it is trained further, chosen by measurement.
     blocks : int
         How many blocks there are to tune.
     """
@@ -45,6 +47,7 @@ class Backbone:
     sha256: str
     licence: str
     size: int
+    side: int
     blocks: int
 
     def net(self) -> LiteNet:
@@ -108,6 +111,7 @@ BACKBONES = {
         sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         licence="Apache 2.0",
         size=224,
+        side=160,
         blocks=16,
     ),
 }

@@ -195,6 +195,8 @@ def print_audit(found: "Audit") -> None:
         f"{plural(fields['images'], 'image')}, imbalance ratio {fields['imbalance_ratio']:.1f}, "
         f"sizes {_counted(fields['sizes'])}, modes {_counted(fields['modes'])}",
     )
+    if found.shapes is not None:
+        show.tell(*found.shapes.remarks)
     for key, words in _FINDINGS.items():
         if fields[key]:
             show.say(f"{plural(len(fields[key]), *words)}, such as {_such_as(fields[key][0])}")

@@ -10,6 +10,7 @@ import typer
 from equipoise.cli import show
 from equipoise.cli.options import (
     AtLeast,
+    Cache,
     Costs,
     Data,
     Device,
@@ -22,7 +23,7 @@ from equipoise.cli.options import (
     Quiet,
     Seed,
 )
-from equipoise.cli.selecting import note_few_steps, note_more, selected, selects
+from equipoise.cli.selecting import note_few_steps, note_more, selected_for, selects, trainer_first
 from equipoise.errors import WorkError, plural, require
 from equipoise.selection import Selection
 
@@ -41,7 +42,8 @@ def train(
     trainer: Annotated[
         str | None,
         typer.Option(
-            help="A trainer's name or YAML file; else the one in the recipe's file, or fast."
+            help="A trainer's name or YAML file; else the one in the recipe's file, or by the "
+            "pictures' size [bold]finetune[/bold] above 64 pixels and [bold]fast[/bold]."
         ),
     ] = None,
     net: NetName = None,
@@ -52,6 +54,7 @@ def train(
     at_least: AtLeast = None,
     seed: Seed = 0,
     device: Device = "auto",
+    cache: Cache = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write each epoch's figures to OUT/tensorboard.")
     ] = False,
@@ -64,7 +67,7 @@ def train(
     """
     from equipoise.objectives import get_objective
     from equipoise.recipes import get_recipe
-    from equipoise.training import check_words, get_trainer
+    from equipoise.training import check_words
     from equipoise.training import train as run_training
     from equipoise.training.trainers import trainer_beside
 
@@ -72,8 +75,8 @@ def train(
     goal = get_objective(objective, at_least=at_least or (), costs=costs)
     check_words(equal=equal, device=device)
     chosen = get_recipe(recipe)
-    how = get_trainer(trainer or trainer_beside(recipe), epochs=epochs, net=net)
-    splits = selected(data, selection, quiet=quiet)
+    wanted = trainer or trainer_beside(recipe)
+    splits, how = selected_for(data, selection, wanted, epochs=epochs, net=net, quiet=quiet)
     with show.remarked(quiet), show.bar("training", quiet or as_json) as move:
         result = run_training(
             splits,
@@ -83,7 +86,12 @@ def train(
             out=out,
             equal=equal,
             objective=goal,
-            progress=lambda p: move(p.step, p.steps, _running(p, goal.name)),
+            progress=trainer_first(
+                splits,
+                how,
+                lambda p: move(p.step, p.steps, _running(p, goal.name)),
+                quiet=quiet,
+            ),
             device=device,
             tensorboard=tensorboard,
         )

@@ -1,5 +1,6 @@
 """The options that several commands share, each declared once."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import typer
 __all__ = [
     "AtLeast",
     "Backend",
+    "Cache",
     "Costs",
     "Data",
     "DecisionName",
@@ -27,6 +29,8 @@ __all__ = [
     "objective_again",
 ]
 
+CACHE = "EQUIPOISE_CACHE"
+
 Data = Annotated[
     str,
     typer.Argument(
@@ -42,7 +46,14 @@ Out = Annotated[
 Device = Annotated[
     str, typer.Option(help="Where the net computes: [bold]auto[/bold] (a GPU if any), cpu or cuda.")
 ]
-TrainerSpec = Annotated[str, typer.Option("--trainer", help="A trainer's name or YAML file.")]
+TrainerSpec = Annotated[
+    str | None,
+    typer.Option(
+        "--trainer",
+        help="A trainer's name or YAML file: by default [bold]finetune[/bold] for pictures above "
+        "64 pixels, and [bold]fast[/bold] for smaller ones.",
+    ),
+]
 NetName = Annotated[str | None, typer.Option("--net", help="Another net than the trainer's.")]
 Epochs = Annotated[int | None, typer.Option(help="Overrides the trainer's epochs.")]
 Equal = Annotated[
@@ -91,6 +102,32 @@ Backend = Annotated[
     typer.Option(
         help="Where the work is done: [bold]loky[/bold], this machine, or ray, the cluster that "
         "RAY_ADDRESS names; its machines must see DATA and the output folder."
+    ),
+]
+
+
+def _use_cache(context: typer.Context, folder: Path | None) -> Path | None:
+    """Name the cache to this command and the processes that it starts."""
+    if folder is not None:
+        before = os.environ.get(CACHE)
+        os.environ[CACHE] = str(folder.absolute())
+        context.call_on_close(lambda: _restore(before))
+    return folder
+
+
+def _restore(before: str | None) -> None:
+    os.environ.pop(CACHE, None)
+    if before is not None:
+        os.environ[CACHE] = before
+
+
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        callback=_use_cache,
+        help="Where the activations of pretrained nets are kept: EQUIPOISE_CACHE, or the system's "
+        "folder for caches.",
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Any whole number; everything random follows from it.")]

@@ -12,6 +12,7 @@ from equipoise.cli.beginning import process_began
 from equipoise.cli.options import (
     AtLeast,
     Backend,
+    Cache,
     Costs,
     Data,
     Device,
@@ -27,7 +28,7 @@ from equipoise.cli.options import (
     TrainerSpec,
     objective_again,
 )
-from equipoise.cli.selecting import as_given, note_few_steps, selected, selects
+from equipoise.cli.selecting import as_given, note_few_steps, selected_for, selects, trainer_first
 from equipoise.selection import Selection
 from equipoise.typed import names_of
 
@@ -60,7 +61,7 @@ def search(
         typer.Option(help="YAML file of the fields to search, each with a list of its values."),
     ] = None,
     selection: Selection = Selection(),
-    trainer: TrainerSpec = "fast",
+    trainer: TrainerSpec = None,
     net: NetName = None,
     epochs: Epochs = None,
     equal: Equal = "steps",
@@ -70,6 +71,7 @@ def search(
     jobs: Jobs = None,
     backend: Backend = "loky",
     device: Device = "auto",
+    cache: Cache = None,
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -88,14 +90,13 @@ def search(
     from equipoise.studies.search import search as run_search
     from equipoise.studies.search.attempts import ENTRANTS
     from equipoise.studies.search.searching import check_limits
-    from equipoise.training import check_words, get_trainer
+    from equipoise.training import check_words
 
     # Names and the budget are looked at before the data set is read: it may be large.
     check_limits(budget, trials, jobs)
     goal = get_objective(objective, at_least=at_least or (), costs=costs)
     check_words(equal=equal, device=device)
-    how = get_trainer(trainer, epochs=epochs, net=net)
-    splits = selected(data, selection, quiet=quiet)
+    splits, how = selected_for(data, selection, trainer, epochs=epochs, net=net, quiet=quiet)
     with show.remarked(quiet), show.bar("searching", quiet or as_json) as move:
         found = run_search(
             splits,
@@ -113,7 +114,7 @@ def search(
             backend=backend,
             device=device,
             command=shlex.join(["equipoise", *sys.argv[1:]]),
-            progress=move,
+            progress=trainer_first(splits, how, move, quiet=quiet),
             started=process_began(),
         )
     finish_search(found, write_report(out), as_given(data, selection), as_json, quiet)

@@ -3,9 +3,10 @@
 import inspect
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, fields
+from dataclasses import Field, fields, replace
 from functools import wraps
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,18 +14,27 @@ import typer
 from equipoise.cli import show
 from equipoise.errors import plural
 from equipoise.selection import Selection
-from equipoise.typed import columns_of, counts_of, names_of
+from equipoise.typed import columns_of, counts_of, names_of, size_of
 
 if TYPE_CHECKING:
     from equipoise.images import Splits
     from equipoise.training import Trainer
 
-__all__ = ["as_given", "note_few_steps", "note_more", "selected", "selects"]
+__all__ = [
+    "as_given",
+    "note_few_steps",
+    "note_more",
+    "selected",
+    "selected_for",
+    "selects",
+    "trainer_first",
+]
 
 _FEW = 100  # steps below which a net has hardly begun to learn
 # What is written as text on the command line, by field.
 _PARSED: dict[str, Callable[[str], Any]] = {
     "classes": names_of,
+    "size": lambda text: size_of("--size", text),
     "take": lambda text: counts_of("--take", text),
     "columns": lambda text: columns_of("--columns", text),
 }
@@ -107,6 +117,43 @@ def selected(data: str, selection: Selection, *, quiet: bool) -> "Splits":
     for line in () if quiet else (*(one.line for one in splits.left_out), *splits.notes):
         show.note(line)
     return splits
+
+
+def selected_for(
+    data: str,
+    selection: Selection,
+    trainer: str | Path | None,
+    *,
+    epochs: int | None,
+    net: str | None,
+    quiet: bool,
+) -> tuple["Splits", "Trainer"]:
+    """Return DATA at a trainer's size, and the trainer; without a name the pictures choose it."""
+    from equipoise.training import get_trainer, large_side, with_trainer
+
+    # Names are looked up before the data set is read: it may be large.
+    if trainer is not None or net is not None:
+        get_trainer(*(() if trainer is None else (trainer,)), epochs=epochs, net=net)
+    splits = selected(data, replace(selection, large=large_side(trainer, net)), quiet=quiet)
+    return with_trainer(splits, trainer, epochs=epochs, net=net)
+
+
+def trainer_first(
+    data: "Splits", how: "Trainer", progress: Callable[..., None], *, quiet: bool
+) -> Callable[..., None]:
+    """Return `progress`, before which the note on the trainer is told once the work has begun.
+
+    Not earlier: a mistake that is found before it is told in one line.
+    """
+    start = f"Trainer {how.name} "
+    left = [] if quiet else [line for line in data.notes if line.startswith(start)]
+
+    def report(*told: Any) -> None:
+        while left:
+            show.note(left.pop())
+        progress(*told)
+
+    return report
 
 
 def note_more(left_out: Sequence[Mapping[str, Any]], data: "Splits") -> None:

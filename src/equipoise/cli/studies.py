@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from equipoise.cli.evaluating import finish
 from equipoise.cli.options import (
     AtLeast,
     Backend,
+    Cache,
     Costs,
     Data,
     DecisionName,
@@ -31,7 +33,7 @@ from equipoise.cli.options import (
     TrainerSpec,
 )
 from equipoise.cli.searching import finish_search
-from equipoise.cli.selecting import as_given, note_few_steps, selected, selects
+from equipoise.cli.selecting import as_given, note_few_steps, selected_for, selects, trainer_first
 from equipoise.errors import InputError, plural
 from equipoise.selection import Selection
 from equipoise.typed import names_of, shares_of, shown, whole_of
@@ -114,7 +116,7 @@ def compare(
         ),
     ] = None,
     selection: Selection = Selection(),
-    trainer: TrainerSpec = "fast",
+    trainer: TrainerSpec = None,
     net: NetName = None,
     epochs: Epochs = None,
     equal: Equal = "steps",
@@ -126,6 +128,7 @@ def compare(
     jobs: Jobs = None,
     backend: Backend = "loky",
     device: Device = "auto",
+    cache: Cache = None,
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -140,7 +143,7 @@ def compare(
     from equipoise.objectives import get_objective
     from equipoise.recipes import load_recipes
     from equipoise.studies.comparing import check_study
-    from equipoise.training import check_words, get_trainer
+    from equipoise.training import check_words
 
     # Names are looked up before the data set is read: it may be large.
     goal = get_objective(objective, at_least=at_least or (), costs=costs)
@@ -148,9 +151,8 @@ def compare(
     wanted = _seeds_of(seeds)
     check_study(wanted, most_seeds, budget, decision, margin)
     chosen = load_recipes(names_of(recipes))
-    how = get_trainer(trainer, epochs=epochs, net=net)
     shares = None if prior is None else shares_of("--prior", prior)
-    splits = selected(data, selection, quiet=quiet)
+    splits, how = selected_for(data, selection, trainer, epochs=epochs, net=net, quiet=quiet)
     _compare(
         splits,
         out,
@@ -184,6 +186,13 @@ def _compare(
 ) -> None:
     from equipoise.reports import report as write_report
     from equipoise.studies import compare as run_study
+    from equipoise.training import get_trainer
+
+    def tell(move: Callable[..., None]) -> Callable[..., None]:
+        def report(done: int, total: int, runs: int) -> None:
+            move(done, total, f"epochs, {plural(runs, 'run')} finished")
+
+        return trainer_first(splits, get_trainer(how["trainer"]), report, quiet=quiet)
 
     with show.remarked(quiet), show.bar("training", quiet or as_json) as move:
         study = run_study(
@@ -191,9 +200,7 @@ def _compare(
             out=out,
             command=shlex.join(["equipoise", *sys.argv[1:]]),
             started=process_began(),
-            progress=lambda done, total, runs: move(
-                done, total, f"epochs, {plural(runs, 'run')} finished"
-            ),
+            progress=tell(move),
             **how,
         )
     finish(study, write_report(study), data, as_json, quiet)

@@ -37,7 +37,7 @@ _OBJECT = 256  # bytes that an array takes beside its pixels
 # How pictures are brought to size, in words.
 _WAYS = {
     "squash": "squashed",
-    "crop": "shorter side by area, then centre crop",
+    "crop": "centre crop",
     "pad": "longer side to size, padded",
 }
 
@@ -61,6 +61,8 @@ class Decoded:
     notes : tuple of str
     range : (low, high), optional
         The values of sixteen bits that became 0 and 255, where there are such images.
+    size : int, optional
+        The side that they were brought to; None where all kept their own.
     """
 
     rows: NDArray[np.intp]
@@ -71,6 +73,7 @@ class Decoded:
     broken: tuple[Broken, ...]
     notes: tuple[str, ...]
     range: Range | None
+    size: int | None = None
 
 
 @dataclass
@@ -152,6 +155,7 @@ def decode_table(
             *_complaints([(table.names[i], one) for i, one in zip(rows, seen, strict=True)]),
         ),
         range=bounds if any(one.peak is not None for one in seen) else None,
+        size=None if whole else _side(seen, sizing),
     )
 
 
@@ -311,6 +315,12 @@ def _of_map(
 
 def _common_shape(seen: list[_Seen], sizing: Sizing) -> tuple[int, int]:
     return sizing.shape({(one.shape[0], one.shape[1]) for one in seen})
+
+
+def _side(seen: list[_Seen], sizing: Sizing) -> int | None:
+    """Return the side that pictures were brought to, or None where there was nothing to do."""
+    shape = _common_shape(seen, sizing)
+    return shape[0] if any(one.shape[:2] != shape for one in seen) else None
 
 
 def _range_notes(seen: list[_Seen], bounds: Range) -> Iterator[str]:

@@ -31,8 +31,8 @@ def load(
     classes: Sequence[str] | None = None,
     take: Mapping[str, int] | None = None,
     long_tail: float | None = None,
-    size: int | None = None,
-    fit: str = "crop",
+    size: int | str | None = None,
+    fit: str = "squash",
     range: str = "auto",
     seed: int = 0,
     test_fraction: float | None = None,
@@ -63,9 +63,10 @@ def load(
     long_tail : float, optional
         In the place of `take`: training images thinned out, class by class in their order, down to
         one in so many for the last; see `readers.taking.long_tailed`.
-    size : int, optional
-        Side to bring the images to, in pixels, 2 to 4096. By default sets of one size up to 64×64
-        keep it and others are brought to 64×64.
+    size : int or 'auto', optional
+        Side to bring the images to, in pixels, 2 to 4096. By default, and with 'auto', sets of one
+        size up to 64×64 keep it, others without larger pictures are brought to 64×64, and all
+        others to 160×160, as the default trainer for photographs takes them.
     fit : {'squash', 'crop', 'pad'}
         How images that are not square are brought to a square one: their shape changed, their
         centre cut out, or grey set beside them.
@@ -147,8 +148,8 @@ def read(source: Source, selection: Selection) -> Splits:
     decoded = (
         decode_table(
             table,
-            sizing=Sizing(selection.size, selection.fit),
-            whole=not selection.cut,
+            sizing=Sizing(selection.side, selection.fit, selection.large),
+            whole=selection.whole,
             most_pixels=selection.most_pixels,
             bounds=selection.bounds,
         )
@@ -179,6 +180,7 @@ def read(source: Source, selection: Selection) -> Splits:
         range=decoded.range,
         withheld=data.select(shared.withheld) if shared.withheld.any() else None,
         fit=selection.fit,
+        size=decoded.size,
     )
 
 

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SMALL", "Sizing", "resize", "to_channels"]
+from equipoise.selection import LARGE, SMALL
 
-SMALL = 64  # pixels a side: sets of one size up to this keep it
+__all__ = ["Sizing", "resize", "to_channels"]
 
 _LONGEST = 16  # an image longer than this many times its width is cut to it before resizing
 _BESIDE = 127  # the grey beside a padded picture: about zero to a net
@@ -30,8 +30,8 @@ class Sizing:
     """
 
     size: int | None = None
-    fit: str = "crop"
-    large: int = SMALL
+    fit: str = "squash"
+    large: int = LARGE
 
     def at_once(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return a picture as far as it can be brought to size without knowing the others."""
@@ -50,7 +50,7 @@ class Sizing:
         return next(iter(shapes)) if len(shapes) == 1 else (SMALL, SMALL)
 
 
-def resize(pixels: NDArray[np.uint8], size: int, fit: str = "crop") -> NDArray[np.uint8]:
+def resize(pixels: NDArray[np.uint8], size: int, fit: str = "squash") -> NDArray[np.uint8]:
     """Bring an (H, W, C) picture to (size, size, C).
 
     'squash' changes its shape, 'crop' brings the shorter side to size and cuts the longer one to

@@ -197,6 +197,7 @@ def audit_view(audit: Mapping[str, Any]) -> dict[str, Any]:
         "splits": [s for s in ("training", "validation", "test") if any(s in c for c in classes)],
         "left_out": [_left_out(entry).line for entry in audit.get("left_out") or ()],
         "sizes": dict(audit.get("sizes") or {}),
+        "shapes": audit.get("shapes"),
         "modes": dict(audit.get("modes") or {}),
         **lists,
     }

@@ -51,10 +51,11 @@ from equipoise.studies.trials import (
     folder_of,
     over,
     progress_of,
+    read_for,
     run_trial,
 )
 from equipoise.techniques import Technique
-from equipoise.training import Equal, Trainer, get_trainer, side_by_side
+from equipoise.training import Equal, Trainer, side_by_side
 from equipoise.training.fingerprints import of_trainer
 
 __all__ = ["DEFAULT_RECIPES", "check_study", "compare", "open_study"]
@@ -76,7 +77,7 @@ def compare(
     folds: int | None = None,
     oracle: bool = False,
     out: str | Path | None = None,
-    trainer: str | Path | Trainer = "fast",
+    trainer: str | Path | Trainer | None = None,
     epochs: int | None = None,
     equal: Equal = "steps",
     objective: ObjectiveLike = BALANCED,
@@ -123,7 +124,8 @@ def compare(
     out : path, optional
         The study's folder. One that holds the same study is gone on with: finished runs stay, more
         recipes or seeds extend it. By default a new temporary folder.
-    trainer : name, YAML file or Trainer
+    trainer : name, YAML file or Trainer, optional
+        By default as in `train`.
     epochs : int, optional
         Overrides the trainer's.
     equal : {'steps', 'epochs'}
@@ -161,11 +163,12 @@ def compare(
     planned = planned_looks(seeds, most_seeds)
     seconds = inf if budget is None else seconds_of(budget)
     named = _named(recipes, oracle)
+    splits, chosen = read_for(trainer, data, epochs=epochs, seed=seed)
     setup = check_setup(
-        data, named, get_trainer(trainer, epochs=epochs), equal=equal, objective=objective,
-        device=device, jobs=jobs, backend=backend, seed=seed,
+        splits, named, chosen, equal=equal, objective=objective, device=device, jobs=jobs,
+        backend=backend,
     )  # fmt: skip
-    splits, chosen, goal = setup.data, setup.trainer, setup.objective
+    goal = setup.objective
     check_folds(splits, folds, draws, oracle=oracle)
     check_draws(splits, draws)
     wanted = check_prior(prior, splits.classes)

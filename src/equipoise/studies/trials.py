@@ -13,11 +13,23 @@ from equipoise.files import read_json, read_sealed, write_sealed, write_text
 from equipoise.images import Splits
 from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.parallel import check_backend
-from equipoise.readers import check_apart, load
+from equipoise.readers import check_apart, read
 from equipoise.recipes import Recipe
+from equipoise.selection import Selection
 from equipoise.studies.drawing import drawn, folded, with_real
 from equipoise.studies.formats import ORACLE
-from equipoise.training import Equal, Progress, Trainer, aim, check, fit, get_device, write_run
+from equipoise.training import (
+    Equal,
+    Progress,
+    Trainer,
+    aim,
+    check,
+    fit,
+    get_device,
+    large_side,
+    with_trainer,
+    write_run,
+)
 from equipoise.training.decisions import Decision, plain
 from equipoise.training.predictions import Predictions, read_predictions
 from equipoise.training.runs import METRICS, Run, finished
@@ -36,6 +48,7 @@ __all__ = [
     "folder_of",
     "over",
     "progress_of",
+    "read_for",
     "read_outcome",
     "run_trial",
 ]
@@ -119,8 +132,21 @@ class TrainingSetup:
         )  # fmt: skip
 
 
-def check_setup(
+def read_for(
+    trainer: str | Path | Trainer | None,
     data: Splits | str | Path,
+    *,
+    epochs: int | None,
+    seed: int,
+) -> tuple[Splits, Trainer]:
+    """Return the data as a trainer takes them, and the trainer; an unnamed one is by the data."""
+    large = large_side(trainer)  # an unknown name is refused before anything is read
+    splits = data if isinstance(data, Splits) else read(data, Selection(seed=seed, large=large))
+    return with_trainer(splits, trainer, epochs=epochs)
+
+
+def check_setup(
+    data: Splits,
     recipes: Sequence[Recipe],
     trainer: Trainer,
     *,
@@ -129,9 +155,8 @@ def check_setup(
     device: str,
     jobs: int | None,
     backend: str,
-    seed: int,
 ) -> TrainingSetup:
-    """Read the data and return how runs are trained on it.
+    """Return how runs are trained on the data.
 
     Raises
     ------
@@ -141,12 +166,11 @@ def check_setup(
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
     check_backend(backend)
     device = get_device(device).type  # settled here: machines of a cluster may differ
-    splits = data if isinstance(data, Splits) else load(data, seed=seed)
     for recipe in recipes:
-        check(splits, recipe, trainer, equal=equal, objective=objective)
-    goal = aim(splits, objective)
+        check(data, recipe, trainer, equal=equal, objective=objective)
+    goal = aim(data, objective)
     same: Equal = "epochs" if equal == "epochs" else "steps"
-    return TrainingSetup(splits, trainer, same, goal, device, jobs, backend)
+    return TrainingSetup(data, trainer, same, goal, device, jobs, backend)
 
 
 def check_output(out: str | Path | None, data: Splits, recipes: Sequence[Recipe]) -> Path:

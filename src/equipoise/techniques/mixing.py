@@ -26,7 +26,7 @@ def mixup(
 
     Parameters
     ----------
-    images : (N, H, W, C) uint8 or floating
+    images : (N, H, W, C) uint8, or floating of any shape (N, …)
     labels : (N,) integers, or (N, classes) shares
     classes : int
     seed, ids, epoch
@@ -41,7 +41,9 @@ def mixup(
 
     References
     ----------
-    Zhang, Cissé, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018.
+    Zhang, Cissé, Dauphin and Lopez-Paz, "mixup: Beyond Empirical Risk Minimization", ICLR 2018. On
+    activations: Verma et al., "Manifold Mixup: Better Representations by Interpolating Hidden
+    States", ICML 2019.
     """
     own = _shares(seed, ids, epoch, alpha, "mixup")
     partner = _partners(seed, ids, epoch, "mixup")
@@ -55,7 +57,7 @@ def mixup(
         mixed += 128
         result = (mixed >> 8).astype(np.uint8)
     else:
-        weight = own.astype(images.dtype)[:, None, None, None]
+        weight = own.astype(images.dtype).reshape(-1, *[1] * (images.ndim - 1))
         result = images * weight + images[partner] * (1 - weight)
     return result, _mixed(targets, targets[partner], own)
 

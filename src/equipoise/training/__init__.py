@@ -38,10 +38,13 @@ _HOME = {
     "read_run": "runs",
     "side_by_side": "devices",
     "source_of": "runs",
+    "takes": "jobs",
     "temperature": "calibrating",
+    "large_side": "trainers",
     "train": "fitting",
     "tune": "tuning",
     "untested_words": "untested",
+    "with_trainer": "trainers",
     "write_run": "runs",
 }
 
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
     from equipoise.training.jobs import aim as aim
     from equipoise.training.jobs import check as check
     from equipoise.training.jobs import check_words as check_words
+    from equipoise.training.jobs import takes as takes
     from equipoise.training.loaders import Augmented as Augmented
     from equipoise.training.loaders import Batches as Batches
     from equipoise.training.loaders import batches as batches
@@ -82,6 +86,8 @@ if TYPE_CHECKING:
     from equipoise.training.saving import load_model as load_model
     from equipoise.training.trainers import Trainer as Trainer
     from equipoise.training.trainers import get_trainer as get_trainer
+    from equipoise.training.trainers import large_side as large_side
+    from equipoise.training.trainers import with_trainer as with_trainer
     from equipoise.training.tuning import adjust as adjust
     from equipoise.training.tuning import tune as tune
     from equipoise.training.untested import untested_words as untested_words

@@ -16,6 +16,7 @@ from equipoise.objectives import DEFAULT as BALANCED
 from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.readers import check_apart
 from equipoise.recipes import Recipe, get_recipe
+from equipoise.training.cached import activations_of
 from equipoise.training.calibrating import temperature
 from equipoise.training.checkpoints import CHECKPOINT, fingerprint, restore, save
 from equipoise.training.devices import get_device
@@ -28,7 +29,7 @@ from equipoise.training.predictions import Predictions
 from equipoise.training.randomness import seeded
 from equipoise.training.runs import Run, finished, read_run, write_run, wrong_with
 from equipoise.training.tracking import board_in, tracked
-from equipoise.training.trainers import DEFAULT, Trainer, get_trainer
+from equipoise.training.trainers import Trainer, with_trainer
 from equipoise.training.tuning import adjust, tune
 
 __all__ = ["fit", "train"]
@@ -118,9 +119,11 @@ def _finish(job: Job, data: Splits) -> Run:
     net = job.model.net.eval()
     if job.best.weights is not None:
         net.load_state_dict(job.best.weights)
+    trunk = job.model.trunk
+    test = data.test if trunk is None else activations_of(data.test, trunk)
     predictions = {
         "validation": _predictions(job.model, job.validation),
-        "test": _predictions(job.model, data.test),
+        "test": _predictions(job.model, test),
     }
     net.cpu()
     validation = predictions["validation"]
@@ -143,6 +146,7 @@ def _finish(job: Job, data: Splits) -> Run:
             "generated": generated_counts(data),
             "untested": list(data.untested),
             "left_out": [asdict(one) for one in data.left_out],
+            "notes": list(data.notes),
             "source": data.source,
         },
         predictions=predictions,
@@ -211,7 +215,7 @@ def train(
     data: Splits,
     recipe: str | Path | Recipe = "article",
     *,
-    trainer: str | Path | Trainer = DEFAULT,
+    trainer: str | Path | Trainer | None = None,
     epochs: int | None = None,
     net: str | Net | None = None,
     seed: int = 0,
@@ -230,8 +234,9 @@ def train(
         As `equipoise.load` returns it.
     recipe : str, path or Recipe
         A name, a YAML file, or a recipe.
-    trainer : str, path or Trainer
-        Likewise.
+    trainer : str, path or Trainer, optional
+        Likewise. By default `finetune` for pictures above 64 pixels a side, and `fast` for smaller
+        ones or where a net is given.
     epochs : int, optional
         In the trainer's place.
     net : str or callable, optional
@@ -257,10 +262,10 @@ def train(
         If training diverges or a file cannot be written.
     """
     chosen = get_recipe(recipe)
+    named, own = (net, None) if isinstance(net, str) else (None, net)
+    spec = "fast" if trainer is None and own is not None else trainer
+    data, how = with_trainer(data, spec, epochs=epochs, net=named)
     given, data, seed = data, with_extra(data, chosen), whole_seed(seed)
-    named = net if isinstance(net, str) else None
-    how = get_trainer(trainer, epochs=epochs, net=named)
-    own = None if isinstance(net, str) else net
 
     get_device(device)
     require(not tensorboard or out is not None, "an output folder for tensorboard", out=out)

@@ -11,9 +11,8 @@ from equipoise.errors import InputError, printable, unknown
 from equipoise.readers import read
 from equipoise.readers.arrays import as_image, as_images, as_labels
 from equipoise.readers.columns import usual
-from equipoise.readers.sizing import SMALL
 from equipoise.readers.table import sorted_classes
-from equipoise.selection import Selection
+from equipoise.selection import SMALL, Selection
 
 __all__ = ["given_image", "given_images", "given_item", "given_label", "given_labels"]
 

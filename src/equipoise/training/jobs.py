@@ -24,7 +24,7 @@ from equipoise.training.catalogue import pick
 from equipoise.training.decisions import plain
 from equipoise.training.devices import Resident, get_device, moved, resident
 from equipoise.training.losses import LOSSES, Loss, get_loss
-from equipoise.training.mixing import Mixing, get_mixing
+from equipoise.training.mixing import MIXINGS, Mixing, get_mixing
 from equipoise.training.model import Model, channel_statistics
 from equipoise.training.nets import Net, build_net, check_size, whiten
 from equipoise.training.optimisers import get_optimiser
@@ -33,7 +33,7 @@ from equipoise.training.randomness import seeded
 from equipoise.training.seen import Seen
 from equipoise.training.trainers import Trainer
 
-__all__ = ["Best", "Job", "Logs", "aim", "check", "check_words", "prepare"]
+__all__ = ["Best", "Job", "Logs", "aim", "check", "check_words", "prepare", "takes"]
 
 CPU = torch.device("cpu")
 
@@ -153,6 +153,16 @@ def _check_validated(data: Splits) -> None:
         )
 
 
+def takes(trainer: Trainer, recipe: Recipe) -> bool:
+    """Whether a trainer can mix as a recipe asks.
+
+    Activations can be averaged, which is manifold mixup. A box of them is no box of the picture.
+    """
+    if recipe.mixing is None or trainer.backbone is None or trainer.tuned_blocks == "all":
+        return True
+    return pick("mixing", recipe.mixing, MIXINGS)[0].name == "mixup"
+
+
 def check_words(*, equal: str, device: str = "cpu") -> None:
     """Raise `InputError` for settings that a run does not know, before any data is read."""
     check_equal(equal)
@@ -171,11 +181,10 @@ def _check_measures(
     get_loss(recipe.loss, labels, classes, trainer.label_smoothing, defer=recipe.defer)
     if recipe.mixing is not None:
         get_mixing(recipe.mixing, labels, seed=0)
-    cached = trainer.backbone is not None and trainer.tuned_blocks != "all"
     require(
-        recipe.mixing is None or not cached,
-        "no mixing of images on the cached activations of a frozen trunk",
-        "Take the trainer finetune-all, or another recipe.",
+        takes(trainer, recipe),
+        "no mixing but mixup on the cached activations of a frozen trunk",
+        "Take mixup, the trainer finetune-all, or another recipe.",
         mixing=recipe.mixing,
         trainer=trainer.name,
     )

@@ -105,6 +105,8 @@ def _batch(job: Job, step: int) -> Batch:
         return _resident(job, span)
     if isinstance(job.presented, CachedSet):
         batch = job.presented.mirrored(job.presented.draws, *span)
+        if mixing is not None:  # halves would be rounded twice
+            batch = replace(batch, images=batch.images.astype(np.float32))
     else:
         batch = _mirrored(job, job.presented.draws, span)
     if mixing is not None and step < job.budget.step_after(mixing.until):

@@ -76,7 +76,7 @@ class Model:
     temperature: float = 1.0
     backbone: str | None = None
     tuned_blocks: int | Literal["all"] = "all"
-    fit: str = "crop"
+    fit: str = "squash"
     range: Range | None = None
 
     @property
@@ -198,9 +198,7 @@ def eight_bits(pixels: Pixels, bounds: Range | None) -> NDArray[np.uint8]:
     return to_eight(pixels, bounds)
 
 
-def fit_image(
-    image: NDArray[np.uint8], shape: tuple[int, int, int], fit: str = "crop"
-) -> NDArray[np.uint8]:
+def fit_image(image: NDArray[np.uint8], shape: tuple[int, int, int], fit: str) -> NDArray[np.uint8]:
     """Bring an (H, W, C) image to a model's (height, width, channels), as `equipoise.load` does."""
     height, width, channels = shape
     image = to_channels(image, channels)

@@ -4,6 +4,7 @@ A trainer is one and the same for every recipe of a comparison, so that no compa
 net or its optimiser with the measure against imbalance.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,9 +13,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from equipoise.errors import InputError, require, unknown
 from equipoise.files import read_yaml
+from equipoise.images import Splits
 from equipoise.recipes import Number, Whole, validation_line
+from equipoise.selection import LARGE, SMALL
 
-__all__ = ["DEFAULT", "NAMED", "Trainer", "get_trainer", "trainer_beside"]
+__all__ = [
+    "NAMED",
+    "Trainer",
+    "get_trainer",
+    "large_side",
+    "trainer_beside",
+    "with_trainer",
+]
 
 
 class Trainer(BaseModel):
@@ -192,11 +202,12 @@ NAMED: dict[str, Trainer] = {
     )
 }  # fmt: skip
 
-DEFAULT = "fast"
+# Without a name: for pictures up to `SMALL` pixels a side, and for larger ones.
+_DEFAULT, _LARGE_DEFAULT = "fast", "finetune"
 
 
 def get_trainer(
-    spec: str | Path | Trainer = DEFAULT, *, epochs: int | None = None, net: str | None = None
+    spec: str | Path | Trainer = _DEFAULT, *, epochs: int | None = None, net: str | None = None
 ) -> Trainer:
     """Return a trainer by its name or from its YAML file, with `epochs` or `net` put in its place.
 
@@ -224,15 +235,50 @@ def get_trainer(
     return trainer
 
 
-def trainer_beside(recipe: str | Path) -> str | Path:
+def with_trainer(
+    data: Splits,
+    spec: str | Path | Trainer | None = None,
+    *,
+    epochs: int | None = None,
+    net: str | None = None,
+) -> tuple[Splits, Trainer]:
+    """Return a data set and its trainer; where none is named, by the size of the pictures.
+
+    A note of the data set then says which trainer it is and why. A net that is named is trained
+    as nets from scratch are.
+    """
+    if spec is not None or net is not None:
+        return data, get_trainer(_DEFAULT if spec is None else spec, epochs=epochs, net=net)
+    height, width = data.train.array.shape[1:3]
+    large = max(height, width) > SMALL
+    trainer = get_trainer(_LARGE_DEFAULT if large else _DEFAULT, epochs=epochs)
+    what = f"a pretrained {trainer.backbone}" if trainer.backbone else "a net from scratch"
+    note = (
+        f"Trainer {trainer.name} ({what}): the pictures are {width}×{height} and it is the default "
+        f"{'above' if large else 'up to'} {SMALL} pixels; --trainer names another"
+    )
+    return replace(data, notes=(*data.notes, note)), trainer
+
+
+def large_side(spec: str | Path | Trainer | None, net: str | None = None) -> int:
+    """Return what pictures above 64 pixels are brought to for a trainer, where no size is given."""
+    if spec is None and net is None:
+        return LARGE
+    from equipoise.backbones import get_backbone
+
+    trainer = get_trainer(_DEFAULT if spec is None else spec, net=net)
+    return SMALL if trainer.backbone is None else get_backbone(trainer.backbone).side
+
+
+def trainer_beside(recipe: str | Path) -> Path | None:
     """Return a recipe's file where it holds a trainer too, as a search's best.yaml does.
 
-    Else the name of the default trainer. The file must be one that `get_recipe` has read.
+    The file must be one that `get_recipe` has read.
     """
     path = Path(recipe)
     is_file = path.suffix in (".yaml", ".yml") and path.is_file()
     both = is_file and "trainer" in read_yaml(path, "a recipe's fields")
-    return path if both else DEFAULT
+    return path if both else None
 
 
 def _check_net(trainer: Trainer) -> None:

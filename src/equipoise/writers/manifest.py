@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 from equipoise import __version__
 from equipoise.engine import ENGINE_VERSION
 from equipoise.files import atomic
+from equipoise.images import Splits
 from equipoise.keys import image_keys, words
 from equipoise.readers.lineage import hexadecimal
 from equipoise.writers.outputs import Outputs, Rows, blocks
 
 __all__ = [
-    "RANGE",
+    "READING",
     "SCHEMA",
     "VERSION",
     "Namer",
     "clean",
     "output_ids",
-    "range_text",
+    "reading",
     "write_manifest",
 ]
 
@@ -48,8 +49,9 @@ SCHEMA = pa.schema(
         ("group", pa.string()),
     ]
 )
-# Of a data set with images of sixteen bits a channel: the range that they were read by, LO:HI.
-RANGE = pa.field("range", pa.string())
+# How a data set was read, where that decides the pixels: the range of sixteen bits, LO:HI, and the
+# size and fit of images that do not keep their own size, as in "64 squash".
+READING = pa.schema([("range", pa.string()), ("sizing", pa.string())])
 
 # Outputs' rows to their paths below the output folder.
 Namer = Callable[[Rows], list[str]]
@@ -61,7 +63,8 @@ def write_manifest(outputs: Outputs, namer: Namer, path: Path) -> None:
     An original has technique 'original' and copy -1. What comes from a recipe's `extra` folder is
     `generated`, and so are the copies of it. A copy is of the `group` of its source.
     """
-    schema = SCHEMA if outputs.data.range is None else SCHEMA.append(RANGE)
+    said = [READING.field(name) for name, text in reading(outputs.data).items() if text]
+    schema = pa.schema([*SCHEMA, *said])
     with atomic(path) as part, pq.ParquetWriter(part, schema, compression="zstd") as writer:
         for rows in blocks(outputs):
             writer.write_table(_block(outputs, namer, rows, schema))
@@ -73,6 +76,9 @@ def _block(outputs: Outputs, namer: Namer, rows: Rows, schema: pa.Schema) -> pa.
     technique = outputs.technique[rows]
     names = [*(t.name for t in outputs.techniques), "original", "duplicate"]  # -2 and -1 at the end
     parameters = [json.dumps(t.parameters, sort_keys=True) for t in outputs.techniques]
+    read = {
+        name: _words([text], np.zeros(count, int)) for name, text in reading(outputs.data).items()
+    }
     columns = {
         "id": output_ids(outputs, rows),
         "path": namer(rows),
@@ -88,15 +94,18 @@ def _block(outputs: Outputs, namer: Namer, rows: Rows, schema: pa.Schema) -> pa.
         "source_digest": hexadecimal(outputs.digests(rows)),
         "version": _words([VERSION], np.zeros(count, int)),
         "generated": outputs.generated(rows),
-        "range": _words([range_text(outputs.data.range)], np.zeros(count, int)),
         "group": [clean(group) for group in outputs.groups(rows)],
+        **read,
     }
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
-def range_text(bounds: tuple[int, int] | None) -> str:
-    """Return a range of sixteen bits as `--range` takes it; nothing without one."""
-    return "" if bounds is None else f"{bounds[0]}:{bounds[1]}"
+def reading(data: Splits) -> dict[str, str]:
+    """Return the columns of `READING`, empty where there was nothing to do."""
+    return {
+        "range": "" if data.range is None else "{}:{}".format(*data.range),
+        "sizing": "" if data.size is None else f"{data.size} {data.fit}",
+    }
 
 
 def clean(name: str) -> str:

@@ -15,12 +15,14 @@ from equipoise.errors import InputError, plural, printable
 from equipoise.images import ImageSet, Splits
 from equipoise.readers.lineage import hexadecimal
 from equipoise.techniques import Technique, resolve
-from equipoise.writers.manifest import RANGE, SCHEMA, Namer, clean, range_text
+from equipoise.writers.manifest import READING, SCHEMA, Namer, clean, reading
 from equipoise.writers.outputs import DUPLICATE, ORIGINAL, Outputs
 
 __all__ = ["listed", "restore"]
 
 _OF_SOURCES = ("generated", "group")
+# Of each column of `READING`: what it is, and the options that set it.
+_READING = {"range": ("16-bit range", "--range"), "sizing": ("size and fit", "--size and --fit")}
 _PLAIN = {"original": ORIGINAL, "duplicate": DUPLICATE}
 
 
@@ -35,7 +37,7 @@ def restore(data: Splits, path: Path) -> tuple[Outputs, list[str]]:
     """
     table = _read(path)
     columns = {name: table[name].to_numpy() for name in ("source_id", "label", "copy", "epoch")}
-    _check_range(data, table, path)
+    _check_reading(data, table, path)
     seeds = table["seed"].unique().to_pylist()
     if len(seeds) > 1 or columns["epoch"].any():
         raise InputError(f"{path} mixes runs: one seed and epoch 0 must hold.")
@@ -67,8 +69,8 @@ def _read(path: Path) -> pa.Table:
     try:
         # These are told by the sources, and manifests of earlier versions do not say them.
         needed = pa.schema([field for field in SCHEMA if field.name not in _OF_SOURCES])
-        if RANGE.name in pq.read_schema(path).names:
-            needed = needed.append(RANGE)
+        there = pq.read_schema(path).names
+        needed = pa.schema([*needed, *(field for field in READING if field.name in there)])
         table = pq.read_table(path, columns=needed.names).cast(needed)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or 'cannot be read'}.") from None
@@ -85,16 +87,17 @@ def _read(path: Path) -> pa.Table:
     return table
 
 
-def _check_range(data: Splits, table: pa.Table, path: Path) -> None:
-    """Refuse sixteen bits that are read by another range: the copies would be others."""
-    there = RANGE.name in table.column_names
-    written = table[RANGE.name].unique().to_pylist() if there else [""]
-    now = range_text(data.range)
-    if other := [text for text in written if text != now]:
-        raise InputError(
-            f"{path}: the range of 16-bit images was {printable(other[0]) or '(none)'}, but it is "
-            f"{now or '(none)'} now. Name the data set and --range of the run that wrote it."
-        )
+def _check_reading(data: Splits, table: pa.Table, path: Path) -> None:
+    """Refuse sources that are read by another range, size or fit: the copies would be others."""
+    for name, now in reading(data).items():
+        written = table[name].unique().to_pylist() if name in table.column_names else [""]
+        if other := [text for text in written if text != now]:
+            what, options = _READING[name]
+            before = printable(other[0]) or "(none)"
+            raise InputError(
+                f"{path}: the {what} of its images was {before}, but it is {now or '(none)'} now. "
+                f"Name the data set and {options} of the run that wrote it."
+            )
 
 
 def _positions(values: NDArray, known: Sequence[str]) -> NDArray[np.int64]:

@@ -52,6 +52,7 @@ def _given(plan: SearchPlan) -> dict[str, Any]:
         "data_digest": data.digest,
         "classes": list(data.classes),
         "left_out": [asdict(one) for one in data.left_out],
+        "notes": list(data.notes),
         "untested_words": untested_words(data.untested, data.classes),
         "command": plan.command,
         "dimensions": {d.name: {"of": d.of, "choices": list(d.choices)} for d in plan.space},

@@ -30,8 +30,8 @@ from equipoise.studies.search.space import RECIPES, Space, read_space, trainer_d
 from equipoise.studies.search.state import Limits, SearchPlan, SearchState, ticking
 from equipoise.studies.summary import Study
 from equipoise.studies.timing import in_words, seconds_of
-from equipoise.studies.trials import check_output, check_setup
-from equipoise.training import Trainer, get_trainer
+from equipoise.studies.trials import check_output, check_setup, read_for
+from equipoise.training import Trainer, takes
 from equipoise.training.fingerprints import identity, of_recipe, of_trainer
 
 __all__ = ["Search", "check_limits", "open_search", "search"]
@@ -91,7 +91,7 @@ def search(
     trials: int | None = None,
     out: str | Path | None = None,
     recipes: Sequence[str | Path | Recipe] = ENTRANTS,
-    trainer: str | Path | Trainer = "fast",
+    trainer: str | Path | Trainer | None = None,
     epochs: int | None = None,
     trainer_fields: bool = False,
     space: str | Path | Space | None = None,
@@ -123,7 +123,8 @@ def search(
         temporary folder.
     recipes : sequence of recipe names, YAML files or `Recipe`
         What is tried first; the baseline 'none' leads them in any case.
-    trainer : name, YAML file or Trainer
+    trainer : name, YAML file or Trainer, optional
+        By default as in `train`.
     epochs : int, optional
         Overrides the trainer's: the length of a whole run.
     trainer_fields : bool
@@ -147,14 +148,16 @@ def search(
     """
     began, seed = monotonic() if started is None else started, whole_seed(seed)
     limits = check_limits(budget, trials, jobs)
-    chosen = get_trainer(trainer, epochs=epochs)
     entrants = _entrants(recipes)
+    splits, chosen = read_for(trainer, data, epochs=epochs, seed=seed)
+    if recipes is ENTRANTS:
+        entrants = [recipe for recipe in entrants if takes(chosen, recipe)]
     where = _space(space, chosen, trainer_fields)
     setup = check_setup(
-        data, entrants, chosen, equal=equal, objective=objective, device=device, jobs=jobs,
-        backend=backend, seed=seed,
+        splits, entrants, chosen, equal=equal, objective=objective, device=device, jobs=jobs,
+        backend=backend,
     )  # fmt: skip
-    folder = check_output(out, setup.data, entrants)
+    folder = check_output(out, splits, entrants)
     plan = SearchPlan(folder, setup, seed, where, entrants, limits, _expected(folder), command)
     if not plan.expected and plan.timed:
         plan = replace(plan, expected=expected_seconds(plan.blind, BASELINE, seed))
