@@ -7,7 +7,7 @@ from scipy.special import softmax
 from equipoise.errors import InputError
 from equipoise.metrics import calibration_error
 from equipoise.studies.calibration import calibrate_study, check_prior
-from equipoise.studies.outcomes import Outcome
+from equipoise.studies.trials import Outcome
 from equipoise.training.predictions import Predictions
 
 CLASSES, TRAINING = ("cat", "dog"), (900, 100)

@@ -24,7 +24,7 @@ from equipoise.typed import names_of
 if TYPE_CHECKING:
     from equipoise.auditing import Audit
     from equipoise.images import Splits
-    from equipoise.studies.safety import Safety
+    from equipoise.studies.label_preservation import Safety
     from equipoise.writers import Summary
 
 __all__ = ["audit", "print_audit", "upsample"]

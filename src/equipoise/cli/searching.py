@@ -33,7 +33,7 @@ from equipoise.selection import Selection
 from equipoise.typed import names_of
 
 if TYPE_CHECKING:
-    from equipoise.studies.searching import Search
+    from equipoise.studies.search import Search
 
 __all__ = ["finish_search", "search"]
 
@@ -87,9 +87,9 @@ def search(
     """
     from equipoise.objectives import get_objective
     from equipoise.reports import report as write_report
-    from equipoise.studies.searching import search as run_search
-    from equipoise.studies.searching.arms import ENTRANTS
-    from equipoise.studies.searching.searching import check_limits
+    from equipoise.studies.search import search as run_search
+    from equipoise.studies.search.attempts import ENTRANTS
+    from equipoise.studies.search.searching import check_limits
     from equipoise.training import check_words
 
     # Names and the budget are looked at before the data set is read: it may be large.

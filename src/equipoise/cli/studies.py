@@ -235,7 +235,7 @@ def report(
 
     with show.remarked(quiet):
         if (study / "search.json").is_file():
-            from equipoise.studies.searching import open_search
+            from equipoise.studies.search import open_search
 
             page = write_report(study, out, plots=plots)
             finish_search(open_search(study), page, _SAME_DATA, as_json, quiet)

@@ -3,8 +3,13 @@
 An objective is read from words here and nowhere else, and passed on whole.
 """
 
-from equipoise.objectives.names import figure_is_share, figure_label, figure_text
-from equipoise.objectives.objective import DEFAULT, Objective
+from equipoise.objectives.objective import (
+    DEFAULT,
+    Objective,
+    figure_is_share,
+    figure_label,
+    figure_text,
+)
 from equipoise.objectives.reading import ObjectiveLike, get_objective
 
 __all__ = [

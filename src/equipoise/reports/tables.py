@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from equipoise.errors import plural
+from equipoise.studies.estimates import Estimate
 from equipoise.studies.formats import (
     METRICS,
     ORACLE,
@@ -19,7 +20,6 @@ from equipoise.studies.formats import (
     points,
 )
 from equipoise.studies.summary import Comparison, Question, RecipeFigures, StudySummary
-from equipoise.studies.values import Estimate
 
 __all__ = [
     "Cell",

@@ -22,10 +22,10 @@ from scipy.special import softmax
 
 from equipoise.errors import InputError, require, unknown
 from equipoise.metrics import believed, reliability
+from equipoise.studies.estimates import Estimate, Number, Value
 from equipoise.studies.formats import percent
 from equipoise.studies.multiplicity import holm
-from equipoise.studies.outcomes import Outcome
-from equipoise.studies.values import Estimate, Number, Value
+from equipoise.studies.trials import Outcome
 
 __all__ = ["AtPrior", "Calibration", "Confidence", "calibrate_study", "check_prior"]
 

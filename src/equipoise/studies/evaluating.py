@@ -14,14 +14,12 @@ from equipoise import __version__
 from equipoise.errors import DamagedError, InputError, require, unknown, whole_seed
 from equipoise.files import atomic, claim, read_sealed, write_sealed, write_text
 from equipoise.objectives import Objective, ObjectiveLike, get_objective
-from equipoise.studies.analysis import PENDING, analysed
-from equipoise.studies.outcomes import Outcome, by_recipe
-from equipoise.studies.predicted import read_predicted
-from equipoise.studies.questions import looked
+from equipoise.studies.analysis import PENDING, after_look, analysed
+from equipoise.studies.predicted import read_predictions_table
 from equipoise.studies.scoring import Setting, score
 from equipoise.studies.sequential import begin
-from equipoise.studies.study import Study
-from equipoise.studies.summary import DecisionName, StudyData, StudySummary
+from equipoise.studies.summary import DecisionName, Study, StudyData, StudySummary
+from equipoise.studies.trials import Outcome, by_recipe
 from equipoise.training.calibrating import temperature
 from equipoise.training.tuning import tune
 
@@ -79,7 +77,7 @@ def evaluate(
         In one line with file, column and row, for a table that is not as it should be.
     """
     check_question(decision, margin)
-    outcomes = read_predicted(table)
+    outcomes = read_predictions_table(table)
     names = _class_names(outcomes[0].test.logits.shape[1], classes)
     recipes = _ordered(outcomes, baseline)
     positive = _positive(outcomes[0], names)
@@ -123,7 +121,7 @@ def is_evaluation(folder: Path) -> bool:
 def evaluated(folder: Path) -> Study:
     """Return the evaluation in a folder, judged again from its predictions."""
     facts, path = read_sealed(folder / _FACTS), folder / _PREDICTIONS
-    outcomes = read_predicted(path)
+    outcomes = read_predictions_table(path)
     if _digest(outcomes) != facts["digest"]:
         raise DamagedError(f"{path} is not what was written. Give the command that made it again.")
     return _judged(facts, outcomes, folder)
@@ -146,7 +144,7 @@ def _judged(facts: Mapping[str, Any], outcomes: Sequence[Outcome], folder: Path 
     scored = score(runs, setting)
     table = scored.tables[decision, objective.name]
     upwards = objective.higher_is_better
-    ledger = looked(once, table, scored.recipes, margin, higher_is_better=upwards)
+    ledger = after_look(once, table, scored.recipes, margin, higher_is_better=upwards)
     summary = StudySummary(
         equipoise=facts["equipoise"],
         kind="evaluation",

@@ -18,16 +18,22 @@ from sklearn.metrics import confusion_matrix
 from equipoise.errors import DamagedError, InputError, printable, require
 from equipoise.files import damage, read_json
 from equipoise.images import ImageSet, Splits
-from equipoise.studies.after import decided_after
+from equipoise.studies.estimates import Number, Value
 from equipoise.studies.multiplicity import holm
-from equipoise.studies.shortcut import FILE, RECOGNISED
-from equipoise.studies.values import Number, Value
+from equipoise.studies.shortcut import FILE, RECOGNISED, predict_augmented
 from equipoise.techniques import resolve
 from equipoise.training import Model
 from equipoise.training.predictions import PREDICTIONS, read_predictions
 from equipoise.training.runs import finished
 
-__all__ = ["Loss", "Safety", "label_safety", "safety_matrix", "safety_warnings", "safety_words"]
+__all__ = [
+    "Loss",
+    "Safety",
+    "label_preservation_of_runs",
+    "label_safety",
+    "safety_warnings",
+    "safety_words",
+]
 
 # A technique is named where surely more than this share is no longer recognised.
 _UNSAFE = 0.25
@@ -103,7 +109,7 @@ def label_safety(
     known = images.select(clean)
     found = {}
     for technique in map(resolve, techniques):
-        decided = decided_after(model, known, technique, seed=seed)
+        decided = predict_augmented(model, known, technique, seed=seed)
         found[technique.name] = [confusion_matrix(known.labels, decided, labels=every)]
     return _judged(found, model.classes)
 
@@ -131,7 +137,7 @@ def held_out(data: Splits, run: str | Path) -> ImageSet:
     return found
 
 
-def safety_matrix(
+def label_preservation_of_runs(
     folders: Sequence[Path], classes: Sequence[str], without: Collection[str] = ()
 ) -> Safety:
     """Return `summary.label_safety` from the probes of the reference's runs.
