@@ -30,13 +30,7 @@ from equipoise.studies.search.state import SearchState
 from equipoise.studies.sequential import AUTO, planned_looks
 from equipoise.training import Trainer, check
 
-__all__ = [
-    "FINALISTS",
-    "SEEDS",
-    "TAIL",
-    "confirmation",
-    "run_waves",
-]
+__all__ = ["FINALISTS", "SEEDS", "TAIL", "confirmation", "run_waves"]
 
 # The share of the budget that is kept to confirm, at most.
 CONFIRM = 0.4

@@ -51,7 +51,7 @@ def _given(plan: SearchPlan) -> dict[str, Any]:
         "source": data.source,
         "data_digest": data.digest,
         "classes": list(data.classes),
-        "left_out": [asdict(one) for one in data.left_out],
+        "left_out": [asdict(one) for one in setup.left_out],
         "notes": list(data.notes),
         "untested_words": untested_words(data.untested, data.classes),
         "command": plan.command,
