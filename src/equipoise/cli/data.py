@@ -132,6 +132,8 @@ def _next(found: "Audit", splits: "Splits", data: str) -> str:
         return "Next: keep what stands in more than one split in one alone, and audit again"
     if found.near_duplicates and not len(splits.test) and "--groups" not in data:
         data += " --groups near"
+    if len(splits.classes) < 2:
+        return "Next: add images of another class, for there is nothing to tell apart"
     counts = splits.validation.counts
     if counts.any() and not counts.all():
         return "Next: give validation images of every class, or take that split away"
