@@ -217,5 +217,5 @@ def test_arrays_that_are_not_read_are_told(save, pictures):
 
 
 def test_a_class_has_a_name(save, pictures):
-    with pytest.raises(InputError, match="a.npz: some labels are empty text"):
+    with pytest.raises(InputError, match=r"a\.npz: some labels are empty text"):
         load(save(images=pictures, labels=np.repeat(["cat", "dog", ""], 100)))
