@@ -146,13 +146,9 @@ def finish_search(found: "Search", page: Path, data: str, output: Output) -> Non
 
 
 def _cells(row: dict[str, Any], metric: str) -> tuple[object, ...]:
-    from equipoise.studies.formats import level
+    from equipoise.studies.formats import assigned, level
 
-    changed = ", ".join(f"{key} {_short(value)}" for key, value in row["trainer"].items()) or "–"
+    changed = assigned(row["trainer"]) or "–"
     auc = "–" if row["roc_auc"] is None else f"{row['roc_auc']:.3f}"
     scores = (level(metric, row["score"]), level(metric, row["plain"]), auc)
     return (row["recipe"], row["place"], changed, row["epochs"], *scores, f"{row['seconds']:.0f}")
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -53,7 +53,10 @@ class Whisker:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: its text, a smaller second line, the value to sort by, a verdict and its tone."""
+    """A cell: its text, a smaller second line, the value to sort by, a verdict and its tone.
+
+    `tint` is how strongly it is coloured, from 0 to 1.
+    """
 
     text: str
     small: str = ""
@@ -61,6 +64,7 @@ class Cell:
     verdict: str = ""
     tone: str = ""
     whisker: Whisker | None = None
+    tint: float = 0.0
 
     @property
     def mark(self) -> str:
