@@ -230,7 +230,7 @@ def test_a_function_takes_part_in_a_comparison(photos, tmp_path):
 
 
 def test_a_failing_function_is_a_failed_run_of_the_study(photos, tmp_path):
-    study = eq.compare(eq.load(photos), ["none", "weights"], trainer=means, seeds=1)
+    study = eq.compare(eq.load(photos), ["none", "weights"], trainer=means, seeds=1, jobs=1)
     assert "was not used" in study.summary.failed["weights seed 0 draw 0"]
 
 
@@ -240,7 +240,7 @@ def test_going_on_needs_a_version(photos, tmp_path):
 
     data = eq.load(photos)
     for run in (
-        lambda: eq.compare(data, ["none"], trainer=mine, seeds=1, out=tmp_path / "study"),
+        lambda: eq.compare(data, ["none"], trainer=mine, seeds=1, jobs=1, out=tmp_path / "study"),
         lambda: eq.train(data, "none", trainer=mine, out=tmp_path / "run"),
     ):
         run()
@@ -248,7 +248,7 @@ def test_going_on_needs_a_version(photos, tmp_path):
             run()
     mine.version = "2"
     with pytest.raises(InputError, match="made with another trainer"):
-        eq.compare(data, ["none"], trainer=mine, seeds=1, out=tmp_path / "study")
+        eq.compare(data, ["none"], trainer=mine, seeds=1, jobs=1, out=tmp_path / "study")
 
 
 def test_a_search_refuses_a_function(photos):
