@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -175,7 +175,7 @@ def describe_study(
             source=data.source,
             digest=data.digest,
             classes=tuple(data.classes),
-            audit=audit(data),
+            audit=audit(replace(data, left_out=setup.left_out)),
             notes=tuple(data.notes),
         ),
         untested_words=() if folds else tuple(untested_words(data.untested, data.classes)),

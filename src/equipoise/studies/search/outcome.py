@@ -150,7 +150,7 @@ def _given(plan: SearchPlan) -> dict[str, Any]:
         "source": data.source,
         "data_digest": data.digest,
         "classes": data.classes,
-        "left_out": data.left_out,
+        "left_out": setup.left_out,
         "notes": data.notes,
         "untested_words": untested_words(data.untested, data.classes),
         "command": plan.command,
