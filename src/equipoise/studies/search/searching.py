@@ -42,7 +42,7 @@ __all__ = ["Search", "check_limits", "open_search", "search"]
 _MOST_TRIALS = 100
 
 # Called about once a second with seconds (without a budget: trials) gone and in all, and a remark.
-Told = Callable[[int, int, str], None]
+OnProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def search(
     backend: str = "loky",
     device: str = "auto",
     command: str = "",
-    progress: Told | None = None,
+    progress: OnProgress | None = None,
     started: float | None = None,
 ) -> Search:
     """Find the best recipe for a data set within a time budget.
@@ -281,7 +281,7 @@ def _fingerprint(plan: SearchPlan) -> dict[str, Any]:
     }
 
 
-def _telling(state: SearchState, progress: Told) -> Callable[[], None]:
+def _telling(state: SearchState, progress: OnProgress) -> Callable[[], None]:
     plan = state.plan
     total = int(plan.limits.seconds) if plan.timed else plan.limits.trials
 
