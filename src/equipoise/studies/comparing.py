@@ -63,7 +63,7 @@ __all__ = ["DEFAULT_RECIPES", "check_study", "compare", "open_study"]
 DEFAULT_RECIPES = ("none", "duplicate", "weights", "article", "balanced")
 
 # Called about once a second with epochs done, epochs in all, and runs done.
-OnProgress = Callable[[int, int, int], None]
+Progress = Callable[[int, int, int], None]
 
 
 def compare(
@@ -89,7 +89,7 @@ def compare(
     backend: str = "loky",
     device: str = "auto",
     command: str = "",
-    progress: OnProgress | None = None,
+    progress: Progress | None = None,
     started: float | None = None,
 ) -> Study:
     """Compare measures against imbalance on one data set.
@@ -242,7 +242,7 @@ class _Work:
     folder: Path
     setup: TrainingSetup
     about: StudyFile
-    progress: OnProgress | None
+    progress: Progress | None
 
 
 def _look_by_look(
@@ -374,7 +374,7 @@ def _keep_mistakes(folder: Path, plan: StudyPlan, data: Splits) -> None:
 
 @contextmanager
 def _watched(
-    folder: Path, trials: Sequence[Trial], epochs: int, progress: OnProgress | None
+    folder: Path, trials: Sequence[Trial], epochs: int, progress: Progress | None
 ) -> Iterator[None]:
     """Report progress from the runs' folders, so that it is the same for any backend."""
     if progress is None:
