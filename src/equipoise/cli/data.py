@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equipoise.cli import show
+from equipoise.cli.deep import BACKBONE, check_backbone, look_deeply, print_deep, write_lists
 from equipoise.cli.options import (
     Backend,
+    Cache,
     Data,
     Jobs,
     Json,
@@ -17,7 +19,7 @@ from equipoise.cli.options import (
     Seed,
 )
 from equipoise.cli.selecting import as_given, selected, selects
-from equipoise.errors import InputError, WorkError, plural, printable
+from equipoise.errors import InputError, WorkError, plural, printable, require
 from equipoise.selection import Selection
 from equipoise.typed import names_of
 
@@ -75,6 +77,17 @@ def audit(
             "splits.",
         ),
     ] = False,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep",
+            help="Also look at the pictures with a pretrained net: probable label errors and what "
+            "else spoils rare classes. The list of suspects goes to OUT.",
+        ),
+    ] = False,
+    backbone: Annotated[
+        str | None, typer.Option(help="With --deep: the pretrained net, [bold]lite0[/bold].")
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option(help="A run without techniques: does it still know images after them?"),
@@ -83,6 +96,8 @@ def audit(
         str, typer.Option(help="With --model: the techniques to try on its validation images.")
     ] = "crop,flip,noise",
     selection: Selection = Selection(),
+    jobs: Jobs = None,
+    cache: Cache = None,
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -91,17 +106,24 @@ def audit(
 
     Nothing is cut: the splits are those that the data set has.
 
-    equipoise audit photos/ --near --out audit
+    equipoise audit photos/ --deep --out audit
     """
     from equipoise.auditing import audit as look
     from equipoise.files import write_json
     from equipoise.readers import check_apart
 
+    if backbone is not None:
+        require(deep, "--deep where --backbone is given", backbone=backbone)
     if out is not None:
         check_apart(out, data)
+    if deep:
+        check_backbone(backbone or BACKBONE)
 
     splits = selected(data, selection, quiet=quiet)
     found = look(splits, near=near)
+    seen = None
+    if deep:
+        seen = look_deeply(splits, backbone or BACKBONE, seed, jobs, quiet=quiet or as_json)
     safety = None
     if model is not None:
         sized = selected(data, replace(selection, cut=True), quiet=True)
@@ -109,18 +131,33 @@ def audit(
     if out is not None:
         from equipoise.reports import audit_page
 
-        write_json(out / "audit.json", found.to_dict())
-        audit_page(found.to_dict(), out / "audit.html", source=splits.source, notes=splits.notes)
+        fields = found.to_dict() | ({} if seen is None else {"deep": seen.to_dict()})
+        write_json(out / "audit.json", fields)
+        written = write_lists(out, seen) if seen is not None else []
+        audit_page(
+            found.to_dict(),
+            out / "audit.html",
+            source=splits.source,
+            notes=splits.notes,
+            deep=seen,
+        )
     if as_json:
         show.print_json(
-            {**found.to_dict(), **({} if safety is None else {"safety": _as_json(safety)})}
+            {
+                **found.to_dict(),
+                **({} if seen is None else {"deep": seen.to_dict()}),
+                **({} if safety is None else {"safety": _as_json(safety)}),
+            }
         )
     elif not quiet:
         print_audit(found)
+        if seen is not None:
+            print_deep(seen)
         if safety is not None:
             _print_safety(safety)
         if out is not None:
-            show.say(f"Written: {out / 'audit.html'}, {out / 'audit.json'}")
+            names = [out / "audit.html", out / "audit.json", *written]
+            show.say(f"Written: {', '.join(map(str, names))}")
         show.say(_next(found, splits, as_given(data, selection)))
     if strict:
         _refuse_leaks(data, found)
