@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.deep import BACKBONE, check_backbone, look_deeply, print_deep, write_lists
+from equipoise.cli.deep import check_backbone, look_deeply, print_deep, write_lists
 from equipoise.cli.options import (
     Backend,
     Cache,
@@ -19,12 +19,13 @@ from equipoise.cli.options import (
     Seed,
 )
 from equipoise.cli.selecting import as_given, selected, selects
-from equipoise.errors import InputError, WorkError, plural, printable, require
+from equipoise.errors import InputError, WorkError, plural, printable
 from equipoise.selection import Selection
 from equipoise.typed import names_of
 
 if TYPE_CHECKING:
     from equipoise.auditing import Audit
+    from equipoise.deep import DeepAudit
     from equipoise.images import Splits
     from equipoise.studies.safety import Safety
     from equipoise.writers import Summary
@@ -109,58 +110,50 @@ def audit(
     equipoise audit photos/ --deep --out audit
     """
     from equipoise.auditing import audit as look
-    from equipoise.files import write_json
     from equipoise.readers import check_apart
 
-    if backbone is not None:
-        require(deep, "--deep where --backbone is given", backbone=backbone)
     if out is not None:
         check_apart(out, data)
-    if deep:
-        check_backbone(backbone or BACKBONE)
-
+    net = check_backbone(backbone, deep=deep)
     splits = selected(data, selection, quiet=quiet)
     found = look(splits, near=near)
-    seen = None
-    if deep:
-        seen = look_deeply(splits, backbone or BACKBONE, seed, jobs, quiet=quiet or as_json)
+    seen = look_deeply(splits, net, seed, jobs, quiet=quiet or as_json) if deep else None
     safety = None
     if model is not None:
         sized = selected(data, replace(selection, cut=True), quiet=True)
         safety = _safety(sized, model, names_of(techniques))
-    if out is not None:
-        from equipoise.reports import audit_page
-
-        fields = found.to_dict() | ({} if seen is None else {"deep": seen.to_dict()})
-        write_json(out / "audit.json", fields)
-        written = write_lists(out, seen) if seen is not None else []
-        audit_page(
-            found.to_dict(),
-            out / "audit.html",
-            source=splits.source,
-            notes=splits.notes,
-            deep=seen,
-        )
+    fields = found.to_dict() | ({} if seen is None else {"deep": seen.to_dict()})
+    written = [] if out is None else _write_audit(out, fields, splits, seen)
     if as_json:
-        show.print_json(
-            {
-                **found.to_dict(),
-                **({} if seen is None else {"deep": seen.to_dict()}),
-                **({} if safety is None else {"safety": _as_json(safety)}),
-            }
-        )
+        show.print_json(fields | ({} if safety is None else {"safety": _as_json(safety)}))
     elif not quiet:
-        print_audit(found)
-        if seen is not None:
-            print_deep(seen)
-        if safety is not None:
-            _print_safety(safety)
-        if out is not None:
-            names = [out / "audit.html", out / "audit.json", *written]
-            show.say(f"Written: {', '.join(map(str, names))}")
+        _print_all(found, seen, safety)
+        if written:
+            show.say(f"Written: {', '.join(map(str, written))}")
         show.say(_next(found, splits, as_given(data, selection)))
     if strict:
         _refuse_leaks(data, found)
+
+
+def _write_audit(
+    out: Path, fields: dict[str, Any], splits: "Splits", seen: "DeepAudit | None"
+) -> list[Path]:
+    """Write the audit's JSON, page and lists; return where they are."""
+    from equipoise.files import write_json
+    from equipoise.reports import audit_page
+
+    page, data = out / "audit.html", out / "audit.json"
+    write_json(data, fields)
+    audit_page(fields, page, source=splits.source, notes=splits.notes, deep=seen)
+    return [page, data, *([] if seen is None else write_lists(out, seen))]
+
+
+def _print_all(found: "Audit", seen: "DeepAudit | None", safety: "Safety | None") -> None:
+    print_audit(found)
+    if seen is not None:
+        print_deep(seen)
+    if safety is not None:
+        _print_safety(safety)
 
 
 def _next(found: "Audit", splits: "Splits", data: str) -> str:

@@ -4,23 +4,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from equipoise.cli import show
-from equipoise.errors import plural, printable
+from equipoise.errors import plural, printable, require
 
 if TYPE_CHECKING:
     from equipoise.deep import DeepAudit
     from equipoise.images import Splits
 
-__all__ = ["BACKBONE", "check_backbone", "look_deeply", "print_deep", "write_lists"]
+__all__ = ["check_backbone", "look_deeply", "print_deep", "write_lists"]
 
-BACKBONE = "lite0"
+_BACKBONE = "lite0"
 _LISTED = 5
 
 
-def check_backbone(name: str) -> None:
-    """Refuse a backbone that there is not, before the data set is read."""
+def check_backbone(name: str | None, *, deep: bool) -> str:
+    """Return the backbone to look with; refuse one that there is not before data are read."""
+    if not deep:
+        require(name is None, "--deep where --backbone is given", backbone=name)
+        return _BACKBONE
     from equipoise.backbones import get_backbone
 
-    get_backbone(name)
+    return get_backbone(name or _BACKBONE).name
 
 
 def look_deeply(
