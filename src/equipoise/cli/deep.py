@@ -8,6 +8,7 @@ from equipoise.errors import plural, printable, require
 
 if TYPE_CHECKING:
     from equipoise.deep import DeepAudit
+    from equipoise.deep.forecast import Forecast
     from equipoise.images import Splits
 
 __all__ = ["check_backbone", "look_deeply", "print_deep", "write_lists"]
@@ -66,8 +67,21 @@ def print_deep(found: "DeepAudit") -> None:
     heads = ("class", "training", "suspects", "can lose", "left", "suspects held out")
     show.grid(heads, rows)
     show.tell("", *found.notes)
+    _print_suspects(found)
+    if found.overlaps:
+        one = found.overlaps[0]
+        names = " and ".join(map(printable, one.classes))
+        shares = " and ".join(f"{share:.0%}" for share in one.shares)
+        show.tell(f"The classes that are confused most: {names}, {shares} of their pictures")
+    if found.shortcuts is not None:
+        show.tell(found.shortcuts.sentence)
+    _print_forecast(found.forecast)
+    show.say("")
+
+
+def _print_suspects(found: "DeepAudit") -> None:
     if not found.suspects:
-        show.tell("No label looks wrong.", "")
+        show.tell("No label looks wrong.")
         return
     show.say(f"{plural(len(found.suspects), 'label is', 'labels are')} probably wrong:")
     for one in found.suspects[:_LISTED]:
@@ -75,4 +89,19 @@ def print_deep(found: "DeepAudit") -> None:
         show.say(f"  {name} ({one.split}): {printable(one.label)}, or {printable(one.suggested)}?")
     if len(found.suspects) > _LISTED:
         show.say(f"  and {len(found.suspects) - _LISTED:,} more, in the list with --out")
-    show.say("")
+
+
+def _print_forecast(forecast: "Forecast") -> None:
+    """Print how well a study will know its figures: balanced accuracy, and the rarest class."""
+    least = min(forecast.classes, key=lambda one: one.test)
+    split = "a test split of a fifth" if forecast.cut else "the test split"
+    show.tell(
+        f"With {split} the recall of {printable(least.name)} "
+        f"({plural(least.test, 'test picture')}) will be known to {least.low:.0%} … "
+        f"{least.high:.0%} if it is {least.recall:.0%}"
+        + (
+            ""
+            if forecast.half_width is None
+            else f", and balanced accuracy to ±{100 * forecast.half_width:.1f} points"
+        )
+    )

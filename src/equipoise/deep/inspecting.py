@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from equipoise.deep.facts import look_at
+from equipoise.deep.forecast import Forecast, foresee
+from equipoise.deep.overlaps import Overlap, find_overlaps, recalls_of
 from equipoise.deep.pool import Pool, pooled
 from equipoise.deep.probing import FOLDS, probe
+from equipoise.deep.shortcuts import Shortcuts, find_shortcuts
 from equipoise.deep.suspects import ClassSuspects, Suspect, find_suspects
 from equipoise.errors import InputError, plural, printable, whole_seed
 from equipoise.images import Splits
@@ -16,6 +20,7 @@ from equipoise.readers.splitting import units
 __all__ = ["DeepAudit", "audit_deep"]
 
 _NAMED = 10  # classes in a line
+_TEST_FRACTION = 0.2  # what is cut for testing where no test split is
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,13 @@ class DeepAudit:
         Probable label errors, the surest first.
     classes : tuple of ClassSuspects
         What each class would lose if they were dropped.
+    overlaps : tuple of Overlap
+        Pairs of classes that the probe confuses, the most confused first.
+    shortcuts : Shortcuts, optional
+        Whether the classes can be told apart without their content; None where there is nothing to
+        tell them by.
+    forecast : Forecast
+        How wide the intervals of a study will be.
     notes : tuple of str
         What was not looked at, and why.
     pool : Pool
@@ -41,6 +53,9 @@ class DeepAudit:
     backbone: str
     suspects: tuple[Suspect, ...]
     classes: tuple[ClassSuspects, ...]
+    overlaps: tuple[Overlap, ...]
+    shortcuts: Shortcuts | None
+    forecast: Forecast
     notes: tuple[str, ...]
     pool: Pool = field(repr=False, compare=False)
 
@@ -100,11 +115,17 @@ def audit_deep(
         lambda done, total: tell("folds", done, total),
     )
     suspects, classes = find_suspects(pool, probed)
+    facts = look_at(pool, lambda done, total: tell("pictures", done, total))
     return DeepAudit(
         images=len(pool),
         backbone=backbone,
         suspects=suspects,
         classes=classes,
+        overlaps=find_overlaps(pool, probed),
+        shortcuts=find_shortcuts(
+            facts, pool.labels, unit, seed, lambda done, total: tell("permutations", done, total)
+        ),
+        forecast=foresee(pool, unit, recalls_of(pool, probed), _TEST_FRACTION),
         notes=tuple(_notes(pool, probed.small)),
         pool=pool,
     )
