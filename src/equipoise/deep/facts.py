@@ -33,13 +33,9 @@ _BLANK = 3  # grey levels between the darkest and the brightest pixel of a blank
 _CHUNK = 64
 _MAKE, _MODEL, _TIME, _EXIF, _TAKEN = 0x010F, 0x0110, 0x0132, 0x8769, 0x9003
 
-# The luminance table of ITU-T T.81, Annex K, which the Independent JPEG Group scales by quality.
-_LUMINANCE = np.array(
-    [16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55]
-    + [14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62]
-    + [18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92]
-    + [49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99]
-)
+# The sum of the luminance table of ITU-T T.81, Annex K, which the Independent JPEG Group scales by
+# quality.
+_LUMINANCE = 3688
 
 
 @dataclass(frozen=True)
@@ -135,7 +131,7 @@ def _of_file(data: bytes) -> tuple[dict[str, float], dict[str, str]]:
 
 def _quality(tables: dict[int, Any]) -> float:
     """Return the quality, 1 to 100, that the Independent JPEG Group's scale gives the tables."""
-    scale = 100 * float(np.sum(tables[min(tables)])) / float(_LUMINANCE.sum())
+    scale = 100 * float(np.sum(tables[min(tables)])) / _LUMINANCE
     return round(min(100.0, (200 - scale) / 2 if scale <= 100 else 5000 / scale), 0)
 
 
