@@ -18,7 +18,7 @@ from equipoise.deep.pool import Pool
 from equipoise.readers.lazy import LazyImages
 from equipoise.readers.sizing import to_channels
 
-__all__ = ["NUMBERS", "Facts", "look_at"]
+__all__ = ["NUMBERS", "Facts", "cores", "look_at"]
 
 # Facts that are numbers and facts that are words, as they are told.
 NUMBERS = (
@@ -52,35 +52,49 @@ class Facts:
         The share of neighbouring pixels that are alike: high in drawings and screenshots.
     blank : (N,) bool
         Whether it is of one colour all over.
+    grey : (N,) bool
+        Whether it is without colour.
     """
 
     numbers: dict[str, NDArray[np.float64]]
     words: dict[str, NDArray[np.str_]]
     even: NDArray[np.float64]
     blank: NDArray[np.bool_]
+    grey: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The same of one picture."""
+
+    numbers: dict[str, float]
+    words: dict[str, str]
+    even: float
+    blank: bool
+    grey: bool
 
 
 def look_at(pool: Pool, tell: Callable[[int, int], None] = lambda done, total: None) -> Facts:
     """Measure every picture, a thread a core; those in files are decoded for it."""
 
-    def chunk(start: int) -> list[tuple[dict[str, float], dict[str, str], float, bool]]:
+    def chunk(start: int) -> list[_Seen]:
         return [_of(pool, row) for row in range(start, min(start + _CHUNK, len(pool)))]
 
-    seen = []
-    with ThreadPoolExecutor(_cores()) as threads:
+    seen: list[_Seen] = []
+    with ThreadPoolExecutor(cores()) as threads:
         for part in threads.map(chunk, range(0, len(pool), _CHUNK)):
             seen += part
             tell(len(seen), len(pool))
-    numbers, words, even, blank = zip(*seen, strict=True)
     return Facts(
-        numbers={name: np.array([one.get(name, np.nan) for one in numbers]) for name in NUMBERS},
-        words={name: np.array([one.get(name, "") for one in words]) for name in WORDS},
-        even=np.array(even),
-        blank=np.array(blank),
+        numbers={name: np.array([s.numbers.get(name, np.nan) for s in seen]) for name in NUMBERS},
+        words={name: np.array([s.words.get(name, "") for s in seen]) for name in WORDS},
+        even=np.array([s.even for s in seen]),
+        blank=np.array([s.blank for s in seen]),
+        grey=np.array([s.grey for s in seen]),
     )
 
 
-def _of(pool: Pool, row: int) -> tuple[dict[str, float], dict[str, str], float, bool]:
+def _of(pool: Pool, row: int) -> _Seen:
     part, own = pool.place(row)
     pixels = pool.picture(row)
     height, width, channels = pixels.shape
@@ -108,8 +122,13 @@ def _of(pool: Pool, row: int) -> tuple[dict[str, float], dict[str, str], float, 
         numbers |= more
         words |= said
     step = np.abs(np.diff(grey.astype(np.int16), axis=1))
-    blank = bool((pixels.max((0, 1)) - pixels.min((0, 1)) <= _BLANK).all())
-    return numbers, words, float((step <= _EQUAL).mean()) if step.size else 1.0, blank
+    return _Seen(
+        numbers,
+        words,
+        even=float((step <= _EQUAL).mean()),
+        blank=bool((pixels.max((0, 1)) - pixels.min((0, 1)) <= _BLANK).all()),
+        grey=channels == 1 or int(np.ptp(pixels[..., :3], axis=2).max()) <= _BLANK,
+    )
 
 
 def _of_file(data: bytes) -> tuple[dict[str, float], dict[str, str]]:
@@ -141,5 +160,6 @@ def _when(text: str) -> dict[str, float]:
     return {"day taken": float(when.toordinal()), "time of day taken": hours}
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,23 +2,28 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from equipoise.deep.facts import look_at
 from equipoise.deep.forecast import Forecast, foresee
+from equipoise.deep.mapping import Map, drawn_map
+from equipoise.deep.oddities import Oddity, find_oddities
 from equipoise.deep.overlaps import Overlap, find_overlaps, recalls_of
 from equipoise.deep.pool import Pool, pooled
 from equipoise.deep.probing import FOLDS, probe
 from equipoise.deep.shortcuts import Shortcuts, find_shortcuts
 from equipoise.deep.suspects import ClassSuspects, Suspect, find_suspects
+from equipoise.deep.twins import Twins, find_twins
 from equipoise.errors import InputError, plural, printable, whole_seed
 from equipoise.images import Splits
 from equipoise.readers.splitting import units
 
 __all__ = ["DeepAudit", "audit_deep"]
 
+_PLACES = ("row", "rows")  # in the pool: of no use outside
 _NAMED = 10  # classes in a line
 _TEST_FRACTION = 0.2  # what is cut for testing where no test split is
 
@@ -36,6 +41,10 @@ class DeepAudit:
         Probable label errors, the surest first.
     classes : tuple of ClassSuspects
         What each class would lose if they were dropped.
+    twins : tuple of Twins
+        Groups of pictures that are nearly one, those in more than one split first.
+    oddities : tuple of Oddity
+        Pictures that are unlike the others, or of another kind.
     overlaps : tuple of Overlap
         Pairs of classes that the probe confuses, the most confused first.
     shortcuts : Shortcuts, optional
@@ -43,6 +52,8 @@ class DeepAudit:
         tell them by.
     forecast : Forecast
         How wide the intervals of a study will be.
+    map : Map
+        A place in the plane for each picture.
     notes : tuple of str
         What was not looked at, and why.
     pool : Pool
@@ -53,10 +64,13 @@ class DeepAudit:
     backbone: str
     suspects: tuple[Suspect, ...]
     classes: tuple[ClassSuspects, ...]
+    twins: tuple[Twins, ...]
+    oddities: tuple[Oddity, ...]
     overlaps: tuple[Overlap, ...]
     shortcuts: Shortcuts | None
     forecast: Forecast
     notes: tuple[str, ...]
+    map: Map = field(repr=False, compare=False)
     pool: Pool = field(repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,7 +78,7 @@ class DeepAudit:
         return {
             one.name: _plain(getattr(self, one.name))
             for one in fields(self)
-            if one.name not in ("pool",)
+            if one.name not in ("map", "pool")
         }
 
 
@@ -105,33 +119,30 @@ def audit_deep(
     seed = whole_seed(seed)
     tell = progress or (lambda what, done, total: None)
     pool = pooled(data, backbone, jobs, tell)
-    unit = units(pool.digests, pool.groups)
+    facts = look_at(pool, partial(tell, "pictures"))
+    near = find_twins(pool, partial(tell, "pairs"))
+    unit = units(pool.digests, pool.groups, near.column)
     probed = probe(
-        pool.embeddings,
-        pool.labels,
-        unit,
-        len(pool.classes),
-        seed,
-        lambda done, total: tell("folds", done, total),
+        pool.embeddings, pool.labels, unit, len(pool.classes), seed, partial(tell, "folds")
     )
     suspects, classes = find_suspects(pool, probed)
-    facts = look_at(pool, lambda done, total: tell("pictures", done, total))
     return DeepAudit(
         images=len(pool),
         backbone=backbone,
         suspects=suspects,
         classes=classes,
+        twins=near.twins,
+        oddities=find_oddities(pool, facts, unit),
         overlaps=find_overlaps(pool, probed),
-        shortcuts=find_shortcuts(
-            facts, pool.labels, unit, seed, lambda done, total: tell("permutations", done, total)
-        ),
+        shortcuts=find_shortcuts(facts, pool.labels, unit, seed, partial(tell, "permutations")),
         forecast=foresee(pool, unit, recalls_of(pool, probed), _TEST_FRACTION),
-        notes=tuple(_notes(pool, probed.small)),
+        notes=tuple(_notes(pool, probed.small, near.unconfirmed)),
+        map=drawn_map(pool, seed),
         pool=pool,
     )
 
 
-def _notes(pool: Pool, small: tuple[int, ...]) -> list[str]:
+def _notes(pool: Pool, small: tuple[int, ...], unconfirmed: int) -> list[str]:
     notes = []
     if pool.copies:
         notes.append(f"Copies that upsample made, not looked at: {pool.copies:,}")
@@ -143,6 +154,10 @@ def _notes(pool: Pool, small: tuple[int, ...]) -> list[str]:
             f"Labels not judged of {plural(len(small), 'class', 'classes')} with fewer than "
             f"{FOLDS} {kind}: {names}{more}"
         )
+    if unconfirmed:
+        notes.append(
+            f"Pairs of neighbours not looked at in the pixels, the farthest: {unconfirmed:,}"
+        )
     return notes
 
 
@@ -150,5 +165,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
     if hasattr(value, "__dataclass_fields__"):
-        return {name: _plain(one) for name, one in asdict(value).items() if name != "row"}
+        return {name: _plain(one) for name, one in asdict(value).items() if name not in _PLACES}
     return value.item() if isinstance(value, np.generic) else value
