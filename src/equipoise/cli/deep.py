@@ -1,5 +1,6 @@
 """What `audit --deep` does beside the audit: the work with its progress, and what it prints."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,10 +46,12 @@ def look_deeply(
 
 def write_lists(out: Path, found: "DeepAudit") -> list[Path]:
     """Write the lists that other commands take; return where they are."""
-    from equipoise.deep import write_suspects
+    from equipoise.deep import write_groups, write_suspects
 
-    write_suspects(out / "suspects.csv", found.suspects)
-    return [out / "suspects.csv"]
+    suspects, groups = out / "suspects.csv", out / "groups.csv"
+    write_suspects(suspects, found.suspects)
+    write_groups(groups, found.twins)
+    return [suspects, groups]
 
 
 def print_deep(found: "DeepAudit") -> None:
@@ -68,6 +71,10 @@ def print_deep(found: "DeepAudit") -> None:
     show.grid(heads, rows)
     show.tell("", *found.notes)
     _print_suspects(found)
+    _print_twins(found)
+    for kind, count in Counter(one.kind for one in found.oddities).items():
+        first = next(one.image for one in found.oddities if one.kind == kind)
+        show.say(f"{plural(count, 'image is', 'images are')} {kind}, such as {printable(first)}")
     if found.overlaps:
         one = found.overlaps[0]
         names = " and ".join(map(printable, one.classes))
@@ -89,6 +96,21 @@ def _print_suspects(found: "DeepAudit") -> None:
         show.say(f"  {name} ({one.split}): {printable(one.label)}, or {printable(one.suggested)}?")
     if len(found.suspects) > _LISTED:
         show.say(f"  and {len(found.suspects) - _LISTED:,} more, in the list with --out")
+
+
+def _print_twins(found: "DeepAudit") -> None:
+    """Print how many groups of near duplicates there are: the largest, and those that leak."""
+    if not found.twins:
+        show.tell("No near duplicates by embedding.")
+        return
+    largest = max(found.twins, key=lambda one: len(one.images))
+    groups = plural(len(found.twins), "group of near duplicates", "groups of near duplicates")
+    across = sum(len(set(one.splits)) > 1 for one in found.twins)
+    leaks = f", {across:,} of them in more than one split" if across else ""
+    show.say(
+        f"{groups} by embedding{leaks}; the largest has {len(largest.images):,} images: "
+        f"{printable(largest.images[0])}, {printable(largest.images[1])}, …"
+    )
 
 
 def _print_forecast(forecast: "Forecast") -> None:

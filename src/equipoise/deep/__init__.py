@@ -2,5 +2,6 @@
 
 from equipoise.deep.inspecting import DeepAudit, audit_deep
 from equipoise.deep.suspects import write_suspects
+from equipoise.deep.twins import write_groups
 
-__all__ = ["DeepAudit", "audit_deep", "write_suspects"]
+__all__ = ["DeepAudit", "audit_deep", "write_groups", "write_suspects"]

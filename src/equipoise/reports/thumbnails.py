@@ -2,6 +2,8 @@
 
 import base64
 import io
+from collections.abc import Iterable
+from math import ceil
 
 import cv2
 import numpy as np
@@ -10,7 +12,7 @@ from PIL import Image
 
 from equipoise.readers.sizing import to_channels
 
-__all__ = ["thumbnail", "uri"]
+__all__ = ["sheet", "thumbnail", "uri"]
 
 _QUALITY = 70
 
@@ -31,3 +33,18 @@ def uri(picture: NDArray[np.uint8]) -> str:
     packed = io.BytesIO()
     Image.fromarray(picture).save(packed, "webp", quality=_QUALITY)
     return f"data:image/webp;base64,{base64.b64encode(packed.getvalue()).decode('ascii')}"
+
+
+def sheet(
+    pictures: Iterable[NDArray[np.uint8]], side: int, count: int
+) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
+    """Return small pictures on one sheet, and where each lies: left, top."""
+    columns = max(1, ceil(count**0.5))
+    whole = np.full((side * max(1, ceil(count / columns)), side * columns, 3), 255, np.uint8)
+    places = []
+    for number, picture in enumerate(pictures):
+        small = thumbnail(picture, side)
+        top, left = (side * place for place in divmod(number, columns))
+        whole[top : top + small.shape[0], left : left + small.shape[1]] = small
+        places.append((left, top))
+    return whole, places
