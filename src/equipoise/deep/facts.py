@@ -28,7 +28,6 @@ NUMBERS = (
 WORDS = ("file format", "colour mode", "camera")
 
 _SIDE = 256  # pixels of the longer side that light and sharpness are measured at
-_EQUAL = 2  # grey levels between neighbours of one even surface
 _BLANK = 3  # grey levels between the darkest and the brightest pixel of a blank picture
 _CHUNK = 64
 _MAKE, _MODEL, _TIME, _EXIF, _TAKEN = 0x010F, 0x0110, 0x0132, 0x8769, 0x9003
@@ -49,7 +48,7 @@ class Facts:
     words : dict of (N,) str
         By name; empty where a picture has none.
     even : (N,) float64
-        The share of neighbouring pixels that are alike: high in drawings and screenshots.
+        The share of neighbouring pixels that are equal: high in drawings and screenshots.
     blank : (N,) bool
         Whether it is of one colour all over.
     grey : (N,) bool
@@ -121,11 +120,10 @@ def _of(pool: Pool, row: int) -> _Seen:
         more, said = _of_file(data)
         numbers |= more
         words |= said
-    step = np.abs(np.diff(grey.astype(np.int16), axis=1))
     return _Seen(
         numbers,
         words,
-        even=float((step <= _EQUAL).mean()),
+        even=float((grey[:, 1:] == grey[:, :-1]).mean()),
         blank=bool((pixels.max((0, 1)) - pixels.min((0, 1)) <= _BLANK).all()),
         grey=channels == 1 or int(np.ptp(pixels[..., :3], axis=2).max()) <= _BLANK,
     )

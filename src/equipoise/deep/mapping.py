@@ -42,7 +42,8 @@ def drawn_map(pool: Pool, seed: int) -> Map:
     rows = _some(pool.labels, np.random.default_rng([seed % 2**64, 7]))
     values = pool.embeddings[rows].astype(np.float64)
     components = min(_COMPONENTS, *values.shape)
-    values = PCA(components, random_state=0).fit_transform(values)
+    if len(rows) > 1:
+        values = PCA(components, random_state=0).fit_transform(values)
     how = "PCA" if len(rows) < _FEW or components < 2 else "t-SNE"
     if how == "t-SNE":
         perplexity = min(_PERPLEXITY, len(rows) // 4)

@@ -13,7 +13,7 @@ __all__ = ["Oddity", "find_oddities"]
 
 _NEIGHBOURS = 10
 _FAR = 3.5  # deviations from the median; B. Iglewicz and D. C. Hoaglin, 1993, take so many
-_EVEN = 0.5  # share of even surfaces that a drawing or screenshot has at least
+_EVEN = 0.7  # share of equal neighbours that a drawing or screenshot has at least
 _RARE = 0.05  # of the pictures: what more of them are is no other kind
 _MOST = 200
 
