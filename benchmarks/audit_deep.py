@@ -228,7 +228,7 @@ def false_pairs(folder: Path) -> Iterator[str]:
     yield "| | groups | largest | pairs | of two tiles by the groups given, % |"
     yield "|---|---|---|---|---|"
     for how, found in (("`--deep`", deep), ("`--near`", near)):
-        members = [one.images for one in found]  # type: ignore[attr-defined]
+        members = [one.images for one in found]
         pairs = [pair for images in members for pair in combinations(images, 2)]
         false = sum(group[one] != group[other] for one, other in pairs)
         yield (

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.deep import check_backbone, look_deeply, print_deep, write_lists
+from equipoise.cli.deep import (
+    check_backbone,
+    lists_as_options,
+    look_deeply,
+    print_deep,
+    write_lists,
+)
 from equipoise.cli.options import (
     Backend,
     Cache,
@@ -74,8 +80,8 @@ def audit(
         bool,
         typer.Option(
             "--strict",
-            help="Exit with 1 if images, groups or (with --near) near duplicates leak across "
-            "splits.",
+            help="Exit with 1 if images, groups or (with --near or --deep) near duplicates leak "
+            "across splits.",
         ),
     ] = False,
     deep: Annotated[
@@ -130,9 +136,10 @@ def audit(
         _print_all(found, seen, safety)
         if written:
             show.say(f"Written: {', '.join(map(str, written))}")
-        show.say(_next(found, splits, as_given(data, selection)))
+        lists = "" if out is None or seen is None else lists_as_options(out, seen, splits)
+        show.say(_next(fields, splits, as_given(data, selection) + lists))
     if strict:
-        _refuse_leaks(data, found)
+        _refuse_leaks(data, fields)
 
 
 def _write_audit(
@@ -156,11 +163,11 @@ def _print_all(found: "Audit", seen: "DeepAudit | None", safety: "Safety | None"
         _print_safety(safety)
 
 
-def _next(found: "Audit", splits: "Splits", data: str) -> str:
+def _next(fields: dict[str, Any], splits: "Splits", data: str) -> str:
     """Return what to do after an audit: nothing that would train on what is tested."""
-    if found.leaks or found.straddling_groups or found.near_leaks:
+    if any(_across(fields).values()):
         return "Next: keep what stands in more than one split in one alone, and audit again"
-    if found.near_duplicates and not len(splits.test) and "--groups" not in data:
+    if fields["near_duplicates"] and not len(splits.test) and "--groups" not in data:
         data += " --groups near"
     counts = splits.validation.counts
     if counts.any() and not counts.all():
@@ -202,13 +209,20 @@ def _print_safety(safety: "Safety") -> None:
     )
 
 
-def _refuse_leaks(data: str, found: "Audit") -> None:
+def _across(fields: dict[str, Any]) -> dict[str, list[Any]]:
+    """Return what stands in more than one split, kind by kind; twins are near duplicates, too."""
+    found = {key: fields[key] or [] for key in _ACROSS}
+    twins = fields.get("deep", {}).get("twins", [])
+    found["near_leaks"] = found["near_leaks"] or [t for t in twins if len(set(t["splits"])) > 1]
+    return found
+
+
+def _refuse_leaks(data: str, fields: dict[str, Any]) -> None:
     """End with what stands in more than one split, naming the first of each kind."""
-    fields = found.to_dict()
     wrong = [
-        f"{plural(len(fields[key]), *words)}, such as {_such_as(fields[key][0])}"
-        for key, words in _ACROSS.items()
-        if fields[key]
+        f"{plural(len(some), *_ACROSS[key])}, such as {_such_as(some[0])}"
+        for key, some in _across(fields).items()
+        if some
     ]
     if wrong:
         raise WorkError(f"{data}: {'; '.join(wrong)}. Keep each in one split alone.")
@@ -251,7 +265,7 @@ def _such_as(item: Any) -> str:
         return printable(item)
     if "reason" in item:
         return f"{printable(item['name'])} ({item['reason']})"
-    sign = " ≈ " if "distance" in item else " = "
+    sign = " ≈ " if "distance" in item or "likeness" in item else " = "
     names = [
         f"{printable(name)} ({split})"
         for name, split in zip(item["images"], item["splits"], strict=True)

@@ -1,5 +1,6 @@
 """What `audit --deep` does beside the audit: the work with its progress, and what it prints."""
 
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ __all__ = ["check_backbone", "look_deeply", "print_deep", "write_lists"]
 
 _BACKBONE = "lite0"
 _LISTED = 5
+_SUSPECTS, _GROUPS = "suspects.csv", "groups.csv"
 
 
 def check_backbone(name: str | None, *, deep: bool) -> str:
@@ -48,10 +50,19 @@ def write_lists(out: Path, found: "DeepAudit") -> list[Path]:
     """Write the lists that other commands take; return where they are."""
     from equipoise.deep import write_groups, write_suspects
 
-    suspects, groups = out / "suspects.csv", out / "groups.csv"
-    write_suspects(suspects, found.suspects)
-    write_groups(groups, found.twins)
-    return [suspects, groups]
+    write_suspects(out / _SUSPECTS, found.suspects)
+    write_groups(out / _GROUPS, found.twins)
+    return [out / _SUSPECTS, out / _GROUPS]
+
+
+def lists_as_options(out: Path, found: "DeepAudit", data: "Splits") -> str:
+    """Return the options, after a space, that give the lists to the next command."""
+    words = []
+    if any(one.split == "train" for one in found.suspects):
+        words += ["--drop-suspects", str(out / _SUSPECTS)]
+    if found.twins and not len(data.test):
+        words += ["--groups", str(out / _GROUPS)]
+    return f" {shlex.join(words)}" if words else ""
 
 
 def print_deep(found: "DeepAudit") -> None:
@@ -96,6 +107,7 @@ def _print_suspects(found: "DeepAudit") -> None:
         show.say(f"  {name} ({one.split}): {printable(one.label)}, or {printable(one.suggested)}?")
     if len(found.suspects) > _LISTED:
         show.say(f"  and {len(found.suspects) - _LISTED:,} more, in the list with --out")
+    show.tell("Look at them before you drop any: rare and unusual pictures are among them")
 
 
 def _print_twins(found: "DeepAudit") -> None:

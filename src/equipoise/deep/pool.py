@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.backbones import embed
+from equipoise.errors import InputError, printable
 from equipoise.images import ImageSet, Splits
 
 __all__ = ["Pool", "pooled"]
@@ -64,21 +65,23 @@ class Pool:
 
 def pooled(data: Splits, backbone: str, jobs: int | None, tell: Tell) -> Pool:
     """Bring a data set's pictures together, and compute the embeddings that the cache lacks."""
-    parts = {name: part.select(part.originals) for name, part in data.parts.items() if len(part)}
-    total, done, vectors = sum(map(len, parts.values())), 0, []
+    parts = {name: part.select(part.originals) for name, part in data.parts.items()}
+    parts = {name: part for name, part in parts.items() if len(part)}
+    if not parts:
+        raise InputError(
+            f"{printable(data.source)}: every image is a copy that upsample made. Name the data "
+            "set that was upsampled."
+        )
+    total = sum(map(len, parts.values()))
+    vectors: list[NDArray[np.float32]] = []
+
+    def done_before(before: int) -> Callable[[int, int], None]:
+        return lambda done, _: tell("embeddings", before + done, total)
+
     for part in parts.values():
-        before = done
-        if len(part):
-            vectors.append(
-                embed(
-                    part,
-                    backbone,
-                    jobs=jobs,
-                    progress=lambda n, _, before=before: tell("embeddings", before + n, total),
-                )
-            )
-        done += len(part)
-    groups = [part.groups for part in parts.values()]
+        before = sum(map(len, vectors))
+        vectors.append(embed(part, backbone, jobs=jobs, progress=done_before(before)))
+    groups = [part.groups for part in parts.values() if part.groups is not None]
     return Pool(
         parts=tuple(parts.values()),
         splits=np.repeat(list(parts), [len(part) for part in parts.values()]),
@@ -86,7 +89,7 @@ def pooled(data: Splits, backbone: str, jobs: int | None, tell: Tell) -> Pool:
         classes=data.classes,
         names=np.concatenate([part.names for part in parts.values()]),
         digests=np.concatenate([part.digests for part in parts.values()]),
-        groups=None if any(one is None for one in groups) else np.concatenate(groups),
+        groups=np.concatenate(groups) if len(groups) == len(parts) else None,
         embeddings=np.concatenate(vectors),
         copies=sum(len(part) for part in data.parts.values()) - total,
     )

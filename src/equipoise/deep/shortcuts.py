@@ -89,10 +89,12 @@ def find_shortcuts(
         Called with how many permutations are done, and how many there are.
     """
     rng = np.random.default_rng([seed % 2**64, 5])
-    rows = _some(enough(labels, unit, int(labels.max()) + 1)[labels], unit, rng)
+    rows = _some(labels, unit, rng)
     classes = len(np.unique(labels[rows]))
+    if classes < 2:
+        return None
     columns = {name: column for name, column in _columns(facts, rows).items() if _varies(column)}
-    if classes < 2 or not columns:
+    if not columns:
         return None
     labels, unit = labels[rows], units_of(unit[rows])
     fold = fold_numbers(labels, unit, seed)
@@ -119,15 +121,17 @@ def find_shortcuts(
     )
 
 
-def _some(there: NDArray[np.bool_], unit: Ints, rng: np.random.Generator) -> Ints:
-    """Return the rows to look at: all, or whole units drawn by lot up to a number."""
-    rows = np.flatnonzero(there)
-    if len(rows) <= _MOST:
-        return rows
-    number = units_of(unit[rows])
-    place = rng.permutation(int(number.max()) + 1)[number]
-    kept = np.sort(place)[_MOST - 1]
-    return rows[place <= kept]
+def _some(labels: NDArray[np.int64], unit: Ints, rng: np.random.Generator) -> Ints:
+    """Return the rows to look at, those of classes that are large enough.
+
+    All, or whole units drawn by lot up to a number.
+    """
+    rows = np.arange(len(labels))
+    if len(rows) > _MOST:
+        place = rng.permutation(int(unit.max()) + 1)[unit]
+        rows = rows[place <= np.sort(place)[_MOST - 1]]
+    there = enough(labels[rows], unit[rows], int(labels.max()) + 1)
+    return rows[there[labels[rows]]]
 
 
 def _columns(facts: Facts, rows: Ints) -> dict[str, NDArray[np.float64]]:

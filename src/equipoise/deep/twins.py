@@ -39,6 +39,7 @@ _SCALES = (1.0, 0.9, 0.8, 0.7)  # share of the other picture's height and width 
 _FLOOR = 0.75  # correlation at the best place below which no alignment is tried
 _COVERED = 0.5  # of the smaller view that must lie in the other
 _DETAIL = 8.0  # pixels: what is larger is light, and no detail
+_SMOOTHED = 3  # pixels, before aligning
 _STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-3)
 
 Grey = NDArray[np.float32]
@@ -140,17 +141,24 @@ def likeness(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
         A correlation; 0 where neither shows a part of the other.
     """
     fine = one.astype(np.float32), other.astype(np.float32)
-    coarse = [cv2.resize(x, (_COARSE, _COARSE), interpolation=cv2.INTER_AREA) for x in fine]
-    best = max((*_placed(coarse[0], coarse[1]), 0), (*_placed(coarse[1], coarse[0]), 1))
+    first, second = (_scaled(picture, _COARSE, _COARSE) for picture in fine)
+    best = max((*_placed(first, second), 0), (*_placed(second, first), 1))
     correlation, warp, turned = best
     if correlation < _FLOOR:
         return 0.0
     whole, part = fine[::-1] if turned else fine
     matrix = np.array(warp, np.float32).reshape(2, 3)
+    everywhere = np.full(part.shape, 255, np.uint8)
     with suppress(cv2.error):  # it does not converge on what is not alike
-        _, matrix = cv2.findTransformECC(part, whole, matrix, cv2.MOTION_AFFINE, _STEPS, None, 3)
+        found = cv2.findTransformECC(
+            part, whole, matrix, cv2.MOTION_AFFINE, _STEPS, everywhere, _SMOOTHED
+        )
+        matrix = np.asarray(found[1], np.float32)
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    seen = cv2.warpAffine(whole, matrix, (_FINE, _FINE), flags=how, borderMode=cv2.BORDER_REPLICATE)
+    seen = np.asarray(
+        cv2.warpAffine(whole, matrix, (_FINE, _FINE), flags=how, borderMode=cv2.BORDER_REPLICATE),
+        np.float32,
+    )
     there = cv2.warpAffine(np.ones_like(whole), matrix, (_FINE, _FINE), flags=how) > 0.99
     if there.mean() < _COVERED:
         return 0.0
@@ -163,14 +171,17 @@ def _placed(whole: Grey, part: Grey) -> tuple[float, tuple[float, ...]]:
     zoom = _FINE / _COARSE
     for height in _SCALES:
         for width in _SCALES:
-            size = round(width * _COARSE), round(height * _COARSE)
-            window = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+            window = _scaled(part, round(width * _COARSE), round(height * _COARSE))
             _, found, _, (left, top) = cv2.minMaxLoc(
                 cv2.matchTemplate(whole, window, cv2.TM_CCOEFF_NORMED)
             )
             if best < found <= 1.001:  # an even picture correlates with everything
                 best, warp = found, (width, 0.0, left * zoom, 0.0, height, top * zoom)
     return best, warp
+
+
+def _scaled(picture: Grey, width: int, height: int) -> Grey:
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), "f4")
 
 
 def _details(picture: Grey) -> Grey:
