@@ -1,29 +1,15 @@
 """`audit` and `upsample`: commands about the data set itself."""
 
 import shlex
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.deep import (
-    check_backbone,
-    lists_as_options,
-    look_deeply,
-    print_deep,
-    write_lists,
-)
-from equipoise.cli.options import (
-    Backend,
-    Cache,
-    Data,
-    Jobs,
-    Json,
-    Quiet,
-    Seed,
-)
+from equipoise.cli.deep import Deep, lists_as_options, look_deeply, print_deep, write_lists
+from equipoise.cli.options import Data, Output, Seed, Workers
 from equipoise.cli.selecting import as_given, selected, selects
 from equipoise.errors import InputError, WorkError, plural, printable
 from equipoise.selection import Selection
@@ -33,7 +19,7 @@ if TYPE_CHECKING:
     from equipoise.auditing import Audit
     from equipoise.deep import DeepAudit
     from equipoise.images import Splits
-    from equipoise.studies.safety import Safety
+    from equipoise.studies.label_preservation import Safety
     from equipoise.writers import Summary
 
 __all__ = ["audit", "print_audit", "upsample"]
@@ -71,6 +57,7 @@ _NOTHING_HELD_OUT = (
 @selects(without=("size", "test_fraction", "validation_fraction"), cut=False)
 def audit(
     data: Data,
+    *,
     out: Annotated[Path | None, typer.Option(help="Also write audit.html and .json here.")] = None,
     near: Annotated[
         bool,
@@ -84,17 +71,7 @@ def audit(
             "across splits.",
         ),
     ] = False,
-    deep: Annotated[
-        bool,
-        typer.Option(
-            "--deep",
-            help="Also look at the pictures with a pretrained net: probable label errors and what "
-            "else spoils rare classes. The list of suspects goes to OUT.",
-        ),
-    ] = False,
-    backbone: Annotated[
-        str | None, typer.Option(help="With --deep: the pretrained net, [bold]lite0[/bold].")
-    ] = None,
+    looking: Deep,
     model: Annotated[
         Path | None,
         typer.Option(help="A run without techniques: does it still know images after them?"),
@@ -102,12 +79,9 @@ def audit(
     techniques: Annotated[
         str, typer.Option(help="With --model: the techniques to try on its validation images.")
     ] = "crop,flip,noise",
-    selection: Selection = Selection(),
-    jobs: Jobs = None,
-    cache: Cache = None,
+    selection: Selection,
     seed: Seed = 0,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """What is in a data set: classes, ratio, sizes, broken files, duplicates, leaks.
 
@@ -120,19 +94,19 @@ def audit(
 
     if out is not None:
         check_apart(out, data)
-    net = check_backbone(backbone, deep=deep)
-    splits = selected(data, selection, quiet=quiet)
+    net = looking.net()
+    splits = selected(data, selection, quiet=output.quiet)
     found = look(splits, near=near)
-    seen = look_deeply(splits, net, seed, jobs, quiet=quiet or as_json) if deep else None
+    seen = None if net is None else look_deeply(splits, net, seed, looking.jobs, bare=output.bare)
     safety = None
     if model is not None:
         sized = selected(data, replace(selection, cut=True), quiet=True)
         safety = _safety(sized, model, names_of(techniques))
     fields = found.to_dict() | ({} if seen is None else {"deep": seen.to_dict()})
     written = [] if out is None else _write_audit(out, fields, splits, seen)
-    if as_json:
+    if output.as_json:
         show.print_json(fields | ({} if safety is None else {"safety": _as_json(safety)}))
-    elif not quiet:
+    elif not output.quiet:
         _print_all(found, seen, safety)
         if written:
             show.say(f"Written: {', '.join(map(str, written))}")
@@ -169,6 +143,8 @@ def _next(fields: dict[str, Any], splits: "Splits", data: str) -> str:
         return "Next: keep what stands in more than one split in one alone, and audit again"
     if fields["near_duplicates"] and not len(splits.test) and "--groups" not in data:
         data += " --groups near"
+    if len(splits.classes) < 2:
+        return "Next: add images of another class, for there is nothing to tell apart"
     counts = splits.validation.counts
     if counts.any() and not counts.all():
         return "Next: give validation images of every class, or take that split away"
@@ -240,7 +216,7 @@ def print_audit(found: "Audit") -> None:
         f"sizes {_counted(fields['sizes'])}, modes {_counted(fields['modes'])}",
     )
     if found.shapes is not None:
-        show.tell(*found.shapes.remarks)
+        show.tell(*filter(None, (found.shapes.line, *found.shapes.remarks)))
     for key, words in _FINDINGS.items():
         if fields[key]:
             show.say(f"{plural(len(fields[key]), *words)}, such as {_such_as(fields[key][0])}")
@@ -277,6 +253,7 @@ def _such_as(item: Any) -> str:
 @selects(cut=False)
 def upsample(
     data: Data,
+    *,
     out: Annotated[Path | None, typer.Option(help="Folder: new, empty, or to go on with.")] = None,
     techniques: Annotated[
         str, typer.Option(help="What makes the copies; see [bold]equipoise techniques[/bold].")
@@ -310,12 +287,10 @@ def upsample(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the counts; open no image, and write nothing.")
     ] = False,
-    selection: Selection = Selection(),
-    jobs: Jobs = None,
-    backend: Backend = "loky",
+    selection: Selection,
+    workers: Workers,
     seed: Seed = 0,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """The balanced data set on disk: originals first, augmented copies of the rare classes.
 
@@ -334,8 +309,8 @@ def upsample(
     chosen = get_recipe(recipe) if recipe else None
     parsed = parse_strategy(strategy)
     selection = replace(selection, decode=not dry_run or from_manifest is not None)
-    splits = selected(data, selection, quiet=quiet)
-    with show.bar("writing", quiet or as_json) as move:
+    splits = selected(data, selection, quiet=output.quiet)
+    with show.bar("writing", output.bare) as move:
         summary = write(
             splits,
             out,
@@ -348,15 +323,14 @@ def upsample(
             quality=quality,
             link=link,
             seed=seed,
-            jobs=jobs,
-            backend=backend,
+            **asdict(workers),
             dry_run=dry_run,
             from_manifest=from_manifest,
             progress=lambda done, total: move(done, total, "images"),
         )
-    if as_json:
+    if output.as_json:
         show.print_json(summary.to_dict())
-    elif not quiet:
+    elif not output.quiet:
         for one in summary.left_out[len(splits.left_out) :]:
             show.note(one.line)
         _print_upsampled(summary, dry_run)

@@ -2,10 +2,14 @@
 
 import shlex
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from equipoise.cli import show
+from equipoise.cli.options import Cache
 from equipoise.errors import plural, printable, require
 
 if TYPE_CHECKING:
@@ -13,30 +17,51 @@ if TYPE_CHECKING:
     from equipoise.deep.forecast import Forecast
     from equipoise.images import Splits
 
-__all__ = ["check_backbone", "look_deeply", "print_deep", "write_lists"]
+__all__ = ["Deep", "lists_as_options", "look_deeply", "print_deep", "write_lists"]
 
 _BACKBONE = "lite0"
 _LISTED = 5
 _SUSPECTS, _GROUPS = "suspects.csv", "groups.csv"
 
 
-def check_backbone(name: str | None, *, deep: bool) -> str:
-    """Return the backbone to look with; refuse one that there is not before data are read."""
-    if not deep:
-        require(name is None, "--deep where --backbone is given", backbone=name)
-        return _BACKBONE
-    from equipoise.backbones import get_backbone
+@dataclass(frozen=True, kw_only=True)
+class Deep:
+    """Whether and how the pictures are looked at with a pretrained net."""
 
-    return get_backbone(name or _BACKBONE).name
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep",
+            help="Also look at the pictures with a pretrained net: probable label errors and what "
+            "else spoils rare classes. Lists for other commands go to OUT.",
+        ),
+    ] = False
+    backbone: Annotated[
+        str | None, typer.Option(help="With --deep: the pretrained net, [bold]lite0[/bold].")
+    ] = None
+    jobs: Annotated[
+        int | None, typer.Option(help="With --deep: threads of the net, by default one a core.")
+    ] = None
+    cache: Cache = None
+
+    def net(self) -> str | None:
+        """Return the backbone to look with, or None; refuse one that there is not."""
+        if not self.deep:
+            require(self.backbone is None, "--deep with --backbone", backbone=self.backbone)
+            return None
+        from equipoise.backbones import get_backbone
+
+        require(self.jobs is None or self.jobs >= 1, "jobs >= 1", jobs=self.jobs)
+        return get_backbone(self.backbone or _BACKBONE).name
 
 
 def look_deeply(
-    data: "Splits", backbone: str, seed: int, jobs: int | None, *, quiet: bool
+    data: "Splits", backbone: str, seed: int, jobs: int | None, *, bare: bool
 ) -> "DeepAudit":
     """Run the deep audit, with a bar."""
     from equipoise.deep import audit_deep
 
-    with show.bar("looking", quiet) as move:
+    with show.bar("looking", bare) as move:
         return audit_deep(
             data,
             backbone=backbone,
