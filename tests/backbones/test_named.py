@@ -105,6 +105,7 @@ def test_a_file_is_known_by_what_it_holds(tmp_path, photos):
     [
         ([1, 3, "h", "w"], "with N free, but takes 1×3×"),
         (["n", "c", "h"], "N×H×W×3 or N×3×H×W"),
+        (["n", 3, 32, 48], "must take square pictures, but takes 48×32"),
         (["n", 4, "h", "w"], r"N×H×W×3 or N×3×H×W with N free, but takes \?×4"),
     ],
 )
@@ -129,12 +130,29 @@ def test_what_is_no_embedding_is_refused(tmp_path):
         get_backbone(str(tmp_path / "none.onnx"))
 
 
+def test_files_in_half_precision_give_floats(tmp_path, patches):
+    path, pictures = written(tmp_path / "half.onnx", ["n", 3, "h", "w"]), patches(4, 24, 24)
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT16
+    model.graph.node[0].attribute[0].i = TensorProto.FLOAT16
+    whole = get_backbone(str(path)).trunk().run(pictures)
+    onnx.save(model, tmp_path / "half.onnx")
+    found = get_backbone(str(path)).trunk().run(pictures)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, whole, atol=2e-2)
+    assert (found != whole).any()
+
+
 def test_a_file_of_one_size_says_which(tmp_path, data):
     path = written(tmp_path / "sized.onnx", ["n", 3, 48, 48])
     trainer = get_trainer("probe", epochs=1).model_copy(update={"backbone": str(path)})
     assert get_backbone(str(path)).side == 48
-    with pytest.raises(InputError, match=r"takes pictures of 48×48, but got 32×32. Give --size 48"):
+    with pytest.raises(InputError, match=r"takes pictures of 48×48, but got 32×32. Give size 48"):
         fit(data, get_recipe("none"), trainer, seed=0)
+    with pytest.raises(InputError, match="Give size 48"):
+        embed(data.test, str(path), size=32)
+    assert embed(data.test, str(path)).shape == (len(data.test), 6)
 
 
 def test_blocks_of_a_file_cannot_be_tuned(tmp_path):
@@ -273,6 +291,36 @@ def test_the_same_activations_whatever_they_are_computed_with(tmp_path, patches)
 
 
 @needs_transformers
+def test_a_pooling_layer_without_weights_is_left_out(tmp_path, patches):
+    """Of a classifier: its pooling would be random, and another in every process."""
+    config = transformers.ViTConfig(**SMALL, **PIXELS, intermediate_size=32)
+    transformers.ViTForImageClassification(config).save_pretrained(tmp_path / "classifier")
+    backbone, pictures = get_backbone(str(tmp_path / "classifier")), patches(3, 32, 32)
+    plain = transformers.AutoModel.from_pretrained(tmp_path / "classifier").eval()
+    with torch.inference_mode():
+        pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255
+        mean, std = (torch.tensor(of).view(-1, 1, 1) for of in backbone.statistics)
+        last = plain(pixel_values=(pixels - mean) / std).last_hidden_state.mean(1)
+    np.testing.assert_allclose(backbone.trunk().run(pictures), last, rtol=1e-4, atol=1e-4)
+
+
+@needs_transformers
+def test_models_of_texts_and_damaged_ones_are_refused(tmp_path, capsys):
+    sizes = {**SMALL, "num_hidden_layers": 1}
+    words = transformers.BertModel(transformers.BertConfig(**sizes, intermediate_size=16))
+    words.save_pretrained(tmp_path / "words")
+    with pytest.raises(InputError, match="embeds no pictures"):
+        get_backbone(str(tmp_path / "words"))
+    vit = transformers.ViTModel(transformers.ViTConfig(**SMALL, **PIXELS, intermediate_size=32))
+    state = {k: v for k, v in vit.state_dict().items() if not k.startswith("embeddings.patch")}
+    vit.save_pretrained(tmp_path / "vit", state_dict=state)
+    capsys.readouterr()
+    with pytest.raises(InputError, match=r"lacks weights, such as embeddings\.patch"):
+        get_backbone(str(tmp_path / "vit"))
+    assert capsys.readouterr().err == ""
+
+
+@needs_transformers
 def test_what_transformers_cannot_read_is_one_line(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match="cannot be read") as caught:
@@ -283,5 +331,5 @@ def test_what_transformers_cannot_read_is_one_line(tmp_path):
 @needs_transformers
 def test_pictures_of_another_size_say_what_to_do(tmp_path, patches):
     MODELS["vit"](transformers).save_pretrained(tmp_path / "vit")
-    with pytest.raises(InputError, match=r"does not take pictures of 40×40 .* Give --size 32"):
+    with pytest.raises(InputError, match=r"does not take pictures of 40×40 .* Give size 32"):
         get_backbone(str(tmp_path / "vit")).check_size((40, 40))

@@ -75,7 +75,7 @@ class TorchBackbone:
             # What a net raises is its own.
             raise InputError(
                 f"backbone {self.name} does not take pictures of {size[1]}×{size[0]} "
-                f"({reason(error)}). Give --size {self.size}."
+                f"({reason(error)}). Give size {self.size}."
             ) from None
 
     def trunk(self, tuned: int = 0) -> Trunk:

@@ -47,6 +47,7 @@ def embed(
     chosen = get_backbone(backbone)
     pictures = images.images if isinstance(images, ImageSet) else images
     side = size or chosen.size
+    chosen.check_size((side, side))
 
     def block(start: int, stop: int) -> Pictures:
         return np.stack([to_channels(resize(pictures[i], side), 3) for i in range(start, stop)])

@@ -1,7 +1,10 @@
 """Backbones of the model hubs, by the extras `huggingface` and `timm`."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -51,21 +54,52 @@ def from_transformers(name: str) -> TorchBackbone:
         ) from None
     place = name.removeprefix(HF)
     try:
-        model = transformers.AutoModel.from_pretrained(place, dtype=torch.float32)
-        prepared = _prepared(transformers, place)
+        with _quiet(transformers.utils.logging):
+            model, told = transformers.AutoModel.from_pretrained(
+                place, dtype=torch.float32, output_loading_info=True
+            )
+            prepared = _prepared(transformers, place)
     except Exception as error:
         # Reading and downloading fail in ways of their own.
         raise InputError(f"backbone {name} cannot be read: {reason(error)}.") from None
     # Of models of pictures and texts, the part for pictures.
     model = getattr(model, "vision_model", model)
+    _leave_out(model, told["missing_keys"], name)
     mean, std = (
         tuple(prepared.get(key) or usual)
         for key, usual in zip(("image_mean", "image_std"), IMAGENET, strict=True)
     )
     net = _Embedding(model).eval()
     found = TorchBackbone(name, net, _side(model.config), (mean, std), f"see {place}'s model card")
-    found.check_size((found.size, found.size))
+    try:
+        found.trunk().run(np.zeros((1, found.size, found.size, 3), np.uint8))
+    except Exception as error:
+        # What a model raises is its own.
+        raise InputError(f"backbone {name} embeds no pictures: {reason(error)}.") from None
     return found
+
+
+@contextmanager
+def _quiet(logging: Any) -> Iterator[None]:
+    """Keep to itself what transformers says while it reads."""
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _leave_out(model: nn.Module, missing: Iterable[str], name: str) -> None:
+    """Take away a pooling layer without weights, which would be random; others must have theirs."""
+    lacking = {key.rpartition("pooler.")[1] or key for key in missing}
+    if lacking - {"pooler."}:
+        raise InputError(f"backbone {name} lacks weights, such as {min(lacking - {'pooler.'})}.")
+    if lacking:
+        model.pooler = None  # type: ignore[assignment]
 
 
 def _prepared(transformers: Any, place: str) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class OnnxFile:
         if self.fixed is not None and size != self.fixed:
             raise InputError(
                 f"backbone {self.name} takes pictures of {self.fixed[1]}×{self.fixed[0]}, but got "
-                f"{size[1]}×{size[0]}. Give --size {self.size}."
+                f"{size[1]}×{size[0]}. Give size {self.size}."
             )
 
     def trunk(self, tuned: int = 0) -> Trunk:
@@ -131,6 +131,8 @@ def _layout(given: Any, name: str) -> tuple[int, tuple[int, int] | None]:
         )
     channels = 1 if sides[1] == 3 else 3
     height, width = (side for place, side in enumerate(sides) if place not in (0, channels))
+    if height != width and None not in (height, width):
+        raise InputError(f"backbone {name} must take square pictures, but takes {width}×{height}.")
     return channels, None if height is None or width is None else (height, width)
 
 
@@ -140,7 +142,8 @@ def _from_pixels(model: Any, given: Any, channels: int) -> Any:
     before, own = _before(model, given, channels), add_prefix(model, "own/")
     before.ir_version = model.ir_version
     whole = merge_models(before, own, [("prepared", f"own/{given.name}")], outputs=[taken])
-    whole.graph.node.append(helper.make_node("Identity", [taken], ["activations"]))
+    cast = helper.make_node("Cast", [taken], ["activations"], to=TensorProto.FLOAT)
+    whole.graph.node.append(cast)
     output = helper.make_tensor_value_info("activations", TensorProto.FLOAT, [None] * 2)
     del whole.graph.output[:], whole.opset_import[:]
     whole.graph.output.append(output)
