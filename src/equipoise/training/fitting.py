@@ -182,7 +182,7 @@ def _metrics(job: Job, model: Model, predictions: dict[str, Predictions]) -> dic
         },
         "decision": model.decision.to_dict(),
         "adjusted": model.decided("adjusted").to_dict(),
-        "remarks": list(model.decision.remarks),
+        "remarks": [*getattr(job.presented, "remarks", ()), *model.decision.remarks],
         "temperature": model.temperature,
         "epochs": last["epoch"],
         "kept_epoch": last["epoch"] if job.best.weights is None else job.best.epoch,

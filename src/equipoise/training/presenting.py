@@ -21,6 +21,7 @@ __all__ = [
     "Presented",
     "Roster",
     "check_endless",
+    "check_on_pixels",
     "check_recipe",
     "deferred",
     "draw_up",
@@ -85,7 +86,7 @@ def draw_up(
     left = undersample(labels, recipe.undersample, seed=seed, ids=ids, classes=classes)
     made = plan(
         labels[left],
-        recipe.strategy,
+        recipe.strategy or ("auto" if recipe.synthesise else None),
         0 if fresh else len(techniques),
         seed=seed,
         ids=ids[left],
@@ -287,8 +288,10 @@ def _changes(recipe: Recipe) -> bool:
 def check_endless(recipe: Recipe) -> None:
     """Raise `InputError` for a recipe that a stream without an end and without mixing cannot show.
 
-    Draws that change in the course of training need its end, and mixed images have two labels.
+    Draws that change in the course of training need its end, mixed images have two labels, and
+    embeddings are no images.
     """
+    check_on_pixels(recipe)
     require(
         not _changes(recipe) and recipe.mixing is None,
         "draws that do not change and no mixing outside equipoise.train",
@@ -296,6 +299,17 @@ def check_endless(recipe: Recipe) -> None:
         draws=recipe.draws,
         defer=recipe.defer,
         mixing=recipe.mixing,
+    )
+
+
+def check_on_pixels(recipe: Recipe) -> None:
+    """Raise `InputError` for a recipe that makes embeddings, where there are images."""
+    require(
+        recipe.synthesise is None,
+        "no synthesise outside a linear head on embeddings",
+        "Train with --trainer probe, or name another recipe.",
+        recipe=recipe.name,
+        synthesise=recipe.synthesise,
     )
 
 
