@@ -176,7 +176,7 @@ def test_mistakes_are_found_before_anything_is_written(digits, tmp_path, options
     "objective",
     [
         {"figure": "8.recall", "at_least": {"8.precision": 0.6}},
-        {"figure": "cost", "costs": {"8": {"3": 5.0}}},
+        {"figure": "cost", "costs": {"8": {"3": 2.0}}},
     ],
 )
 def test_a_study_is_tuned_for_and_judged_by_its_objective(digits, tmp_path, objective):

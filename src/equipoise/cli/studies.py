@@ -201,6 +201,7 @@ def _compare(
             command=shlex.join(["equipoise", *sys.argv[1:]]),
             started=process_began(),
             progress=tell(move),
+            announce=None if quiet or as_json else show.note,
             **how,
         )
     finish(study, write_report(study), data, as_json, quiet)

@@ -36,6 +36,7 @@ from equipoise.studies.facts import (
     read_plan,
     write_facts,
 )
+from equipoise.studies.forecasting import expected_seconds, forecast
 from equipoise.studies.formats import ORACLE
 from equipoise.studies.intact import clear_damaged, of_trial
 from equipoise.studies.mistakes import write_mistakes
@@ -62,6 +63,7 @@ from equipoise.training import (
     Trainer,
     aim,
     check,
+    extract,
     get_device,
     large_side,
     side_by_side,
@@ -101,6 +103,7 @@ def compare(
     device: str = "auto",
     command: str = "",
     progress: Progress | None = None,
+    announce: Callable[[str], None] | None = None,
     started: float | None = None,
 ) -> Study:
     """Compare measures against imbalance on one data set.
@@ -161,6 +164,9 @@ def compare(
     command : str
         Shown in the report as the way to make it again.
     progress : callable, optional
+    announce : callable, optional
+        Called before the first run with a line on how long the study will take, from the first
+        steps of one run, and on what would shorten it.
     started : float, optional
         When the budget began, by `time.monotonic`; by default now.
 
@@ -220,6 +226,9 @@ def compare(
         clear_damaged(folder, plan.trials, facts)
         write_examples(folder / "examples", splits.train, _techniques(plan.recipes), seed)
         work = _Work(folder, splits, chosen, goal, facts, jobs, backend, device, progress)
+        extract(splits, chosen)
+        if announce is not None and (runs := _to_come(work, plan, ledger))[0]:
+            announce(forecast(_one_run(work, plan), runs, chosen, side_by_side(jobs, device)))
         return _look_by_look(work, plan, ledger, began + seconds)
 
 
@@ -324,14 +333,35 @@ def _due(every: Plan, ledger: Ledger) -> Plan:
 
 def _too_long(work: _Work, plan: Plan, left: float) -> bool:
     """Whether the runs that are missing would take more than the time that is left."""
-    missing = [trial for trial in plan.trials if not over(folder_of(work.folder, trial))]
-    done = [t for t in plan.trials if finished(folder_of(work.folder, t))]
-    if left == inf or not missing or not done:
+    missing, each = _missing(work, plan), _seconds_so_far(work, plan)
+    if left == inf or not missing or each is None:
         return False
-    folders = [folder_of(work.folder, trial) for trial in done]
-    each = sum(read_json(path / "metrics.json")["seconds"] for path in folders) / len(done)
     jobs = side_by_side(work.jobs, work.device) or cpu_count()
     return ceil(len(missing) / jobs) * each > left
+
+
+def _missing(work: _Work, plan: Plan) -> list[Trial]:
+    return [trial for trial in plan.trials if not over(folder_of(work.folder, trial))]
+
+
+def _seconds_so_far(work: _Work, plan: Plan) -> float | None:
+    """What a run of a plan has taken on average; None before the first has finished."""
+    folders = [folder_of(work.folder, trial) for trial in plan.trials]
+    seconds = [read_json(f / "metrics.json")["seconds"] for f in folders if finished(f)]
+    return sum(seconds) / len(seconds) if seconds else None
+
+
+def _one_run(work: _Work, plan: Plan) -> float:
+    """Seconds that a run takes: of those that are finished, or from the first steps of one."""
+    return _seconds_so_far(work, plan) or expected_seconds(
+        work.data, plan.recipes[0], work.trainer, seed=plan.seeds[0], equal=work.facts["equal"],
+        objective=work.objective, device=work.device,
+    )  # fmt: skip
+
+
+def _to_come(work: _Work, every: Plan, ledger: Ledger) -> tuple[int, int]:
+    """How many runs are missing before the first look, and before the last one there may be."""
+    return len(_missing(work, _due(every, ledger))), len(_missing(work, every))
 
 
 def open_study(folder: str | Path) -> Study:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise import engine, keys
-from equipoise.backbones import ActivationCache, Trunk, activations
-from equipoise.images import ImageSet
+from equipoise.backbones import ActivationCache, Trunk, activations, get_backbone
+from equipoise.images import ImageSet, Splits
 from equipoise.planning import Plan
 from equipoise.readers.sizing import to_channels
 from equipoise.recipes import Recipe
@@ -27,7 +27,7 @@ from equipoise.training.presenting import Batch, Roster, draw_up, draws_of
 from equipoise.training.synthesising import synthesise
 from equipoise.training.trainers import Trainer
 
-__all__ = ["CachedSet", "activations_of", "present_cached"]
+__all__ = ["CachedSet", "activations_of", "extract", "present_cached"]
 
 Pixels = NDArray[np.uint8]
 
@@ -184,6 +184,18 @@ def _views(roster: Roster, images: int, count: int, seed: int) -> tuple[Plan, ND
 
 def _plan(source: NDArray[np.int64], technique: NDArray[np.int_], copy: NDArray[np.int32]) -> Plan:
     return Plan(source, technique.astype(np.int16), copy, np.zeros(len(source), bool))
+
+
+def extract(data: Splits, trainer: Trainer) -> None:
+    """Compute on all cores what every run on a frozen trunk needs: pictures and mirror images."""
+    if trainer.backbone is None or trainer.tuned_blocks == "all":
+        return
+    trunk = get_backbone(trainer.backbone).trunk(trainer.tuned_blocks)
+    for part in data.parts.values():
+        activations_of(part, trunk, jobs=None)
+    if trainer.flip != "none":
+        mirrored = replace(data.train, images=data.train.array[:, :, ::-1])
+        activations_of(mirrored, trunk, jobs=None)
 
 
 def activations_of(

@@ -12,17 +12,13 @@ from equipoise.images import Splits
 from equipoise.objectives import Objective
 from equipoise.recipes import Recipe
 from equipoise.studies.searching.arms import key_of
-from equipoise.training import Equal, Progress, Trainer, fit
+from equipoise.training import Equal, Trainer, fit
 from equipoise.training.checkpoints import CHECKPOINT
 from equipoise.training.fingerprints import identity
 
-__all__ = ["Attempt", "Result", "blind", "carry_out", "expected_seconds", "result_of"]
+__all__ = ["Attempt", "Result", "blind", "carry_out", "result_of"]
 
 _FILE = "attempt.json"
-# What is timed before the search begins: so long, and so many steps at least.
-_LOOK, _STEPS = 3.0, 10
-# A step without gradients costs about so much of one with them.
-_FORWARD = 0.35
 
 
 @dataclass(frozen=True)
@@ -133,46 +129,3 @@ def result_of(folder: Path, attempt: Attempt, of: str) -> Result | None:
     except DamagedError:
         return None
     return Result(**found) if found.pop("of") == _of(attempt, of) else None
-
-
-class _EnoughError(Exception):
-    """Enough steps have been timed."""
-
-
-def expected_seconds(
-    data: Splits,
-    recipe: Recipe,
-    trainer: Trainer,
-    *,
-    seed: int,
-    equal: Equal,
-    objective: Objective,
-    device: str,
-) -> float:
-    """Return how long a whole run will take, from its first steps."""
-    started = perf_counter()
-    seen: list[tuple[float, Progress]] = []
-
-    def look(progress: Progress) -> None:
-        seen.append((perf_counter(), progress))
-        if seen[-1][0] - seen[0][0] > _LOOK and len(seen) > _STEPS:
-            raise _EnoughError
-
-    try:
-        fit(
-            data, recipe, trainer, seed=seed, equal=equal, objective=objective, progress=look,
-            device=device,
-        )  # fmt: skip
-    except _EnoughError:
-        return seen[0][0] - started + _extrapolated(seen, data, trainer)
-    return perf_counter() - started
-
-
-def _extrapolated(seen: list[tuple[float, Progress]], data: Splits, trainer: Trainer) -> float:
-    """Seconds of all steps and evaluations, from the steps seen."""
-    (first, _), (last, told) = seen[0], seen[-1]
-    if any(progress.row is not None for _, progress in seen):
-        return (last - first) / max(told.step - 1, 1) * told.steps
-    step = (last - first) / (len(seen) - 1)
-    evaluated = 2 * len(data.validation) + min(len(data.train), 2000)
-    return step * (told.steps + _FORWARD * told.epochs * evaluated / trainer.batch_size)

@@ -20,10 +20,11 @@ from equipoise.readers import check_apart, read
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.selection import Selection
 from equipoise.studies.comparing import open_study
+from equipoise.studies.forecasting import expected_seconds
 from equipoise.studies.intact import is_intact
 from equipoise.studies.searching import journal
 from equipoise.studies.searching.arms import ENTRANTS
-from equipoise.studies.searching.attempts import blind, expected_seconds
+from equipoise.studies.searching.attempts import blind
 from equipoise.studies.searching.clock import (
     in_words,
     resumed,
@@ -191,7 +192,7 @@ def search(
     settings: dict[str, Any] = {"equal": equal, "objective": goal, "seed": seed}
     expected = _expected(folder)
     if not expected and wanted.seconds < inf:
-        expected = expected_seconds(blind(splits), BASELINE, chosen, device=device, **settings)
+        expected = expected_seconds(splits, BASELINE, chosen, device=device, **settings)
         wanted.check(expected, monotonic() - began)
     fingerprint = _fingerprint(splits, chosen, entrants, where, wanted, settings)
     with claim(folder, "search", fingerprint):
