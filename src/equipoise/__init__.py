@@ -27,7 +27,7 @@ _HOME = {
     "load": "readers",
     "load_model": "training",
     "report": "reports",
-    "search": "studies.searching",
+    "search": "studies.search",
     "train": "training",
     "upsample": "writers",
 }
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from equipoise.reports import report as report
     from equipoise.studies import compare as compare
     from equipoise.studies import evaluate as evaluate
-    from equipoise.studies.searching import search as search
+    from equipoise.studies.search import search as search
     from equipoise.training import Augmented as Augmented
     from equipoise.training import Decision as Decision
     from equipoise.training import Trainer as Trainer

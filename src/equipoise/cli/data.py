@@ -1,21 +1,14 @@
 """`audit` and `upsample`: commands about the data set itself."""
 
 import shlex
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.options import (
-    Backend,
-    Data,
-    Jobs,
-    Json,
-    Quiet,
-    Seed,
-)
+from equipoise.cli.options import Data, Output, Seed, Workers
 from equipoise.cli.selecting import as_given, selected, selects
 from equipoise.errors import InputError, WorkError, plural, printable
 from equipoise.selection import Selection
@@ -24,7 +17,7 @@ from equipoise.typed import names_of
 if TYPE_CHECKING:
     from equipoise.auditing import Audit
     from equipoise.images import Splits
-    from equipoise.studies.safety import Safety
+    from equipoise.studies.label_preservation import Safety
     from equipoise.writers import Summary
 
 __all__ = ["audit", "print_audit", "upsample"]
@@ -62,6 +55,7 @@ _NOTHING_HELD_OUT = (
 @selects(without=("size", "test_fraction", "validation_fraction"), cut=False)
 def audit(
     data: Data,
+    *,
     out: Annotated[Path | None, typer.Option(help="Also write audit.html and .json here.")] = None,
     near: Annotated[
         bool,
@@ -82,10 +76,9 @@ def audit(
     techniques: Annotated[
         str, typer.Option(help="With --model: the techniques to try on its validation images.")
     ] = "crop,flip,noise",
-    selection: Selection = Selection(),
+    selection: Selection,
     seed: Seed = 0,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """What is in a data set: classes, ratio, sizes, broken files, duplicates, leaks.
 
@@ -100,7 +93,7 @@ def audit(
     if out is not None:
         check_apart(out, data)
 
-    splits = selected(data, selection, quiet=quiet)
+    splits = selected(data, selection, quiet=output.quiet)
     found = look(splits, near=near)
     safety = None
     if model is not None:
@@ -111,11 +104,11 @@ def audit(
 
         write_json(out / "audit.json", found.to_dict())
         audit_page(found.to_dict(), out / "audit.html", source=splits.source, notes=splits.notes)
-    if as_json:
+    if output.as_json:
         show.print_json(
             {**found.to_dict(), **({} if safety is None else {"safety": _as_json(safety)})}
         )
-    elif not quiet:
+    elif not output.quiet:
         print_audit(found)
         if safety is not None:
             _print_safety(safety)
@@ -132,6 +125,8 @@ def _next(found: "Audit", splits: "Splits", data: str) -> str:
         return "Next: keep what stands in more than one split in one alone, and audit again"
     if found.near_duplicates and not len(splits.test) and "--groups" not in data:
         data += " --groups near"
+    if len(splits.classes) < 2:
+        return "Next: add images of another class, for there is nothing to tell apart"
     counts = splits.validation.counts
     if counts.any() and not counts.all():
         return "Next: give validation images of every class, or take that split away"
@@ -196,7 +191,7 @@ def print_audit(found: "Audit") -> None:
         f"sizes {_counted(fields['sizes'])}, modes {_counted(fields['modes'])}",
     )
     if found.shapes is not None:
-        show.tell(*found.shapes.remarks)
+        show.tell(*filter(None, (found.shapes.line, *found.shapes.remarks)))
     for key, words in _FINDINGS.items():
         if fields[key]:
             show.say(f"{plural(len(fields[key]), *words)}, such as {_such_as(fields[key][0])}")
@@ -233,6 +228,7 @@ def _such_as(item: Any) -> str:
 @selects(cut=False)
 def upsample(
     data: Data,
+    *,
     out: Annotated[Path | None, typer.Option(help="Folder: new, empty, or to go on with.")] = None,
     techniques: Annotated[
         str, typer.Option(help="What makes the copies; see [bold]equipoise techniques[/bold].")
@@ -266,12 +262,10 @@ def upsample(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the counts; open no image, and write nothing.")
     ] = False,
-    selection: Selection = Selection(),
-    jobs: Jobs = None,
-    backend: Backend = "loky",
+    selection: Selection,
+    workers: Workers,
     seed: Seed = 0,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """The balanced data set on disk: originals first, augmented copies of the rare classes.
 
@@ -290,8 +284,8 @@ def upsample(
     chosen = get_recipe(recipe) if recipe else None
     parsed = parse_strategy(strategy)
     selection = replace(selection, decode=not dry_run or from_manifest is not None)
-    splits = selected(data, selection, quiet=quiet)
-    with show.bar("writing", quiet or as_json) as move:
+    splits = selected(data, selection, quiet=output.quiet)
+    with show.bar("writing", output.bare) as move:
         summary = write(
             splits,
             out,
@@ -304,15 +298,14 @@ def upsample(
             quality=quality,
             link=link,
             seed=seed,
-            jobs=jobs,
-            backend=backend,
+            **asdict(workers),
             dry_run=dry_run,
             from_manifest=from_manifest,
             progress=lambda done, total: move(done, total, "images"),
         )
-    if as_json:
+    if output.as_json:
         show.print_json(summary.to_dict())
-    elif not quiet:
+    elif not output.quiet:
         for one in summary.left_out[len(splits.left_out) :]:
             show.note(one.line)
         _print_upsampled(summary, dry_run)

@@ -1,18 +1,14 @@
 """How long a study will take: a run from its first steps, and all of them in a line."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import ceil
 from time import perf_counter
 
-from joblib import cpu_count
-
 from equipoise.errors import plural
-from equipoise.images import Splits
-from equipoise.objectives import Objective
 from equipoise.recipes import Recipe
-from equipoise.studies.durations import in_words
-from equipoise.training import Equal, Progress, Trainer, fit
+from equipoise.studies.timing import in_words
+from equipoise.studies.trials import TrainingSetup
+from equipoise.training import Progress, Trainer
 
 __all__ = ["expected_seconds", "forecast"]
 
@@ -22,7 +18,7 @@ _LOOK, _STEPS = 3.0, 10
 _FORWARD = 0.35
 
 
-def forecast(seconds: float, runs: Sequence[int], trainer: Trainer, jobs: int | None) -> str:
+def forecast(seconds: float, runs: Sequence[int], trainer: Trainer, beside: int) -> str:
     """Return a line on how long runs take, and what would shorten it.
 
     Parameters
@@ -32,10 +28,9 @@ def forecast(seconds: float, runs: Sequence[int], trainer: Trainer, jobs: int | 
     runs : sequence of two int
         How many there will be at least, and at most.
     trainer : Trainer
-    jobs : int, optional
-        How many go side by side; by default one a core.
+    beside : int
+        How many go side by side.
     """
-    beside = jobs or cpu_count()
     least, most = (in_words(ceil(count / beside) * seconds) for count in runs)
     more = f", up to {most} where the first seeds do not decide" if runs[1] > runs[0] else ""
     ways = "fewer recipes or seeds, a budget"
@@ -51,18 +46,8 @@ class _EnoughError(Exception):
     """Enough steps have been timed."""
 
 
-def expected_seconds(
-    data: Splits,
-    recipe: Recipe,
-    trainer: Trainer,
-    *,
-    seed: int,
-    equal: Equal,
-    objective: Objective,
-    device: str,
-) -> float:
-    """Return how long a whole run will take, from its first steps, without its test images."""
-    data = replace(data, test=data.validation)
+def expected_seconds(setup: TrainingSetup, recipe: Recipe, seed: int) -> float:
+    """Return how long a whole run will take, from its first steps."""
     started = perf_counter()
     seen: list[tuple[float, Progress]] = []
 
@@ -72,20 +57,17 @@ def expected_seconds(
             raise _EnoughError
 
     try:
-        fit(
-            data, recipe, trainer, seed=seed, equal=equal, objective=objective, progress=look,
-            device=device,
-        )  # fmt: skip
+        setup.fit(recipe, seed, progress=look)
     except _EnoughError:
-        return seen[0][0] - started + _extrapolated(seen, data, trainer)
+        return seen[0][0] - started + _extrapolated(seen, setup)
     return perf_counter() - started
 
 
-def _extrapolated(seen: list[tuple[float, Progress]], data: Splits, trainer: Trainer) -> float:
+def _extrapolated(seen: list[tuple[float, Progress]], setup: TrainingSetup) -> float:
     """Seconds of all steps and evaluations, from the steps seen."""
     (first, _), (last, told) = seen[0], seen[-1]
     if any(progress.row is not None for _, progress in seen):
         return (last - first) / max(told.step - 1, 1) * told.steps
     step = (last - first) / (len(seen) - 1)
-    evaluated = 2 * len(data.validation) + min(len(data.train), 2000)
-    return step * (told.steps + _FORWARD * told.epochs * evaluated / trainer.batch_size)
+    evaluated = 2 * len(setup.data.validation) + min(len(setup.data.train), 2000)
+    return step * (told.steps + _FORWARD * told.epochs * evaluated / setup.trainer.batch_size)

@@ -13,8 +13,8 @@ from equipoise.readers import load
 from equipoise.recipes import Recipe
 from equipoise.reports import report
 from equipoise.studies import compare, open_study
-from equipoise.studies.facts import read_facts, read_plan
-from equipoise.studies.intact import damaged
+from equipoise.studies.integrity import damaged
+from equipoise.studies.study_file import read_plan, read_study_file
 from equipoise.studies.trials import failure
 from equipoise.training import Trainer
 
@@ -39,7 +39,7 @@ def copy(study, tmp_path):
 
 
 def wrong(folder):
-    return damaged(folder, read_plan(folder).trials, read_facts(folder))
+    return damaged(folder, read_plan(folder).trials, read_study_file(folder))
 
 
 def _edit_json(path, change):

@@ -7,13 +7,12 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from equipoise.metrics.decided import Floats
-from equipoise.studies.estimates import estimate_of
+from equipoise.studies.estimates import Estimate, Value, estimate_of
 from equipoise.studies.formats import ORACLE
 from equipoise.studies.inference import LEVEL, UNCORRECTED, FigureTable, differences
 from equipoise.studies.scoring import Scored
-from equipoise.studies.values import Estimate, Value
 
-__all__ = ["Oracle", "gap_closed"]
+__all__ = ["Oracle", "oracle_gap"]
 
 
 class Oracle(Value):
@@ -38,7 +37,7 @@ class Oracle(Value):
     closed: dict[str, dict[str, Estimate]]
 
 
-def gap_closed(scored: Scored, metric: str, higher_is_better: bool) -> Oracle | None:
+def oracle_gap(scored: Scored, metric: str, higher_is_better: bool) -> Oracle | None:
     """Return the oracle's lead and the recipes' shares of it, over the runs that all have.
 
     None while there is no such run.

@@ -4,55 +4,72 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from math import isfinite
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from equipoise.errors import DamagedError, InputError, plural
+from equipoise.errors import InputError, plural
 from equipoise.files import read_sealed, write_sealed, write_text
-from equipoise.studies.formats import change, in_sentence, interval, level
-from equipoise.studies.searching import journal
-from equipoise.studies.searching.arms import Arm
-from equipoise.studies.searching.attempts import Result
-from equipoise.studies.searching.confirming import BASELINE, Finalists, ranked, validated
-from equipoise.studies.searching.waves import Hunt
-from equipoise.studies.study import Study
-from equipoise.studies.summary import StudySummary
-from equipoise.studies.values import Estimate
-from equipoise.training import Trainer
+from equipoise.studies.estimates import Estimate
+from equipoise.studies.formats import MADE_AGAIN, change, in_sentence, interval, level
+from equipoise.studies.search.confirming import BASELINE, Finalists, ranked, validated
+from equipoise.studies.search.sampling import importance
+from equipoise.studies.search.state import SearchPlan, SearchState
+from equipoise.studies.summary import Study, StudySummary
+from equipoise.training import Trainer, untested_words
 
 __all__ = ["BEST", "FILE", "conclude", "leaderboard", "read_search", "write_best", "write_search"]
 
 FILE, BEST = "search.json", "best.yaml"
 
 
-def write_search(hunt: Hunt, **more: Any) -> dict[str, Any]:
+def write_search(state: SearchState, **more: Any) -> dict[str, Any]:
     """Write leaderboard.csv and search.json as the search stands; return what the latter holds."""
-    results = list(hunt.results.values())
-    board = leaderboard(hunt.arms, results, hunt.trainer)
+    plan, board = state.plan, leaderboard(state)
     found = {
-        **hunt.facts,
+        **_given(plan),
         "finished": False,
-        "rungs": hunt.rungs,
-        "budget": _budget(hunt),
-        "trials": len(hunt.arms),
-        "runs": len(results),
+        "rungs": plan.rungs,
+        "budget": _budget(state),
+        "trials": len(state.arms),
+        "runs": len(state.results),
         "leaderboard": board,
         "importance": {},
         **more,
     }
-    write_text(hunt.folder / "leaderboard.csv", _as_csv(board))
-    write_sealed(hunt.folder / FILE, found)
-    return read_sealed(hunt.folder / FILE)
+    write_text(plan.folder / "leaderboard.csv", _as_csv(board))
+    write_sealed(plan.folder / FILE, found)
+    return read_sealed(plan.folder / FILE)
 
 
-def _budget(hunt: Hunt) -> dict[str, Any]:
-    seconds = hunt.clock.budget if isfinite(hunt.clock.budget) else None
-    share = None if seconds is None else hunt.clock.kept / seconds
-    return {"seconds": seconds, "spent": hunt.clock.spent, "confirm_share": share,
-            "trials": hunt.limit, "jobs": hunt.jobs}  # fmt: skip
+def _given(plan: SearchPlan) -> dict[str, Any]:
+    """What does not change while the search goes on."""
+    setup, data = plan.setup, plan.setup.data
+    return {
+        "source": data.source,
+        "data_digest": data.digest,
+        "classes": list(data.classes),
+        "left_out": [asdict(one) for one in setup.left_out],
+        "notes": list(data.notes),
+        "untested_words": untested_words(data.untested, data.classes),
+        "command": plan.command,
+        "dimensions": {d.name: {"of": d.of, "choices": list(d.choices)} for d in plan.space},
+        "equal": setup.equal,
+        "objective": setup.objective.name,
+        "seed": plan.seed,
+        "tuned_for": setup.objective.to_json(),
+        "expected": plan.expected,
+    }
+
+
+def _budget(state: SearchState) -> dict[str, Any]:
+    plan = state.plan
+    seconds = plan.limits.seconds if plan.timed else None
+    share = None if seconds is None else state.kept / seconds
+    return {"seconds": seconds, "spent": state.spent, "confirm_share": share,
+            "trials": plan.limits.trials, "jobs": plan.jobs}  # fmt: skip
 
 
 def read_search(folder: Path) -> dict[str, Any]:
@@ -65,17 +82,14 @@ def read_search(folder: Path) -> dict[str, Any]:
     """
     if not (folder / FILE).is_file():
         raise InputError(f"{folder} is no search: it has no {FILE}.")
-    try:
-        return read_sealed(folder / FILE)
-    except DamagedError as error:
-        raise DamagedError(f"{error} Give the command that made it again.") from None
+    return read_sealed(folder / FILE, MADE_AGAIN)
 
 
-def leaderboard(
-    arms: Sequence[Arm], results: Sequence[Result], trainer: Trainer
-) -> list[dict[str, Any]]:
+def leaderboard(state: SearchState) -> list[dict[str, Any]]:
     """Return a row a judged arm, best first."""
-    runs = {arm.number: [r for r in results if r.arm == arm.number] for arm in arms}
+    seconds: dict[int, float] = {}
+    for result in list(state.results.values()):
+        seconds[result.arm] = seconds.get(result.arm, 0.0) + result.seconds
     return [
         {
             "place": place,
@@ -85,13 +99,13 @@ def leaderboard(
             "score": result.score,
             "plain": result.plain,
             "roc_auc": result.roc_auc,
-            "seconds": sum(r.seconds for r in runs[arm.number]),
+            "seconds": seconds[arm.number],
             "state": arm.state,
             "failed": result.failed,
             "fields": _without_name(arm.recipe.model_dump(mode="json", exclude_defaults=True)),
-            "trainer": _changed(arm.trainer, trainer),
+            "trainer": _changed(arm.trainer, state.plan.setup.trainer),
         }
-        for place, (arm, result) in enumerate(ranked(arms, results), 1)
+        for place, (arm, result) in enumerate(ranked(state), 1)
     ]
 
 
@@ -115,10 +129,10 @@ def _as_csv(board: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def conclude(hunt: Hunt, who: Finalists, study: Study) -> dict[str, Any]:
+def conclude(state: SearchState, who: Finalists, study: Study) -> dict[str, Any]:
     """Return what the confirmation says: the best recipe, and how it did on the test split."""
-    goal = hunt.objective
-    found = validated(study, goal)
+    setup = state.plan.setup
+    goal, found = setup.objective, validated(study, setup.objective)
     values = {name: of[goal.name] for name, of in found.items()}
     names = {recipe.name: recipe for recipe in who.recipes}
     # The baseline stands first and wins a tie: what is no better than nothing is not done.
@@ -132,18 +146,18 @@ def conclude(hunt: Hunt, who: Finalists, study: Study) -> dict[str, Any]:
         "validation": values,
         "words": [
             *_in_words(study.summary, order, values, goal.name),
-            *_trained(_changed(who.trainer, hunt.trainer)),
+            *_trained(_changed(who.trainer, setup.trainer)),
         ],
-        "importance": journal.importance(hunt.study, hunt.space, hunt.seed),
-        "importance_of": sum(arm.state == "complete" for arm in hunt.arms),
+        "importance": importance(state),
+        "importance_of": sum(arm.state == "complete" for arm in state.arms.values()),
     }
 
 
-def write_best(hunt: Hunt, found: Mapping[str, Any]) -> None:
+def write_best(folder: Path, found: Mapping[str, Any]) -> None:
     """Write best.yaml, which `get_recipe` and `get_trainer` read."""
     head = "".join(f"# {line}\n" for line in found["words"])
     both = {key: found[key] for key in ("recipe", "trainer")}
-    write_text(hunt.folder / BEST, head + yaml.safe_dump(both, sort_keys=False))
+    write_text(folder / BEST, head + yaml.safe_dump(both, sort_keys=False))
 
 
 def _in_words(

@@ -4,23 +4,20 @@ Only here is the test split read. The winner is chosen on validation all the sam
 says how good it is.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import ceil, inf
 from typing import Any
 
 import numpy as np
 
 from equipoise.files import read_json
-from equipoise.images import Splits
 from equipoise.objectives import Objective
 from equipoise.recipes import NAMED, Recipe
 from equipoise.studies.comparing import compare
-from equipoise.studies.facts import forget_facts, read_facts, read_plan
-from equipoise.studies.searching.arms import Arm
-from equipoise.studies.searching.attempts import Result
-from equipoise.studies.searching.waves import FINALISTS, SEEDS, TAIL, Hunt, pace
-from equipoise.studies.study import Study
+from equipoise.studies.search.attempts import Arm, Result
+from equipoise.studies.search.halving import FINALISTS, SEEDS, confirmation
+from equipoise.studies.search.state import SearchState
+from equipoise.studies.study_file import earlier_study, read_plan
+from equipoise.studies.summary import Study
 from equipoise.studies.trials import folder_of
 from equipoise.training import Trainer
 from equipoise.training.runs import METRICS, finished
@@ -47,27 +44,27 @@ class Finalists:
     trainer: Trainer
 
 
-def ranked(arms: Sequence[Arm], results: Sequence[Result]) -> list[tuple[Arm, Result]]:
+def ranked(state: SearchState) -> list[tuple[Arm, Result]]:
     """Return the arms that were judged, best first, each with its result at its longest run.
 
     Those that came further stand first; of equal scores the arm that entered first.
     """
     longest: dict[int, Result] = {}
-    for result in results:
+    for result in list(state.results.values()):
         if result.arm not in longest or result.epochs > longest[result.arm].epochs:
             longest[result.arm] = result
-    judged = [(arm, longest[arm.number]) for arm in arms if arm.number in longest]
+    judged = [(arm, longest[n]) for n, arm in list(state.arms.items()) if n in longest]
     return sorted(judged, key=lambda pair: (-pair[1].epochs, -pair[1].utility, pair[0].number))
 
 
-def finalists(arms: Sequence[Arm], results: Sequence[Result]) -> Finalists:
+def finalists(state: SearchState) -> Finalists:
     """Return who is confirmed."""
-    order = [(arm, result) for arm, result in ranked(arms, results) if not result.failed]
+    order = [arm for arm, result in ranked(state) if not result.failed]
     chosen = [BASELINE]
-    for arm, _ in order:
+    for arm in order:
         if len(chosen) < FINALISTS and all(_differs(arm.recipe, other) for other in chosen):
             chosen.append(arm.recipe)
-    trainer = order[0][0].trainer if order else arms[0].trainer
+    trainer = order[0].trainer if order else state.plan.setup.trainer
     return Finalists(tuple(chosen), trainer)
 
 
@@ -75,30 +72,25 @@ def _differs(one: Recipe, other: Recipe) -> bool:
     return one.model_copy(update={"name": other.name}) != other
 
 
-def confirm(hunt: Hunt, data: Splits, who: Finalists, *, command: str) -> Study:
+def confirm(state: SearchState, who: Finalists) -> Study:
     """Compare the finalists with new seeds, as many as are needed and the time allows."""
-    folder = hunt.folder / "confirm"
-    timed, recipes = hunt.clock.budget < inf, who.recipes
-    forget_facts(folder)
-    if (folder / "study.json").is_file():
-        known = read_facts(folder)["recipes"]
-        recipes = tuple(recipe for recipe in recipes if recipe.name in known)
-    elif _first_look(hunt, len(recipes)) > hunt.clock.left:
-        recipes = recipes[:2]
+    plan, setup, recipes = state.plan, state.plan.setup, who.recipes
+    folder, most = plan.folder / "confirm", SEEDS
+    if (earlier := earlier_study(folder)) is not None:
+        recipes = tuple(recipe for recipe in recipes if recipe.name in earlier.recipes)
+        most = max(n for family in earlier.ledger.families for n in family.planned)
+    elif plan.timed:
+        many, most = confirmation(state, state.left - _END)
+        recipes = recipes[:many]
     return compare(
         # What was left out of training decides nothing here, whatever becomes of it.
-        replace(data, withheld=None), recipes, seeds="auto" if timed else SEEDS, out=folder,
-        trainer=who.trainer,
-        budget=f"{max(hunt.clock.left - _END, 1.0):.0f}s" if timed else None,
+        replace(setup.data, withheld=None), recipes,
+        seeds="auto" if plan.timed else SEEDS, most_seeds=most, out=folder, trainer=who.trainer,
+        budget=f"{max(state.left - _END, 1.0):.0f}s" if plan.timed else None,
         # The search's own seed is none of them: its luck must not count twice.
-        seed=hunt.seed + 1, objective=hunt.objective, equal=hunt.equal, jobs=hunt.jobs,
-        backend=hunt.backend, device=hunt.device, command=command,
+        seed=plan.seed + 1, objective=setup.objective, equal=setup.equal, jobs=plan.jobs,
+        backend=setup.backend, device=setup.device, command=plan.command,
     )  # fmt: skip
-
-
-def _first_look(hunt: Hunt, recipes: int) -> float:
-    """Seconds that the runs of so many recipes take side by side, and what comes after them."""
-    return ceil(recipes * SEEDS / hunt.jobs) * pace(hunt) * hunt.trainer.epochs + TAIL
 
 
 def validated(study: Study, objective: Objective) -> dict[str, dict[str, float]]:

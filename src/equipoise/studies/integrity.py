@@ -4,42 +4,40 @@
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
 
 from equipoise.errors import DamagedError, InputError, Remark
 from equipoise.files import damage, read_sealed
-from equipoise.studies.facts import read_facts, read_plan
 from equipoise.studies.shortcut import PROBES
+from equipoise.studies.study_file import StudyFile, read_plan, read_study_file
 from equipoise.studies.trials import FAILED, Trial, folder_of
 from equipoise.training.fingerprints import identity
 from equipoise.training.runs import finished, wrong_with
 
-__all__ = ["clear_damaged", "damaged", "is_intact", "left_out", "of_trial"]
+__all__ = ["damaged", "is_intact", "left_out", "remove_damaged", "trial_identity"]
 
 
-def of_trial(trial: Trial, facts: Mapping[str, Any]) -> str:
+def trial_identity(trial: Trial, about: StudyFile) -> str:
     """Return what the files of a run are of: the run, and the study that it is a part of.
 
     Parameters
     ----------
     trial : Trial
-    facts : mapping
-        What study.json holds.
+    about : StudyFile
     """
     return identity(
         {
-            "study": facts["fingerprint"],
+            "study": about.fingerprint,
             "trial": [trial.name, trial.folds],
             "recipe": trial.recipe.model_dump(mode="json", exclude_defaults=True),
-            "contents": facts["contents"].get(trial.recipe.name),
+            "contents": about.contents.get(trial.recipe.name),
         }
     )
 
 
-def damaged(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> dict[str, str]:
+def damaged(folder: Path, trials: Sequence[Trial], about: StudyFile) -> dict[str, str]:
     """Return what is wrong with a study's files, by the folder of the run or the probe's file.
 
     Parameters
@@ -47,13 +45,12 @@ def damaged(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> 
     folder : Path
         Of the study.
     trials : sequence of Trial
-    facts : mapping
-        What study.json holds.
+    about : StudyFile
     """
     found = {}
     for trial in trials:
         place = folder_of(folder, trial)
-        if wrong := _of_run(place, of_trial(trial, facts)):
+        if wrong := _of_run(place, trial_identity(trial, about)):
             found[trial.name] = wrong
         else:
             found |= {f"{trial.name}/{name}": wrong for name, wrong in _of_probes(place)}
@@ -79,24 +76,24 @@ def _of_probes(place: Path) -> Iterator[tuple[str, str]]:
 def is_intact(folder: Path) -> bool:
     """Whether all that a study on disk rests on is what was written."""
     try:
-        facts = read_facts(folder)
-        return not damaged(folder, read_plan(folder).trials, facts)
+        about = read_study_file(folder)
+        return not damaged(folder, read_plan(folder).trials, about)
     except InputError:
         return False
 
 
-def left_out(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> dict[str, str]:
+def left_out(folder: Path, trials: Sequence[Trial], about: StudyFile) -> dict[str, str]:
     """Return what is damaged, and say that it is left out."""
-    found = damaged(folder, trials, facts)
+    found = damaged(folder, trials, about)
     for name, wrong in found.items():
         line = f"{folder / 'trials' / name}: {wrong}. It is left out."
         warnings.warn(Remark(line), stacklevel=3)
     return found
 
 
-def clear_damaged(folder: Path, trials: Sequence[Trial], facts: Mapping[str, Any]) -> None:
+def remove_damaged(folder: Path, trials: Sequence[Trial], about: StudyFile) -> None:
     """Take away what is damaged, so that it is made again, and say so."""
-    for name, wrong in damaged(folder, trials, facts).items():
+    for name, wrong in damaged(folder, trials, about).items():
         path = folder / "trials" / name
         what = "file" if path.name in PROBES else "run"
         warnings.warn(Remark(f"{path}: {wrong}. The {what} is made again."), stacklevel=3)

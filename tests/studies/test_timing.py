@@ -6,7 +6,7 @@ import warnings
 import pytest
 
 from equipoise.errors import Remark
-from equipoise.studies.watching import each_second
+from equipoise.studies.timing import each_second
 
 
 def watched(look, done):

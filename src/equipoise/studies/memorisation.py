@@ -19,20 +19,34 @@ from equipoise.images import ImageSet, Splits
 from equipoise.metrics import confusions
 from equipoise.metrics.decided import balanced_accuracy
 from equipoise.recipes import Recipe
-from equipoise.studies.estimates import Key, estimate_of, over_runs, runs_alone
-from equipoise.studies.inference import Difference, differences
+from equipoise.studies.estimates import (
+    Estimate,
+    Key,
+    Number,
+    Value,
+    estimate_of,
+    over_runs,
+    runs_alone,
+)
+from equipoise.studies.inference import LEVEL, Difference, differences
 from equipoise.studies.multiplicity import holm
-from equipoise.studies.values import Estimate, Number, Value
 from equipoise.training import Model, load_model
 from equipoise.training.presenting import Roster, draw_up
 
-__all__ = ["MEMORY", "Copies", "Memory", "Recall", "memory_table", "memory_words", "remember"]
+__all__ = [
+    "MEMORY",
+    "Copies",
+    "Memory",
+    "Recall",
+    "measure_memorisation",
+    "memorisation_table",
+    "memory_words",
+]
 
 MEMORY = "memory.json"
 _SAMPLE = 300  # images of each kind
 # Smaller gaps are not worth a sentence, however sure they are.
 _WORTH_SAYING = 0.05
-_LEVEL = 0.05
 
 # (images, labels) of one kind.
 Kind = tuple[NDArray[np.uint8], NDArray[np.int64]]
@@ -88,7 +102,7 @@ class Memory(Value):
     techniques: dict[str, Copies]
 
 
-def remember(folder: Path, data: Splits, recipe: Recipe, seed: int) -> None:
+def measure_memorisation(folder: Path, data: Splits, recipe: Recipe, seed: int) -> None:
     """Write one run's recall on training images of the rare classes and on their like.
 
     Parameters
@@ -200,7 +214,7 @@ def _recall(model: Model, of: Kind | None) -> dict[str, float] | None:
     return {"images": len(labels), "recall": balanced_accuracy(confusion).item()}
 
 
-def memory_table(folders: Mapping[str, Mapping[Key, Path]]) -> dict[str, Memory]:
+def memorisation_table(folders: Mapping[str, Mapping[Key, Path]]) -> dict[str, Memory]:
     """Return `summary.memory`: from recipe to its recalls.
 
     Parameters
@@ -234,7 +248,7 @@ def _memory(
             **kinds,
             gap=None if gap is None else estimate_of(gap),
             p=p,
-            learned=gap is not None and p < _LEVEL and gap.mean >= _WORTH_SAYING,
+            learned=gap is not None and p < LEVEL and gap.mean >= _WORTH_SAYING,
         )
     ends = {kind: _recalls(runs, kind) for kind in ("clean", "validation")}
     return Memory(classes=first["classes"], **ends, techniques=techniques)

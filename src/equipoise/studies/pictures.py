@@ -1,4 +1,4 @@
-"""The images that a recipe's nets were surest of a wrong class of, and their pictures."""
+"""Pictures for the report: what each technique does, and what nets were surest to get wrong."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,14 +9,62 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
+from equipoise.engine import augment
+from equipoise.files import atomic
 from equipoise.images import ImageSet, Splits
-from equipoise.studies.examples import write_png
+from equipoise.techniques import Technique
 from equipoise.training.predictions import Predictions, read_predictions
 
-__all__ = ["Mistake", "mistakes_in", "picture_of", "worst_mistakes", "write_mistakes"]
+__all__ = [
+    "Mistake",
+    "mistakes_in",
+    "picture_of",
+    "worst_mistakes",
+    "write_examples",
+    "write_mistakes",
+    "write_png",
+]
+
+_COLUMNS = 6
+_SIDE = 64
+_CLASSES = 10
+
+
+def write_examples(
+    folder: Path, train: ImageSet, techniques: Sequence[Technique], seed: int
+) -> None:
+    """Write clean.png and one PNG a technique: a row a class (at most ten), six images each."""
+    rows = [np.flatnonzero(train.labels == k)[:_COLUMNS] for k in range(len(train.classes))]
+    chosen = train.select(np.concatenate(rows[:_CLASSES]))
+    counts = [len(row) for row in rows[:_CLASSES]]
+    _write_sheet(folder / "clean.png", chosen.array, counts)
+    for technique in techniques:
+        shown = augment(chosen.array, technique, seed=seed, ids=chosen.ids)
+        _write_sheet(folder / f"{technique.name}.png", np.asarray(shown), counts)
+
+
+def _write_sheet(path: Path, images: NDArray[np.uint8], counts: list[int]) -> None:
+    zoom = max(1, _SIDE // max(images.shape[1:3]))
+    images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)
+    _, height, width, channels = images.shape
+    sheet = np.full((len(counts) * (height + 2), _COLUMNS * (width + 2), channels), 255, np.uint8)
+    where = [(row, column) for row, count in enumerate(counts) for column in range(count)]
+    for (row, column), image in zip(where, images, strict=True):
+        top, left = row * (height + 2) + 1, column * (width + 2) + 1
+        sheet[top : top + height, left : left + width] = image
+    write_png(path, sheet)
+
+
+def write_png(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write an H×W×C image of 1, 3 or 4 channels."""
+    code = {1: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[image.shape[2]]
+    turned = image if code is None else cv2.cvtColor(image, code)
+    with atomic(path) as part:
+        part.write_bytes(cv2.imencode(".png", turned)[1].tobytes())
+
 
 _TOP = 12
-_SIDE = 96  # of a picture; larger images are made smaller
+_MISTAKE_SIDE = 96  # of a picture; larger images are made smaller
 
 
 @dataclass(frozen=True)
@@ -116,15 +164,15 @@ def write_mistakes(examples: Path, runs: Iterable[Sequence[Path]], data: Splits)
     for stale in set(examples.glob("mistakes/*.png")) - set(wanted.values()):
         stale.unlink()
     for part in (data.test, data.validation, data.train):
-        _write(part, {i: path for i, path in wanted.items() if not path.is_file()})
+        _write_mistakes_of(part, {i: path for i, path in wanted.items() if not path.is_file()})
 
 
-def _write(part: ImageSet, wanted: dict[int, Path]) -> None:
+def _write_mistakes_of(part: ImageSet, wanted: dict[int, Path]) -> None:
     chosen = part.select(np.flatnonzero(np.isin(part.ids, list(wanted))))
     for number, image in zip(chosen.ids.tolist(), chosen.array, strict=True):
         height, width = image.shape[:2]
-        if max(height, width) > _SIDE:
-            scale = _SIDE / max(height, width)
+        if max(height, width) > _MISTAKE_SIDE:
+            scale = _MISTAKE_SIDE / max(height, width)
             size = (max(1, round(scale * width)), max(1, round(scale * height)))
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
             image = image.reshape(*image.shape[:2], -1)  # OpenCV drops the channel of grey

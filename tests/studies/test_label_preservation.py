@@ -10,7 +10,7 @@ from equipoise.files import write_json
 from equipoise.readers import load
 from equipoise.recipes import Recipe
 from equipoise.studies import held_out, label_safety, safety_words
-from equipoise.studies.safety import Loss, safety_matrix, safety_warnings
+from equipoise.studies.label_preservation import Loss, label_preservation_of_runs, safety_warnings
 from equipoise.studies.shortcut import probe
 from equipoise.techniques import resolve
 from equipoise.training import Trainer, fit, write_run
@@ -96,9 +96,9 @@ def test_a_study_reads_the_same_from_its_probes(safety, digits, run):
     folder, _ = run
     techniques = [resolve(technique) for technique in TECHNIQUES]
     probe(folder, digits.validation, techniques, 0)
-    assert safety_matrix([folder], digits.classes) == safety
+    assert label_preservation_of_runs([folder], digits.classes) == safety
     # More runs of the same images do not make one surer than the images allow.
-    twice = safety_matrix([folder, folder], digits.classes)
+    twice = label_preservation_of_runs([folder, folder], digits.classes)
     assert twice["flip"]["5"] == safety["flip"]["5"]
 
 
@@ -110,7 +110,7 @@ def test_a_run_knows_the_images_it_was_validated_on(digits, run, tmp_path):
 
 
 def test_a_class_that_is_never_recognised_has_no_share():
-    nothing = safety_matrix([], ["a", "b"])
+    nothing = label_preservation_of_runs([], ["a", "b"])
     assert nothing == {}
 
 
@@ -122,7 +122,7 @@ def test_the_more_is_looked_at_the_surer_each_must_be(tmp_path):
     found = []
     for number, asked in enumerate((one, many)):
         write_json(tmp_path / str(number) / "shortcut.json", {"clean": [], **asked})
-        found.append(safety_matrix([tmp_path / str(number)], ["a", "b"])["t0"]["a"])
+        found.append(label_preservation_of_runs([tmp_path / str(number)], ["a", "b"])["t0"]["a"])
     assert found[0].low > 0.25
     assert found[0].unsafe
     assert not found[1].unsafe

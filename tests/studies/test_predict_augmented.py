@@ -5,7 +5,7 @@ import numpy as np
 from equipoise.engine import augment
 from equipoise.readers import load
 from equipoise.recipes import get_recipe
-from equipoise.studies.after import decided_after
+from equipoise.studies.shortcut import predict_augmented
 from equipoise.techniques import resolve
 from equipoise.training import Trainer, fit
 
@@ -16,6 +16,6 @@ def test_images_are_shown_some_at_a_time_and_it_makes_no_difference(monkeypatch)
     model = fit(data, get_recipe("none"), Trainer(name="t", epochs=2), seed=0, device="cpu").model
     shown = np.asarray(augment(part.array, noise, seed=5, ids=part.ids))
     monkeypatch.setattr("equipoise.mapped._BLOCK", 7 * part.array[0].nbytes)
-    decided = decided_after(model, part, noise, seed=5)
+    decided = predict_augmented(model, part, noise, seed=5)
     np.testing.assert_array_equal(decided, model.predict(shown, "plain"))
     assert len(np.unique(decided)) > 1

@@ -1,42 +1,25 @@
 """`search`: the best recipe for a data set within a time budget."""
 
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from math import ceil, inf
 from pathlib import Path
 from time import monotonic
 from typing import Any
-
-from joblib import cpu_count
 
 from equipoise.errors import DamagedError, InputError, plural, require, whole_seed
 from equipoise.files import claim, forget_damaged, write_text
 from equipoise.images import Splits
 from equipoise.objectives import DEFAULT as BALANCED
 from equipoise.objectives import ObjectiveLike
-from equipoise.parallel import check_backend
-from equipoise.readers import check_apart, read
 from equipoise.recipes import Recipe, load_recipes
-from equipoise.selection import Selection
 from equipoise.studies.comparing import open_study
 from equipoise.studies.forecasting import expected_seconds
-from equipoise.studies.intact import is_intact
-from equipoise.studies.searching import journal
-from equipoise.studies.searching.arms import ENTRANTS
-from equipoise.studies.searching.attempts import blind
-from equipoise.studies.searching.clock import (
-    in_words,
-    resumed,
-    seconds_of,
-    ticking,
-)
-from equipoise.studies.searching.confirming import (
-    BASELINE,
-    confirm,
-    finalists,
-)
-from equipoise.studies.searching.outcome import (
+from equipoise.studies.integrity import is_intact
+from equipoise.studies.search.attempts import ENTRANTS
+from equipoise.studies.search.confirming import BASELINE, confirm, finalists
+from equipoise.studies.search.halving import SEEDS, TAIL, run_waves
+from equipoise.studies.search.outcome import (
     BEST,
     FILE,
     conclude,
@@ -44,20 +27,12 @@ from equipoise.studies.searching.outcome import (
     write_best,
     write_search,
 )
-from equipoise.studies.searching.space import RECIPES, Space, read_space, trainer_dimensions
-from equipoise.studies.searching.waves import SEEDS, TAIL, Hunt, run_waves, take_up
-from equipoise.studies.study import Study
-from equipoise.training import (
-    Trainer,
-    aim,
-    check,
-    get_device,
-    large_side,
-    side_by_side,
-    takes,
-    untested_words,
-    with_trainer,
-)
+from equipoise.studies.search.space import RECIPES, Space, read_space, trainer_dimensions
+from equipoise.studies.search.state import Limits, SearchPlan, SearchState, ticking
+from equipoise.studies.summary import Study
+from equipoise.studies.timing import in_words, seconds_of
+from equipoise.studies.trials import check_output, check_setup, read_for
+from equipoise.training import Trainer, takes
 from equipoise.training.fingerprints import identity, of_recipe, of_trainer
 
 __all__ = ["Search", "check_limits", "open_search", "search"]
@@ -173,48 +148,45 @@ def search(
         anything is written.
     """
     began, seed = monotonic() if started is None else started, whole_seed(seed)
-    check_backend(backend)
-    device = get_device(device).type  # settled here: machines of a cluster may differ
-    wanted = _Limits.of(budget, trials, side_by_side(jobs, device))
+    limits = check_limits(budget, trials, jobs)
     entrants = _entrants(recipes)
-    large = large_side(trainer)  # an unknown name is refused before anything is read
-    splits = data if isinstance(data, Splits) else read(data, Selection(seed=seed, large=large))
-    splits, chosen = with_trainer(splits, trainer, epochs=epochs)
+    splits, chosen = read_for(trainer, data, epochs=epochs, seed=seed)
     if recipes is ENTRANTS:
         entrants = [recipe for recipe in entrants if takes(chosen, recipe)]
     where = _space(space, chosen, trainer_fields)
-    for recipe in entrants:
-        check(splits, recipe, chosen, equal=equal, objective=objective)
-    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
-    for source in (splits.source, *(recipe.extra or "" for recipe in entrants)):
-        check_apart(folder, source)
-    goal = aim(splits, objective)
-    settings: dict[str, Any] = {"equal": equal, "objective": goal, "seed": seed}
-    expected = _expected(folder)
-    if not expected and wanted.seconds < inf:
-        expected = expected_seconds(splits, BASELINE, chosen, device=device, **settings)
-        wanted.check(expected, monotonic() - began)
-    fingerprint = _fingerprint(splits, chosen, entrants, where, wanted, settings)
+    setup = check_setup(
+        splits, entrants, chosen, equal=equal, objective=objective, device=device, jobs=jobs,
+        backend=backend,
+    )  # fmt: skip
+    folder = check_output(out, splits, entrants)
+    plan = SearchPlan(folder, setup, seed, where, entrants, limits, _expected(folder), command)
+    if not plan.expected and plan.timed:
+        plan = replace(plan, expected=expected_seconds(plan.blind, BASELINE, seed))
+        _check_budget(plan, monotonic() - began)
+    fingerprint = _fingerprint(plan)
     with claim(folder, "search", fingerprint):
         forget_damaged(folder / FILE, "It is written anew.")
         write_text(folder / "trainer.yaml", chosen.to_yaml())
-        hunt = Hunt(
-            folder=folder, data=blind(splits), space=where, entrants=entrants, trainer=chosen,
-            study=journal.open_journal(folder), clock=resumed(folder, wanted.seconds, began),
-            jobs=wanted.jobs, backend=backend, device=device, limit=wanted.trials,
-            expected=expected,
-            facts={**_facts(splits, where, command), **_told(settings), "expected": expected},
-            of=identity(fingerprint), **settings,
-        )  # fmt: skip
-        if done := _finished(hunt):
+        state = SearchState.resumed(replace(plan, of=identity(fingerprint)), began)
+        if done := _finished(state):
             return Search(folder, done)
-        with ticking(hunt.clock, None if progress is None else _telling(hunt, progress)):
-            return Search(folder, _search(hunt, splits, command))
+        with ticking(state, None if progress is None else _telling(state, progress)):
+            return Search(folder, _search(state))
 
 
-def check_limits(budget: str | None, trials: int | None, jobs: int | None) -> None:
-    """Raise `InputError` where a search would for its limits, before any data is read."""
-    _Limits.of(budget, trials, jobs)
+def check_limits(budget: str | None, trials: int | None, jobs: int | None) -> Limits:
+    """Return how long a search may take.
+
+    Raises
+    ------
+    InputError
+        Where that is not said, or not right.
+    """
+    if budget is None and trials is None:
+        raise InputError("How long to search is missing: give a budget such as 20m, or trials.")
+    require(trials is None or trials >= 2, "trials >= 2", trials=trials)
+    require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
+    return Limits(inf if budget is None else seconds_of(budget), trials or _MOST_TRIALS)
 
 
 def open_search(folder: str | Path) -> Search:
@@ -222,57 +194,41 @@ def open_search(folder: str | Path) -> Search:
     return Search(Path(folder), read_search(Path(folder)))
 
 
-def _finished(hunt: Hunt) -> dict[str, Any] | None:
+def _finished(state: SearchState) -> dict[str, Any] | None:
     """What a search that has ended found, where all that it rests on is still what was written."""
-    if not (hunt.folder / FILE).is_file():
+    folder = state.plan.folder
+    if not (folder / FILE).is_file():
         return None
-    found = read_search(hunt.folder)
-    if not found["finished"] or take_up(hunt) or not is_intact(hunt.folder / "confirm"):
+    found = read_search(folder)
+    if not found["finished"] or state.lost or not is_intact(folder / "confirm"):
         return None
-    if not (hunt.folder / BEST).is_file():
-        write_best(hunt, found)
+    if not (folder / BEST).is_file():
+        write_best(folder, found)
     return found
 
 
-def _search(hunt: Hunt, data: Splits, command: str) -> dict[str, Any]:
-    write_search(hunt)
-    run_waves(hunt, lambda: write_search(hunt))
-    write_search(hunt)
-    who = finalists(hunt.arms, list(hunt.results.values()))
-    found = conclude(hunt, who, confirm(hunt, data, who, command=command))
-    write_best(hunt, found)
-    return write_search(hunt, **found)
+def _search(state: SearchState) -> dict[str, Any]:
+    write_search(state)
+    run_waves(state, lambda: write_search(state))
+    write_search(state)
+    who = finalists(state)
+    found = conclude(state, who, confirm(state, who))
+    write_best(state.plan.folder, found)
+    return write_search(state, **found)
 
 
-@dataclass(frozen=True)
-class _Limits:
-    """How long a search may take: seconds (infinite without a budget), trials, and processes."""
-
-    seconds: float
-    trials: int
-    jobs: int
-
-    @classmethod
-    def of(cls, budget: str | None, trials: int | None, jobs: int | None) -> "_Limits":
-        if budget is None and trials is None:
-            raise InputError("How long to search is missing: give a budget such as 20m, or trials.")
-        require(trials is None or trials >= 2, "trials >= 2", trials=trials)
-        require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
-        seconds = inf if budget is None else seconds_of(budget)
-        return cls(seconds, trials or _MOST_TRIALS, jobs or cpu_count())
-
-    def check(self, run: float, gone: float) -> None:
-        """Raise `InputError` if the time cannot hold the least that a search is."""
-        # The baseline and one other; then both with the seeds of a confirmation.
-        runs = ceil(2 / self.jobs) + ceil(2 * SEEDS / self.jobs)
-        least = gone + runs * run + TAIL
-        require(
-            self.seconds >= least,
-            f"a budget of at least {in_words(least)}, with whole runs of about {in_words(run)} "
-            f"and {self.jobs} side by side,",
-            remedy="Fewer epochs or a smaller net make it less.",
-            budget=in_words(self.seconds),
-        )
+def _check_budget(plan: SearchPlan, gone: float) -> None:
+    """Raise `InputError` if the time cannot hold the least that a search is."""
+    # The baseline and one other; then both with the seeds of a confirmation.
+    runs = ceil(2 / plan.jobs) + ceil(2 * SEEDS / plan.jobs)
+    least = gone + runs * plan.expected + TAIL
+    require(
+        plan.limits.seconds >= least,
+        f"a budget of at least {in_words(least)}, with whole runs of about "
+        f"{in_words(plan.expected)} and {plan.jobs} side by side,",
+        remedy="Fewer epochs or a smaller net make it less.",
+        budget=in_words(plan.limits.seconds),
+    )
 
 
 def _expected(folder: Path) -> float:
@@ -299,65 +255,42 @@ def _space(space: str | Path | Space | None, trainer: Trainer, fields: bool) -> 
     return (*found, *(d for d in trainer_dimensions(trainer) if d.name not in mine))
 
 
-def _fingerprint(
-    data: Splits,
-    trainer: Trainer,
-    entrants: Sequence[Recipe],
-    space: Space,
-    limits: _Limits,
-    settings: dict[str, Any],
-) -> dict[str, Any]:
+def _fingerprint(plan: SearchPlan) -> dict[str, Any]:
+    setup = plan.setup
     fields: dict[str, dict[str, Any]] = {}
-    for recipe in entrants:
-        for key, value in of_recipe(data, recipe).items():
+    for recipe in plan.entrants:
+        for key, value in of_recipe(setup.data, recipe).items():
             fields.setdefault(key, {})[recipe.name] = value
     return {
-        "data_digest": data.digest,
-        **of_trainer(trainer),
-        **settings,
-        "objective": settings["objective"].to_json(),
-        "budget": limits.seconds if limits.seconds < inf else None,
-        "trials": limits.trials,
-        "recipes": [recipe.name for recipe in entrants],
+        "data_digest": setup.data.digest,
+        **of_trainer(setup.trainer),
+        "equal": setup.equal,
+        "objective": setup.objective.to_json(),
+        "seed": plan.seed,
+        "budget": plan.limits.seconds if plan.timed else None,
+        "trials": plan.limits.trials,
+        "recipes": [recipe.name for recipe in plan.entrants],
         **fields,
-        "space": identity({"space": repr(space)}),
+        "space": identity({"space": repr(plan.space)}),
     }
 
 
-def _told(settings: Mapping[str, Any]) -> dict[str, Any]:
-    goal = settings["objective"]
-    return {**settings, "objective": goal.name, "tuned_for": goal.to_json()}
-
-
-def _facts(data: Splits, space: Space, command: str) -> dict[str, Any]:
-    return {
-        "source": data.source,
-        "data_digest": data.digest,
-        "classes": list(data.classes),
-        "left_out": [asdict(one) for one in data.left_out],
-        "notes": list(data.notes),
-        "untested_words": untested_words(data.untested, data.classes),
-        "command": command,
-        "dimensions": {d.name: {"of": d.of, "choices": list(d.choices)} for d in space},
-    }
-
-
-def _telling(hunt: Hunt, progress: Told) -> Callable[[], None]:
-    timed = hunt.clock.budget < inf
-    total = int(hunt.clock.budget) if timed else hunt.limit
+def _telling(state: SearchState, progress: Told) -> Callable[[], None]:
+    plan = state.plan
+    total = int(plan.limits.seconds) if plan.timed else plan.limits.trials
 
     def tell() -> None:
-        results = list(hunt.results.values())
-        whole = [r for r in results if r.epochs == hunt.trainer.epochs]
+        results = list(state.results.values())
+        whole = [r for r in results if r.epochs == plan.rungs[-1]]
         best = max(whole, key=lambda r: r.utility, default=None)
         judged = len({r.arm for r in results})
         remark = f"{plural(judged, 'trial')}, {plural(len(results), 'run')}"
         if best is not None:
             remark += f", best on validation {best.score:.3f}"
-        if (hunt.folder / "confirm").is_dir():
+        if (plan.folder / "confirm").is_dir():
             remark += ", confirming"
-        if timed:
-            progress(min(int(hunt.clock.spent), total), total, f"seconds, {remark}")
+        if plan.timed:
+            progress(min(int(state.spent), total), total, f"seconds, {remark}")
         else:
             progress(judged, total, remark)
 

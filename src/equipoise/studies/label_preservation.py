@@ -18,23 +18,27 @@ from sklearn.metrics import confusion_matrix
 from equipoise.errors import DamagedError, InputError, printable, require
 from equipoise.files import damage, read_json
 from equipoise.images import ImageSet, Splits
-from equipoise.studies.after import decided_after
-from equipoise.studies.multiplicity import holm
-from equipoise.studies.shortcut import FILE, RECOGNISED
-from equipoise.studies.values import Number, Value
+from equipoise.studies.estimates import Number, Value, corrected
+from equipoise.studies.inference import LEVEL
+from equipoise.studies.shortcut import FILE, RECOGNISED, predict_augmented
 from equipoise.techniques import resolve
 from equipoise.training import Model
 from equipoise.training.predictions import PREDICTIONS, read_predictions
 from equipoise.training.runs import finished
 
-__all__ = ["Loss", "Safety", "label_safety", "safety_matrix", "safety_warnings", "safety_words"]
+__all__ = [
+    "Loss",
+    "Safety",
+    "label_preservation_of_runs",
+    "label_safety",
+    "safety_warnings",
+    "safety_words",
+]
 
 # A technique is named where surely more than this share is no longer recognised.
 _UNSAFE = 0.25
 _NAMED = 4  # classes in one sentence
 _MOST = 2 / 3  # of the classes: beyond this the technique is hard altogether
-
-_LEVEL = 0.05
 
 
 class Loss(Value):
@@ -103,7 +107,7 @@ def label_safety(
     known = images.select(clean)
     found = {}
     for technique in map(resolve, techniques):
-        decided = decided_after(model, known, technique, seed=seed)
+        decided = predict_augmented(model, known, technique, seed=seed)
         found[technique.name] = [confusion_matrix(known.labels, decided, labels=every)]
     return _judged(found, model.classes)
 
@@ -131,7 +135,7 @@ def held_out(data: Splits, run: str | Path) -> ImageSet:
     return found
 
 
-def safety_matrix(
+def label_preservation_of_runs(
     folders: Sequence[Path], classes: Sequence[str], without: Collection[str] = ()
 ) -> Safety:
     """Return `summary.label_safety` from the probes of the reference's runs.
@@ -156,13 +160,10 @@ def _judged(confusions: Mapping[str, Sequence[NDArray[np.int_]]], classes: Seque
         for technique, matrices in confusions.items()
         for k, name in enumerate(classes)
     }
-    corrected = holm([np.nan if one.p is None else one.p for one in found.values()])
     judged: Safety = {technique: {} for technique in confusions}
-    for ((technique, name), one), p in zip(found.items(), corrected, strict=True):
-        unsafe = bool(p < _LEVEL)
-        judged[technique][name] = one.model_copy(
-            update={"p": None if np.isnan(p) else float(p), "unsafe": unsafe}
-        )
+    for (technique, name), one in corrected(found).items():
+        unsafe = one.p is not None and one.p < LEVEL
+        judged[technique][name] = one.model_copy(update={"unsafe": unsafe})
     return judged
 
 
