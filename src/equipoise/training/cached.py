@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise import engine, keys
-from equipoise.backbones import ActivationCache, Trunk, activations
-from equipoise.images import ImageSet
+from equipoise.backbones import ActivationCache, Trunk, activations, get_backbone
+from equipoise.images import ImageSet, Splits
 from equipoise.planning import Plan
 from equipoise.readers.sizing import to_channels
 from equipoise.recipes import Recipe
@@ -24,9 +24,10 @@ from equipoise.training.budgets import Budget
 from equipoise.training.draws import Draws
 from equipoise.training.flips import flipped
 from equipoise.training.presenting import Batch, Roster, draw_up, draws_of
+from equipoise.training.synthesising import synthesise
 from equipoise.training.trainers import Trainer
 
-__all__ = ["CachedSet", "activations_of", "present_cached"]
+__all__ = ["CachedSet", "activations_of", "extract", "present_cached"]
 
 Pixels = NDArray[np.uint8]
 
@@ -39,8 +40,8 @@ class CachedSet:
     ----------
     roster : Roster
     values : (P, …) float16 or float32
-        The originals, the static copies, the views; then all of them mirrored, where `flip` is not
-        'none'.
+        The originals, the static copies, the views, the embeddings that were made; then all of them
+        mirrored, where `flip` is not 'none'. Those that were made are their own mirror images.
     place : (M,) int64
         Where each row's own picture is.
     views : (N, V) int64
@@ -49,6 +50,8 @@ class CachedSet:
     flip : str
         The trainer's.
     seed : int
+    remarks : tuple of str
+        What should be said of embeddings that were made.
     """
 
     roster: Roster
@@ -58,6 +61,7 @@ class CachedSet:
     draws: Draws
     flip: str
     seed: int
+    remarks: tuple[str, ...] = ()
 
     ahead = 2  # batches that may be made on another thread
 
@@ -132,9 +136,33 @@ def present_cached(
     place = np.where(made, len(data) + made.cumsum() - 1, roster.source)
     first = len(data) + int(made.sum())
     draws = draws_of(roster, recipe, seed, budget_of)
-    return CachedSet(
+    shows = CachedSet(
         roster, values, place, np.where(views < 0, -1, views + first), draws, trainer.flip, seed
     )
+    return shows if recipe.synthesise is None else _with_synthesised(shows, data, recipe)
+
+
+def _with_synthesised(shows: CachedSet, data: ImageSet, recipe: Recipe) -> CachedSet:
+    """Return a set in which embeddings that are made stand in the place of plain copies."""
+    roster, doubled = shows.roster, shows.flip != "none"
+    _, first = np.unique(roster.source, return_index=True)
+    copied = np.setdiff1d(np.arange(len(roster)), first)
+    kept = roster.source[first]
+    counts = np.bincount(roster.labels[copied], minlength=len(data.classes))
+    made, remarks = synthesise(
+        np.asarray(shows.values[kept], np.float32),
+        data.select(kept),
+        recipe,
+        {label: int(counts[label]) for label in np.flatnonzero(counts).tolist()},
+        seed=shows.seed,
+    )
+    new = np.concatenate([*made.values(), shows.values[:0]]).astype(shows.values.dtype)
+    rows = [copied[roster.labels[copied] == label][: len(of)] for label, of in made.items()]
+    count, place = len(shows.values) // (1 + doubled), shows.place.copy()
+    place[np.concatenate([*rows, copied[:0]])] = count + np.arange(len(new))
+    halves = (shows.values[:count], shows.values[count:])[: 1 + doubled]
+    values = np.concatenate([part for half in halves for part in (half, new)])
+    return replace(shows, values=values, place=place, remarks=tuple(remarks))
 
 
 def _views(roster: Roster, images: int, count: int, seed: int) -> tuple[Plan, NDArray[np.int64]]:
@@ -156,6 +184,18 @@ def _views(roster: Roster, images: int, count: int, seed: int) -> tuple[Plan, ND
 
 def _plan(source: NDArray[np.int64], technique: NDArray[np.int_], copy: NDArray[np.int32]) -> Plan:
     return Plan(source, technique.astype(np.int16), copy, np.zeros(len(source), bool))
+
+
+def extract(data: Splits, trainer: Trainer) -> None:
+    """Compute on all cores what every run on a frozen trunk needs: pictures and mirror images."""
+    if trainer.backbone is None or trainer.tuned_blocks == "all":
+        return
+    trunk = get_backbone(trainer.backbone).trunk(trainer.tuned_blocks)
+    for part in data.parts.values():
+        activations_of(part, trunk, jobs=None)
+    if trainer.flip != "none":
+        mirrored = replace(data.train, images=data.train.array[:, :, ::-1])
+        activations_of(mirrored, trunk, jobs=None)
 
 
 def activations_of(
