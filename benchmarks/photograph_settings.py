@@ -101,7 +101,7 @@ def fitted(how: Setting, views: list[Values], labels: NDArray, seed: int) -> tor
         net.fit_scale(views[0])
     if how.head == "random":
         for layer in (m for n, m in net.named_modules() if n == "classifier"):
-            layer.reset_parameters()  # type: ignore[operator]
+            layer.reset_parameters()
     net.train()
     named = list(net.named_parameters())
     groups = [
