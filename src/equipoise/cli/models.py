@@ -93,7 +93,7 @@ def _print_run(metrics: dict[str, Any], decision: "Decision", out: Path) -> None
     plain, tuned = metrics["test"]["plain"], metrics["test"]["tuned"]
     rows = [(name, _figure(plain[name]), _figure(tuned[name])) for name in names]
     show.grid(("on the test split", "plain decision", "tuned decision"), rows)
-    show.tell(*untested_words(metrics["untested"], metrics["classes"]), *decision.remarks)
+    show.tell(*untested_words(metrics["untested"], metrics["classes"]), *metrics["remarks"])
     show.say(
         "",
         f"Model: {out / 'model.pt'}",

@@ -155,6 +155,7 @@ def _compare(splits: "Splits", out: Path, data: str, output: Output, **how: Any)
             command=shlex.join(["equipoise", *sys.argv[1:]]),
             started=process_began(),
             progress=tell(move),
+            announce=None if output.bare else show.note,
             **how,
         )
     finish(study, write_report(study), data, output)

@@ -278,6 +278,8 @@ class Outcome:
         Likewise.
     cost : Cost, optional
         Of our own runs.
+    remarks : tuple of str
+        What should be said of the run, besides its decision's.
     """
 
     recipe: str
@@ -289,6 +291,7 @@ class Outcome:
     adjusted: Decision | None = None
     temperature: float | None = None
     cost: Cost | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[int, int]:
@@ -317,13 +320,14 @@ def read_outcome(study: Path, trial: Trial) -> Outcome:
     classes, positive = metrics["classes"], metrics["positive_class"]
     of = (classes, None if positive is None else classes.index(positive))
     adjusted, seen = metrics.get("adjusted"), metrics.get("seen") or {}
+    tuned = Decision.from_dict(metrics["decision"], *of)
     return Outcome(
         recipe=trial.recipe.name,
         seed=trial.seed,
         draw=trial.draw,
         test=read_predictions(folder),
         validation=read_predictions(folder, "validation"),
-        tuned=Decision.from_dict(metrics["decision"], *of),
+        tuned=tuned,
         adjusted=Decision.from_dict(adjusted, *of) if adjusted else None,
         temperature=metrics.get("temperature"),
         cost=Cost(
@@ -334,6 +338,7 @@ def read_outcome(study: Path, trial: Trial) -> Outcome:
             sources=seen.get("sources", {}),
             generated=metrics.get("generated") or {},
         ),
+        remarks=tuple(r for r in metrics.get("remarks", ()) if r not in tuned.remarks),
     )
 
 

@@ -31,6 +31,7 @@ _HOME = {
     "check_words": "jobs",
     "export_onnx": "exporting",
     "class_weights": "losses",
+    "extract": "cached",
     "fit": "fitting",
     "get_device": "devices",
     "get_loss": "losses",
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from equipoise.training.budgets import Budget as Budget
     from equipoise.training.budgets import Equal as Equal
     from equipoise.training.budgets import budget as budget
+    from equipoise.training.cached import extract as extract
     from equipoise.training.calibrating import temperature as temperature
     from equipoise.training.decisions import Decision as Decision
     from equipoise.training.devices import get_device as get_device

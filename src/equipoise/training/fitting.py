@@ -132,6 +132,8 @@ def _finish(job: Job, data: Splits) -> Run:
     }
     net.cpu()
     chosen = chosen_on(predictions["validation"], data.train.counts, job.objective)
+    told = told_of(data, chosen, predictions, job.objective)
+    told["remarks"] = [*getattr(job.presented, "remarks", ()), *told["remarks"]]
     return Run(
         recipe=job.recipe,
         trainer=job.trainer,
@@ -139,7 +141,7 @@ def _finish(job: Job, data: Splits) -> Run:
         equal=job.equal,
         rows=job.logs.rows,
         history=_history(job.logs),
-        metrics={**told_of(data, chosen, predictions, job.objective), **_costs(job)},
+        metrics={**told, **_costs(job)},
         predictions=predictions,
         model=replace(
             job.model,

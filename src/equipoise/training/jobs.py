@@ -32,6 +32,7 @@ from equipoise.training.presenting import (
     Batch,
     Presented,
     check_endless,
+    check_on_pixels,
     check_recipe,
     deferred,
     is_endless,
@@ -39,6 +40,7 @@ from equipoise.training.presenting import (
 )
 from equipoise.training.randomness import seeded
 from equipoise.training.seen import Seen
+from equipoise.training.synthesising import check_synthesis
 from equipoise.training.trainers import Trainer
 
 __all__ = ["Best", "Job", "Logs", "aim", "check", "check_words", "prepare", "takes"]
@@ -156,6 +158,7 @@ def check(
     budget(train.labels, trainer, equal=equal)
     check_recipe(train.array, train.labels, train.ids, recipe, classes=data.classes)
     _check_measures(train.labels, recipe, trainer, len(data.classes))
+    check_synthesis(train, recipe)
     return data
 
 
@@ -174,13 +177,20 @@ def takes(trainer: Trainer, recipe: Recipe) -> bool:
     """Whether a trainer can show images as a recipe asks.
 
     Activations can be averaged, which is manifold mixup. A box of them is no box of the picture.
-    A function of one's own may stop when it likes, so that nothing can change towards its end.
+    Only embeddings can be synthesised. A function of one's own may stop when it likes, so that
+    nothing can change towards its end.
     """
+    if recipe.synthesise is not None and not _on_embeddings(trainer):
+        return False
     if trainer.function is not None:
         return is_endless(recipe)
     if recipe.mixing is None or trainer.backbone is None or trainer.tuned_blocks == "all":
         return True
     return pick("mixing", recipe.mixing, MIXINGS)[0].name == "mixup"
+
+
+def _on_embeddings(trainer: Trainer) -> bool:
+    return trainer.backbone is not None and trainer.tuned_blocks == 0
 
 
 def check_words(*, equal: str, device: str = "cpu") -> None:
@@ -201,8 +211,13 @@ def _check_measures(
     get_loss(recipe.loss, labels, classes, trainer.label_smoothing, defer=recipe.defer)
     if recipe.mixing is not None:
         get_mixing(recipe.mixing, labels, seed=0)
+    if not _on_embeddings(trainer):
+        check_on_pixels(recipe)
     if trainer.function is not None:
         check_endless(recipe)
+    rule = "no techniques where embeddings are synthesised"
+    plain_copies = recipe.synthesise is None or not recipe.techniques
+    require(plain_copies, rule, synthesise=recipe.synthesise, techniques=recipe.techniques)
     require(
         takes(trainer, recipe),
         "no mixing but mixup on the cached activations of a frozen trunk",

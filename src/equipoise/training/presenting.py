@@ -21,6 +21,7 @@ __all__ = [
     "Presented",
     "Roster",
     "check_endless",
+    "check_on_pixels",
     "check_recipe",
     "deferred",
     "draw_up",
@@ -86,7 +87,7 @@ def draw_up(
     left = undersample(labels, recipe.undersample, seed=seed, ids=ids, classes=classes)
     made = plan(
         labels[left],
-        recipe.strategy,
+        recipe.strategy or ("auto" if recipe.synthesise else None),
         0 if fresh else len(techniques),
         seed=seed,
         ids=ids[left],
@@ -288,13 +289,15 @@ def _changes(recipe: Recipe) -> bool:
 def is_endless(recipe: Recipe) -> bool:
     """Whether a stream without an end and without mixing can show what a recipe asks for.
 
-    Draws that change in the course of training need its end, and mixed images have two labels.
+    Draws that change in the course of training need its end, mixed images have two labels, and
+    embeddings are no images.
     """
     return not _changes(recipe) and recipe.mixing is None
 
 
 def check_endless(recipe: Recipe) -> None:
     """Raise `InputError` for a recipe that is not endless."""
+    check_on_pixels(recipe)
     require(
         is_endless(recipe),
         "draws that do not change and no mixing in a training loop of your own",
@@ -302,6 +305,17 @@ def check_endless(recipe: Recipe) -> None:
         draws=recipe.draws,
         defer=recipe.defer,
         mixing=recipe.mixing,
+    )
+
+
+def check_on_pixels(recipe: Recipe) -> None:
+    """Raise `InputError` for a recipe that makes embeddings, where there are images."""
+    require(
+        recipe.synthesise is None,
+        "no synthesise outside a linear head on embeddings",
+        "Train with --trainer probe, or name another recipe.",
+        recipe=recipe.name,
+        synthesise=recipe.synthesise,
     )
 
 

@@ -14,8 +14,9 @@ from equipoise.objectives import DEFAULT as BALANCED
 from equipoise.objectives import ObjectiveLike
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.comparing import open_study
+from equipoise.studies.forecasting import expected_seconds
 from equipoise.studies.integrity import is_intact
-from equipoise.studies.search.attempts import ENTRANTS, expected_seconds
+from equipoise.studies.search.attempts import ENTRANTS
 from equipoise.studies.search.confirming import BASELINE, confirm, finalists
 from equipoise.studies.search.halving import SEEDS, TAIL, run_waves
 from equipoise.studies.search.outcome import (
