@@ -16,6 +16,7 @@ _HOME = {
     "Objective": "objectives",
     "Recipe": "recipes",
     "Splits": "images",
+    "Task": "training",
     "Trainer": "training",
     "WorkError": "errors",
     "audit": "auditing",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from equipoise.studies.search import search as search
     from equipoise.training import Augmented as Augmented
     from equipoise.training import Decision as Decision
+    from equipoise.training import Task as Task
     from equipoise.training import Trainer as Trainer
     from equipoise.training import batches as batches
     from equipoise.training import load_model as load_model
