@@ -20,6 +20,7 @@ _HOME = {
     "Trainer": "training",
     "WorkError": "errors",
     "audit": "auditing",
+    "audit_deep": "deep",
     "augment": "engine",
     "batches": "training",
     "compare": "studies",
@@ -38,6 +39,7 @@ __all__ = ["__version__", *_HOME]
 if TYPE_CHECKING:
     from equipoise.auditing import audit as audit
     from equipoise.backbones import embed as embed
+    from equipoise.deep import audit_deep as audit_deep
     from equipoise.engine import augment as augment
     from equipoise.errors import InputError as InputError
     from equipoise.errors import WorkError as WorkError

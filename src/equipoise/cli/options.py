@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Aim",
     "Cache",
+    "Criterion",
     "Data",
     "Jobs",
     "Json",
     "Out",
     "Output",
-    "Question",
     "Quiet",
-    "Runs",
+    "Repetitions",
     "Seed",
     "Training",
     "Workers",
@@ -149,7 +149,7 @@ class Aim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class Criterion:
     """How recipes are compared."""
 
     decision: Annotated[
@@ -166,7 +166,7 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Runs:
+class Repetitions:
     """How many runs a recipe of a comparison gets, and on what."""
 
     seeds: Annotated[

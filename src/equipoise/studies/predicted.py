@@ -29,7 +29,7 @@ _SCORE = re.compile(r"(logit|p)_(0|[1-9][0-9]*)")
 # How far the probabilities of a row may be from a sum of 1: tables are written with few digits.
 _OFF = 0.02
 
-Run = tuple[str, int, int]  # recipe, seed, draw
+RunKey = tuple[str, int, int]  # recipe, seed, draw
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ def _joined(parts: Sequence[_Rows]) -> _Rows:
     return _Rows(", ".join(dict.fromkeys(part.source for part in parts)), **whole)
 
 
-def _outcome(rows: _Rows, run: Run) -> Outcome:
+def _outcome(rows: _Rows, run: RunKey) -> Outcome:
     recipe, seed, draw = run
     mine = (rows.recipe == recipe) & (rows.seed == seed) & (rows.draw == draw)
     parts = {name: _part(rows, np.flatnonzero(mine & (rows.split == name)), run, name)
@@ -256,7 +256,7 @@ def _outcome(rows: _Rows, run: Run) -> Outcome:
     return Outcome(recipe, seed, draw, parts["test"], parts["validation"])
 
 
-def _part(rows: _Rows, among: NDArray[np.intp], run: Run, split: str) -> Predictions | None:
+def _part(rows: _Rows, among: NDArray[np.intp], run: RunKey, split: str) -> Predictions | None:
     """Return the predictions of a run on a split, in the order of their ids."""
     if not len(among):
         return None
@@ -278,7 +278,7 @@ def _numbered(names: NDArray[np.str_]) -> NDArray[np.int64]:
         return np.arange(len(names))
 
 
-def _in_words(run: Run) -> str:
+def _in_words(run: RunKey) -> str:
     recipe, seed, draw = run
     of = f" draw {draw}" if draw else ""
     return f"recipe {printable(recipe)!r} seed {seed}{of}"
