@@ -6,6 +6,7 @@ net or its optimiser with the measure against imbalance.
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -78,6 +79,9 @@ class Trainer(BaseModel):
     batch_size : int
     epochs : int
         The budget, and how often the net is evaluated. See `equipoise.training.budget`.
+    least_steps : int
+        A small set gets more epochs than these, so that there are so many steps, unless the number
+        of epochs is given apart from the trainer.
     label_smoothing : float
         Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR 2016.
     ema : float, optional
@@ -126,6 +130,7 @@ class Trainer(BaseModel):
     schedule: Literal["constant", "linear", "cosine", "one_cycle", "step"] = "constant"
     batch_size: Annotated[Whole, Field(ge=2, le=65536)] = 64
     epochs: Annotated[Whole, Field(ge=1, le=100_000)] = 10
+    least_steps: Annotated[Whole, Field(ge=0, le=100_000)] = 0
     label_smoothing: Annotated[Number, Field(ge=0, lt=1)] = 0.0
     ema: Annotated[Number, Field(gt=0, lt=1)] | None = None
     clip: Annotated[Number, Field(gt=0)] | None = None
@@ -215,11 +220,12 @@ _FINETUNE = Trainer(
     backbone="lite0",
     tuned_blocks=1,
     optimiser="adamw",
-    learning_rate=2e-3,
+    learning_rate=1e-3,
     weight_decay=0.01,
     schedule="one_cycle",
     batch_size=16,
-    epochs=3,
+    epochs=2,
+    least_steps=200,
     label_smoothing=0.05,
     flip="random",
 )
@@ -247,6 +253,7 @@ NAMED: dict[str, Trainer] = {
                 "head_rate": 5.0,
                 "batch_size": 32,
                 "epochs": 8,
+                "least_steps": 0,
             }
         ),
     )
@@ -292,7 +299,7 @@ def get_trainer(
         return _checked_own(trainer, epochs=epochs, net=net, backbone=backbone)
     if epochs is not None:
         require(1 <= epochs <= 100_000, "1 <= epochs <= 100000", epochs=epochs)
-        trainer = trainer.model_copy(update={"epochs": epochs})
+        trainer = trainer.model_copy(update={"epochs": epochs, "least_steps": 0})
     if net is not None:
         rule = "a trainer without a backbone where a net is named"
         require(trainer.backbone is None, rule, trainer=trainer.name, net=net)
@@ -348,10 +355,11 @@ def with_trainer(
     """Return a data set and its trainer; where none is named, by the size of the pictures.
 
     A note of the data set then says which trainer it is and why. A net that is named is trained
-    as nets from scratch are.
+    as nets from scratch are. The trainer's epochs make its `least_steps` on this set.
     """
     if spec is not None or net is not None or backbone is not None:
-        return data, get_trainer(spec, epochs=epochs, net=net, backbone=backbone)
+        trainer = get_trainer(spec, epochs=epochs, net=net, backbone=backbone)
+        return data, _for_set(trainer, data)
     height, width = data.train.array.shape[1:3]
     large = max(height, width) > SMALL
     trainer = get_trainer(_LARGE_DEFAULT if large else _DEFAULT, epochs=epochs)
@@ -360,7 +368,18 @@ def with_trainer(
         f"Trainer {trainer.name} ({what}): the pictures are {width}×{height} and it is the default "
         f"{'above' if large else 'up to'} {SMALL} pixels; --trainer names another"
     )
-    return replace(data, notes=(*data.notes, note)), trainer
+    return replace(data, notes=(*data.notes, note)), _for_set(trainer, data)
+
+
+def _for_set(trainer: Trainer, data: Splits) -> Trainer:
+    """Return a trainer with the epochs that make its least number of steps."""
+    from equipoise.training.budgets import budget
+
+    if not (trainer.least_steps and len(data.train)):
+        return trainer
+    each = budget(data.train.labels, trainer).steps_per_epoch
+    epochs = max(trainer.epochs, ceil(trainer.least_steps / each))
+    return trainer.model_copy(update={"epochs": epochs, "least_steps": 0})
 
 
 def large_side(
