@@ -17,6 +17,7 @@ from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,11 +96,12 @@ def load(folder: Path, name: str) -> Pictures:
 def fitted(how: Setting, views: list[Values], labels: NDArray, seed: int) -> torch.nn.Module:
     """A net trained on the activations of pictures and, with two views, of their mirror images."""
     torch.manual_seed(seed)
-    net = get_backbone("lite0").tail(how.blocks, int(labels.max()) + 1)
+    net = get_backbone("lite0").tail(how.blocks, int(labels.max()) + 1, (160, 160))
     if isinstance(net, LinearProbe):
         net.fit_scale(views[0])
     if how.head == "random":
-        net.classifier.reset_parameters()
+        for layer in (m for n, m in net.named_modules() if n == "classifier"):
+            layer.reset_parameters()
     net.train()
     named = list(net.named_parameters())
     groups = [
@@ -223,7 +225,7 @@ def main() -> None:
         decisions(pictures)
         return
     given = dict(pair.split("=", 1) for pair in options.settings)
-    kinds = {f.name: type(f.default) for f in fields(Setting)}
+    kinds: dict[str, Any] = {f.name: type(f.default) for f in fields(Setting)}
     typed = {
         name: value == "true" if kinds[name] is bool else kinds[name](value)
         for name, value in given.items()

@@ -42,7 +42,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
 import equipoise as eq
-from equipoise.backbones import get_backbone
+from equipoise.backbones import BACKBONES
 from equipoise.backbones.lite import LiteNet, LiteTail
 from equipoise.files import write_text
 from equipoise.images import ImageSet
@@ -79,6 +79,7 @@ def ours(trainer: str, data: eq.Splits, seed: int) -> Answers:
     with TemporaryDirectory() as place:
         os.environ["EQUIPOISE_CACHE"] = place
         run = fit(data, get_recipe(RECIPE), get_trainer(trainer), seed=seed, device="cpu")
+        assert run.model is not None
         logits = run.model.logits(data.test.array)
     chances = softmax(logits.astype(np.float64), axis=1)
     return {way: (run.model.decided(way).apply(logits), chances) for way in ("tuned", "plain")}
@@ -107,7 +108,7 @@ def plain(data: eq.Splits, seed: int) -> Answers:
     assert how.backbone is not None
     assert isinstance(how.tuned_blocks, int)
     torch.manual_seed(seed)
-    frozen = get_backbone(how.backbone).net()
+    frozen = BACKBONES[how.backbone or "lite0"].net()
     net = LiteTail(frozen, len(frozen.blocks) - how.tuned_blocks, len(data.classes))
     trunk = nn.Sequential(frozen.stem, *frozen.blocks[: -how.tuned_blocks])
     weight = torch.from_numpy(1 / data.train.counts[data.train.labels])
@@ -155,7 +156,7 @@ def logits_of(trunk: nn.Module, net: nn.Module, images: ImageSet) -> NDArray[np.
 
 def frozen(data: eq.Splits, seed: int) -> Answers:
     """Embeddings by eager torch, and a logistic regression of scikit-learn with class weights."""
-    net = get_backbone("lite0").net()
+    net = BACKBONES["lite0"].net()
     trunk = nn.Sequential(net.stem, *net.blocks, net.head, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     train, test = (logits_of(trunk, nn.Identity(), part) for part in (data.train, data.test))
     regression = LogisticRegression(class_weight="balanced", max_iter=2000, random_state=seed)
@@ -332,7 +333,7 @@ pictures of one size in memory to answers for the test split, with an empty cach
 
 def trunk(rounds: int = 7, pictures: int = 32) -> str:
     """Milliseconds a picture of the frozen trunk, on one thread."""
-    how, backbone = get_trainer("finetune"), get_backbone("lite0")
+    how, backbone = get_trainer("finetune"), BACKBONES["lite0"]
     tuned = how.tuned_blocks
     assert isinstance(tuned, int)
     some = np.random.default_rng(0).integers(0, 256, (pictures, 160, 160, 3), dtype=np.uint8)

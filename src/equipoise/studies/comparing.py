@@ -56,8 +56,9 @@ from equipoise.studies.trials import (
     run_trial,
 )
 from equipoise.techniques import Technique
-from equipoise.training import Equal, Trainer, extract, side_by_side
+from equipoise.training import Equal, TrainerLike, extract, side_by_side
 from equipoise.training.fingerprints import of_trainer
+from equipoise.training.own import check_resumable
 
 __all__ = ["DEFAULT_RECIPES", "check_study", "compare", "open_study"]
 
@@ -78,7 +79,7 @@ def compare(
     folds: int | None = None,
     oracle: bool = False,
     out: str | Path | None = None,
-    trainer: str | Path | Trainer | None = None,
+    trainer: TrainerLike | None = None,
     epochs: int | None = None,
     equal: Equal = "steps",
     objective: ObjectiveLike = BALANCED,
@@ -126,8 +127,8 @@ def compare(
     out : path, optional
         The study's folder. One that holds the same study is gone on with: finished runs stay, more
         recipes or seeds extend it. By default a new temporary folder.
-    trainer : name, YAML file or Trainer, optional
-        By default as in `train`.
+    trainer : name, YAML file, Trainer or callable, optional
+        By default as in `train`; or a function that trains: see `equipoise.training.Task`.
     epochs : int, optional
         Overrides the trainer's.
     equal : {'steps', 'epochs'}
@@ -180,6 +181,7 @@ def compare(
     if oracle:
         check_oracle(splits)
     folder = check_output(out, splits, named)
+    check_resumable(folder, chosen)
     asked: dict[str, Any] = {"decision": decision, "margin": margin}
     fingerprint = {
         "data_digest": splits.digest,
@@ -382,6 +384,8 @@ def _run(work: _Work, trials: Sequence[Trial]) -> None:
 
 
 def _probe(work: _Work, plan: StudyPlan) -> None:
+    if work.setup.trainer.function is not None:
+        return  # it keeps its net to itself
     place, data, seed = work.folder.resolve(), work.setup.data, work.about.seed
     techniques = _techniques(plan.recipes)
     done = [trial for trial in plan.trials if finished(folder_of(work.folder, trial))]

@@ -31,9 +31,11 @@ from equipoise.training.optimisers import get_optimiser
 from equipoise.training.presenting import (
     Batch,
     Presented,
+    check_endless,
     check_on_pixels,
     check_recipe,
     deferred,
+    is_endless,
     present,
 )
 from equipoise.training.randomness import seeded
@@ -150,6 +152,8 @@ def check(
     _check_validated(data)
     aim(data, objective)
     check_size(wanted[:2])
+    if trainer.backbone is not None:
+        get_backbone(trainer.backbone).check_size(wanted[:2])
     train = data.train
     budget(train.labels, trainer, equal=equal)
     check_recipe(train.array, train.labels, train.ids, recipe, classes=data.classes)
@@ -170,13 +174,16 @@ def _check_validated(data: Splits) -> None:
 
 
 def takes(trainer: Trainer, recipe: Recipe) -> bool:
-    """Whether a trainer can mix as a recipe asks.
+    """Whether a trainer can show images as a recipe asks.
 
     Activations can be averaged, which is manifold mixup. A box of them is no box of the picture.
+    A function of one's own may stop when it likes, so that nothing can change towards its end.
     Only embeddings can be synthesised.
     """
     if recipe.synthesise is not None and not _on_embeddings(trainer):
         return False
+    if trainer.function is not None:
+        return is_endless(recipe)
     if recipe.mixing is None or trainer.backbone is None or trainer.tuned_blocks == "all":
         return True
     return pick("mixing", recipe.mixing, MIXINGS)[0].name == "mixup"
@@ -209,6 +216,8 @@ def _check_measures(
     rule = "no techniques where embeddings are synthesised"
     plain_copies = recipe.synthesise is None or not recipe.techniques
     require(plain_copies, rule, synthesise=recipe.synthesise, techniques=recipe.techniques)
+    if trainer.function is not None:
+        check_endless(recipe)
     require(
         takes(trainer, recipe),
         "no mixing but mixup on the cached activations of a frozen trunk",
@@ -250,7 +259,7 @@ def prepare(
         module = build_net(net or trainer.net, len(mean), len(classes), size, seed, weights)
     else:
         with seeded(seed, CPU):
-            module = backbone.tail(trainer.tuned_blocks, len(classes))
+            module = backbone.tail(trainer.tuned_blocks, len(classes), size)
     module = module.to(device)
 
     def budget_of(presented: int) -> Budget:
@@ -280,7 +289,7 @@ def prepare(
         decision=plain(len(classes)),
         positive=data.rarest if len(classes) == 2 else None,
         flip=trainer.test_time_flip,
-        backbone=trainer.backbone,
+        backbone=None if backbone is None else backbone.name,
         tuned_blocks=trainer.tuned_blocks,
         fit=data.fit,
         range=data.range,

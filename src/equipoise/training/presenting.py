@@ -27,6 +27,7 @@ __all__ = [
     "draw_up",
     "draws_of",
     "freshen",
+    "is_endless",
     "present",
 ]
 
@@ -285,17 +286,22 @@ def _changes(recipe: Recipe) -> bool:
     return deferred(recipe) or recipe.draws == "progressive"
 
 
-def check_endless(recipe: Recipe) -> None:
-    """Raise `InputError` for a recipe that a stream without an end and without mixing cannot show.
+def is_endless(recipe: Recipe) -> bool:
+    """Whether a stream without an end and without mixing can show what a recipe asks for.
 
     Draws that change in the course of training need its end, mixed images have two labels, and
     embeddings are no images.
     """
+    return not _changes(recipe) and recipe.mixing is None
+
+
+def check_endless(recipe: Recipe) -> None:
+    """Raise `InputError` for a recipe that is not endless."""
     check_on_pixels(recipe)
     require(
-        not _changes(recipe) and recipe.mixing is None,
-        "draws that do not change and no mixing outside equipoise.train",
-        "Train with equipoise.train, or name another recipe.",
+        is_endless(recipe),
+        "draws that do not change and no mixing in a training loop of your own",
+        "Take a trainer by name, or another recipe.",
         draws=recipe.draws,
         defer=recipe.defer,
         mixing=recipe.mixing,
