@@ -24,10 +24,12 @@ _HOME = {
     "compare": "studies",
     "embed": "backbones",
     "evaluate": "studies",
+    "generate": "generating",
     "load": "readers",
     "load_model": "training",
     "report": "reports",
     "search": "studies.searching",
+    "sift": "sifting",
     "train": "training",
     "upsample": "writers",
 }
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from equipoise.engine import augment as augment
     from equipoise.errors import InputError as InputError
     from equipoise.errors import WorkError as WorkError
+    from equipoise.generating import generate as generate
     from equipoise.images import ImageSet as ImageSet
     from equipoise.images import Splits as Splits
     from equipoise.objectives import Objective as Objective
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from equipoise.readers import load as load
     from equipoise.recipes import Recipe as Recipe
     from equipoise.reports import report as report
+    from equipoise.sifting import sift as sift
     from equipoise.studies import compare as compare
     from equipoise.studies import evaluate as evaluate
     from equipoise.studies.searching import search as search

@@ -81,9 +81,7 @@ def perceptual_hash(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return np.packbits(bits, axis=1).view(np.uint64).ravel()
 
 
-def thumbnails(
-    images: Images, rows: NDArray[np.intp], side: int = _THUMBNAIL
-) -> NDArray[np.uint8]:
+def thumbnails(images: Images, rows: NDArray[np.intp], side: int = _THUMBNAIL) -> NDArray[np.uint8]:
     """Return (M, side, side, 3) thumbnails of the images at `rows`."""
     found = np.empty((len(rows), side, side, 3), np.uint8)
 

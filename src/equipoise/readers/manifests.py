@@ -14,10 +14,20 @@ from numpy.typing import NDArray
 from equipoise.errors import InputError, printable, reason
 from equipoise.files import MARK
 
-__all__ = ["MANIFEST", "SUMMARY", "UPSAMPLED", "Manifest", "above", "is_ours", "within"]
+__all__ = [
+    "GENERATED",
+    "MANIFEST",
+    "SUMMARY",
+    "UPSAMPLED",
+    "Manifest",
+    "above",
+    "is_ours",
+    "within",
+]
 
 MANIFEST = "manifest.parquet"
-UPSAMPLED = "upsampled data set"  # the kind of output folder that a mark names
+# The kinds of output folders that a mark names.
+UPSAMPLED, GENERATED = "upsampled data set", "generated images"
 SUMMARY = "summary.json"
 
 _NEEDED = {
@@ -227,7 +237,7 @@ def _is_mark(fetch: Fetch, handle: Any) -> bool:
         fields = json.loads(data) if len(data) <= _MOST_MARK else None
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(fields, dict) and fields.get("kind") == UPSAMPLED
+    return isinstance(fields, dict) and fields.get("kind") in (UPSAMPLED, GENERATED)
 
 
 def _bytes(path: Path) -> bytes:
@@ -244,7 +254,7 @@ def _foreign(name: str) -> str:
 
 def _unfinished(folder: str) -> InputError:
     return InputError(
-        f"{printable(folder)} is what upsample wrote, but has no {MANIFEST}, so copies cannot be "
-        "told from originals: it is unfinished, or the file was taken away. Give the same upsample "
-        "command again."
+        f"{printable(folder)} is what upsample or generate wrote, but has no {MANIFEST}, so copies "
+        "cannot be told from originals: it is unfinished, or the file was taken away. Give the "
+        "same command again."
     )
