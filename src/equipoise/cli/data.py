@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equipoise.cli import show
+from equipoise.cli.generating import sift_against
 from equipoise.cli.options import (
     Backend,
+    Cache,
     Data,
     Jobs,
     Json,
@@ -72,9 +74,16 @@ def audit(
         typer.Option(
             "--strict",
             help="Exit with 1 if images, groups or (with --near) near duplicates leak across "
-            "splits.",
+            "splits, or (with --against) an image falls.",
         ),
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="DATA are images from elsewhere: which of them may join the training of this data "
+            "set? It is read as for a comparison."
+        ),
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option(help="A run without techniques: does it still know images after them?"),
@@ -83,18 +92,27 @@ def audit(
         str, typer.Option(help="With --model: the techniques to try on its validation images.")
     ] = "crop,flip,noise",
     selection: Selection = Selection(),
+    cache: Cache = None,
     seed: Seed = 0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """What is in a data set: classes, ratio, sizes, broken files, duplicates, leaks.
 
-    Nothing is cut: the splits are those that the data set has.
+    Nothing is cut: the splits are those that the data set has. With --against, images from
+    elsewhere are held against a data set instead: near copies, what is not taken for its class, and
+    what is far from it.
 
     equipoise audit photos/ --near --out audit
+
+    equipoise audit generated/ --against photos/ --out sieve
     """
+    if against is not None:
+        if near or model is not None:
+            raise InputError("--against looks at images from elsewhere: no --near and no --model.")
+        sift_against(data, against, selection, out=out, strict=strict, shown=(as_json, quiet))
+        return
     from equipoise.auditing import audit as look
-    from equipoise.files import write_json
     from equipoise.readers import check_apart
 
     if out is not None:
@@ -106,11 +124,7 @@ def audit(
     if model is not None:
         sized = selected(data, replace(selection, cut=True), quiet=True)
         safety = _safety(sized, model, names_of(techniques))
-    if out is not None:
-        from equipoise.reports import audit_page
-
-        write_json(out / "audit.json", found.to_dict())
-        audit_page(found.to_dict(), out / "audit.html", source=splits.source, notes=splits.notes)
+    written = [] if out is None else _write_audit(found, splits, out)
     if as_json:
         show.print_json(
             {**found.to_dict(), **({} if safety is None else {"safety": _as_json(safety)})}
@@ -119,11 +133,20 @@ def audit(
         print_audit(found)
         if safety is not None:
             _print_safety(safety)
-        if out is not None:
-            show.say(f"Written: {out / 'audit.html'}, {out / 'audit.json'}")
+        show.say(*written)
         show.say(_next(found, splits, as_given(data, selection)))
     if strict:
         _refuse_leaks(data, found)
+
+
+def _write_audit(found: "Audit", splits: "Splits", out: Path) -> list[str]:
+    """Write an audit's JSON and page, and return a line about them."""
+    from equipoise.files import write_json
+    from equipoise.reports import audit_page
+
+    write_json(out / "audit.json", found.to_dict())
+    audit_page(found.to_dict(), out / "audit.html", source=splits.source, notes=splits.notes)
+    return [f"Written: {out / 'audit.html'}, {out / 'audit.json'}"]
 
 
 def _next(found: "Audit", splits: "Splits", data: str) -> str:

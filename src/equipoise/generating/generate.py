@@ -9,14 +9,14 @@ import numpy as np
 
 from equipoise.backbones import ActivationCache
 from equipoise.errors import InputError, plural, printable, require, whole_seed
-from equipoise.files import claim, read_json, write_json
+from equipoise.files import claim, read_json, write_json, write_text
 from equipoise.generating.candidates import Candidates, read_sifted
 from equipoise.generating.making import Workplace
 from equipoise.generating.method import get_method
 from equipoise.images import ImageSet, Splits
 from equipoise.planning import Strategy, targets
 from equipoise.readers import check_apart, read
-from equipoise.readers.manifests import GENERATED, SUMMARY
+from equipoise.readers.manifests import GENERATED, RECIPE, SUMMARY
 from equipoise.selection import Selection
 from equipoise.sifting import Sieve, Sifted, fit_sieve
 from equipoise.training.devices import get_device
@@ -103,7 +103,8 @@ def generate(
         are none. So the same source, seed and options must be given to both.
     out : path
         An absent or empty folder, or that of an earlier run of the same call. It will hold class
-        folders, `manifest.parquet` and `summary.json`; what fell stays in its hidden folders.
+        folders, `manifest.parquet`, `summary.json` and `generated.yaml`, a recipe that adds these
+        images to training; what fell stays in its hidden folders.
     method : str or dict
         A name in `equipoise.generating.METHODS`, or ``{name: {parameter: value}}``.
     sampling_strategy : str, float, dict or callable
@@ -172,6 +173,7 @@ def generate(
             notes=(*maker.notes, *sifted.notes, *_short(sifted, wanted)),
         )
         made.finish(sifted, {"parameters": parameters, "seed": seed})
+        write_text(folder / RECIPE, "extra: .\n")
         write_json(folder / SUMMARY, result.to_dict())
         return result
 

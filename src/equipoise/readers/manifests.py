@@ -29,6 +29,8 @@ MANIFEST = "manifest.parquet"
 # The kinds of output folders that a mark names.
 UPSAMPLED, GENERATED = "upsampled data set", "generated images"
 SUMMARY = "summary.json"
+# What `generate` writes beside its images: a recipe that takes them, and the page of the sieve.
+RECIPE, SIEVE = "generated.yaml", "sieve.html"
 
 _NEEDED = {
     "path": pa.string(),
@@ -147,9 +149,11 @@ def above(path: Path) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
 
 
 def is_ours(path: str, found: Iterable[str]) -> bool:
-    """Whether a file is one that `upsample` writes beside its images, manifest included."""
+    """Whether a file is one that `upsample` or `generate` writes beside its images."""
     folder = path[: -len(_file(path))]
-    return _file(path) in (MANIFEST, MARK, SUMMARY) and f"{folder}{MANIFEST}" in found
+    return (
+        _file(path) in (MANIFEST, MARK, SUMMARY, RECIPE, SIEVE) and f"{folder}{MANIFEST}" in found
+    )
 
 
 def _levels(path: Path) -> Iterator[tuple[Path, str]]:
