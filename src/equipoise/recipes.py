@@ -79,6 +79,9 @@ class Recipe(BaseModel):
         A folder of class folders with images from elsewhere, such as a generative model's, which
         join training and nothing else. In a YAML file it is relative to the file; in a recipe made
         in Python, to the current folder.
+    extra_weight : float
+        In (0, 1]: how much an image of the `extra` folder counts in the loss, where a real one
+        counts 1.
     draws : {'natural', 'balanced', 'square_root', 'progressive'}
         Natural: passes over the whole set. Balanced: each class is drawn equally often. Square
         root: in proportion to the square root of its size. Progressive: from natural shares to
@@ -105,6 +108,7 @@ class Recipe(BaseModel):
     scope: Literal["minority", "all"] = "minority"
     strength: _Shares | None = None
     extra: str | None = None
+    extra_weight: Annotated[Number, Field(gt=0, le=1)] = 1.0
     draws: Literal["natural", "balanced", "square_root", "progressive"] = "natural"
     mixing: Choice | None = None
     loss: Choice = "cross_entropy"
