@@ -3,7 +3,8 @@
 A picture may show a window of another. So it and its mirror image are held against windows of many
 sizes and places of every reference, coarsely, and the references that come nearest are searched
 pixel by pixel. The measure is the correlation of the pixels, each channel apart from its mean,
-which brightness and contrast leave as it is.
+which brightness and contrast leave as it is. What coding and enlarging change most, the finest
+detail, is smoothed away before.
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _STEPS = 6  # the stride of a window is its side by so many
 _SUSPECTS = 3  # references of each picture that are searched pixel by pixel
 _NEARBY = 2  # pixels by which the side of a window is varied then
 _BLANK = 1.0  # grey levels that the pixels of a blank picture deviate
+_SMOOTHED = 0.7  # deviation in pixels
 _REFERENCES, _PICTURES = 256, 256  # compared at a time
 
 Pixels = NDArray[np.uint8]
@@ -56,6 +58,7 @@ def find_copies(
     own : (N,) int, optional
         The reference that each picture is itself, which does not count.
     """
+    pictures, references = _smoothed(pictures), _smoothed(references)
     suspects = _suspects(pictures, references, own)
     found = Copies(
         np.zeros(len(pictures), np.float32),
@@ -74,13 +77,21 @@ def find_copies(
     return found
 
 
+def _smoothed(images: Pixels) -> Pixels:
+    found = np.empty_like(images)
+    for row, image in enumerate(images):
+        found[row] = cv2.GaussianBlur(image, (3, 3), _SMOOTHED)
+    return found
+
+
 def _searched(picture: Pixels, reference: Pixels, side: int) -> float:
     """The best correlation of a picture with windows of about such a side of a reference."""
     best = 0.0
     for length in range(max(side - _NEARBY, _CELLS), min(side + _NEARBY, SIDE) + 1):
-        part = np.asarray(cv2.resize(picture, (length, length), interpolation=cv2.INTER_AREA))
-        if part.std() >= _BLANK:
-            best = max(best, float(cv2.matchTemplate(reference, part, cv2.TM_CCOEFF_NORMED).max()))
+        # The reference is enlarged as a window of it would be, so that both lose the same detail.
+        whole = round(SIDE * SIDE / length)
+        large = np.asarray(cv2.resize(reference, (whole, whole), interpolation=cv2.INTER_LINEAR))
+        best = max(best, float(cv2.matchTemplate(large, picture, cv2.TM_CCOEFF_NORMED).max()))
     return best if np.isfinite(best) else 0.0
 
 

@@ -33,7 +33,7 @@ __all__ = ["Sieve", "fit_sieve", "sift"]
 
 # The correlation from which a picture is a near copy. Where real pictures are themselves more alike
 # than that, such as digits, it is what only one in twenty reaches.
-_ALIKE, _MOST_ALIKE, _USUAL = 0.92, 0.98, 0.95
+_ALIKE, _MOST_ALIKE, _USUAL = 0.94, 0.985, 0.95
 _MOST = 2000  # real images of a class that others are judged by
 _MOST_REAL = 200  # that are held against each other for what is usual
 
