@@ -12,6 +12,7 @@ from typing import Any
 
 from equipoise.errors import InputError, unknown
 from equipoise.generating.deepsmote import deepsmote
+from equipoise.generating.diffusion import diffusion
 from equipoise.generating.making import Learner
 from equipoise.images import ImageSet
 
@@ -19,7 +20,7 @@ __all__ = ["METHODS", "get_method"]
 
 Method = Callable[..., Learner]
 
-METHODS: dict[str, Method] = {"deepsmote": deepsmote}
+METHODS: dict[str, Method] = {"deepsmote": deepsmote, "diffusion": diffusion}
 
 
 def get_method(
