@@ -58,8 +58,8 @@ def pipeline(tmp_path_factory):
             sample_size=16, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4,
             down_block_types=down, up_block_types=up, cross_attention_dim=16, attention_head_dim=2,
         ),
-        scheduler=DDIMScheduler(), safety_checker=None, feature_extractor=None, image_encoder=None,
-        requires_safety_checker=False,
+        scheduler=DDIMScheduler(steps_offset=1, clip_sample=False), safety_checker=None,
+        feature_extractor=None, image_encoder=None, requires_safety_checker=False,
     )  # fmt: skip
     pipe.save_pretrained(root / "saved")
     return root / "saved"

@@ -113,26 +113,27 @@ def _prompts(prompt: str, classes: tuple[str, ...]) -> dict[str, str]:
 def _auto() -> Any:
     try:
         from diffusers import AutoPipelineForImage2Image
+        from diffusers.utils import logging
     except (ImportError, RuntimeError) as error:
         # Beside another build of torch, torchvision raises RuntimeError when it is imported.
         raise InputError(
             f"method diffusion needs diffusers, which cannot be imported ({reason(error)}): "
             "pip install 'equipoise[diffusion]'."
         ) from None
+    logging.disable_progress_bar()
     return AutoPipelineForImage2Image
 
 
 def _load(train: ImageSet, name: str, style: Style, auto: Any, place: Workplace) -> Maker:
     half = torch.float16 if place.device.type == "cuda" else torch.float32
     try:
-        pipe = auto.from_pretrained(name, torch_dtype=half)
+        pipe = auto.from_pretrained(name).to(place.device, half)
     except Exception as error:
         # Downloading, reading and building fail in ways of their own.
         raise WorkError(
             f"pipeline {printable(name)} cannot be loaded: {reason(error)}. Name a local folder, "
             "or one on the hub that this machine can reach."
         ) from None
-    pipe = pipe.to(place.device)
     pipe.set_progress_bar_config(disable=True)
     modules = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]
     model = Model(pipe, style, train, place.seed)

@@ -13,7 +13,7 @@ from equipoise.files import claim, read_json, write_json, write_text
 from equipoise.generating.candidates import Candidates, read_sifted
 from equipoise.generating.making import Workplace
 from equipoise.generating.method import get_method
-from equipoise.images import ImageSet, Splits
+from equipoise.images import ImageSet, LeftOut, Splits
 from equipoise.planning import Strategy, targets
 from equipoise.readers import check_apart, read
 from equipoise.readers.manifests import GENERATED, RECIPE, SUMMARY
@@ -50,6 +50,8 @@ class Generated:
     counts : dict
         From class to how many were made (`images`), fell at each step of the sieve (`copy`,
         `probe`, `distance`) and are `kept`.
+    left_out : tuple of LeftOut
+        All of the source that is not used, reason by reason.
     notes : tuple of str
         What a user should know, such as which steps were skipped.
     """
@@ -62,6 +64,7 @@ class Generated:
     model: str
     wanted: dict[str, int]
     counts: dict[str, dict[str, int]]
+    left_out: tuple[LeftOut, ...]
     notes: tuple[str, ...]
 
     @property
@@ -75,7 +78,8 @@ class Generated:
 
     def sifted(self) -> Sifted:
         """Return all images that were made, with what the sieve said of them."""
-        return read_sifted(Path(self.out), self.notes)
+        lines = (*(one.line for one in self.left_out), *self.notes)
+        return read_sifted(Path(self.out), lines)
 
 
 def generate(
@@ -113,7 +117,8 @@ def generate(
     backbone : str
         Whose embeddings the sieve compares: see `equipoise.embed`.
     device : {'auto', 'cpu', 'cuda'}
-        Where the model learns and makes. On the CPU the same call gives the same images.
+        Where the model learns and makes. On the CPU of one machine the same call gives the same
+        images.
     cache : ActivationCache, optional
         Of embeddings; by default the user's.
     progress : callable, optional
@@ -170,6 +175,7 @@ def generate(
             model=maker.model,
             wanted={train.classes[label]: count for label, count in wanted.items()},
             counts=sifted.counts(),
+            left_out=splits.left_out,
             notes=(*maker.notes, *sifted.notes, *_short(sifted, wanted)),
         )
         made.finish(sifted, {"parameters": parameters, "seed": seed})
@@ -255,4 +261,8 @@ def _short(sifted: Sifted, wanted: Mapping[int, int]) -> list[str]:
 
 def _read(folder: Path) -> Generated:
     found = read_json(folder / SUMMARY)
-    return Generated(**{**found, "out": str(folder), "notes": tuple(found["notes"])})
+    left_out = tuple(
+        LeftOut(one["reason"], one["count"], tuple(one["names"])) for one in found["left_out"]
+    )
+    changed = {"out": str(folder), "left_out": left_out, "notes": tuple(found["notes"])}
+    return Generated(**{**found, **changed})

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from equipoise.backbones import ActivationCache, embed
 from equipoise.errors import InputError, plural, printable, require
-from equipoise.extras import extra_images
+from equipoise.extras import with_extra
 from equipoise.images import ImageSet, Splits
 from equipoise.keys import order
 from equipoise.near import thumbnails
@@ -199,13 +199,15 @@ def sift(
             "images with the classes of the data set",
             classes=list(images.classes),
         )
-        given = images
+        given, lost = images, ()
     else:
-        found = extra_images(data, Recipe(name="sifted", extra=str(images)))
-        assert found is not None
-        given = replace(found, generated=None)
+        real = replace(data, train=data.train.real)
+        joined = with_extra(real, Recipe(name="sifted", extra=str(images)))
+        given = replace(joined.train.select(joined.train.generated), generated=None)
+        lost = joined.left_out[len(data.left_out) :]
     sieve = fit_sieve(data, backbone=backbone, cache=cache, progress=progress)
-    return sieve.judge(given, progress)
+    found = sieve.judge(given, progress)
+    return replace(found, notes=(*(one.line for one in lost), *found.notes))
 
 
 def _at_most(train: ImageSet, most: int) -> NDArray[np.intp]:

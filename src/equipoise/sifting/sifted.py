@@ -32,7 +32,7 @@ class Sifted:
     reason : (N,) str
         Why it fell, in words; empty where it is kept.
     notes : tuple of str
-        Which steps were skipped, and why.
+        Which steps were skipped and why, and which files were left out.
     """
 
     images: ImageSet
