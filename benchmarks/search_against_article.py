@@ -17,11 +17,11 @@ from pathlib import Path
 
 import equipoise as eq
 from equipoise.objectives import get_objective
-from equipoise.studies.facts import read_plan
 from equipoise.studies.inference import differences, levels
-from equipoise.studies.outcomes import Outcome, read_outcome
 from equipoise.studies.scoring import Setting, score
-from equipoise.studies.searching import open_search
+from equipoise.studies.search import open_search
+from equipoise.studies.study_file import read_plan
+from equipoise.studies.trials import Outcome, read_outcome
 
 TAKE = {"cat": 4800, "dog": 1200}
 METRICS = {"balanced_accuracy": "balanced accuracy", "roc_auc": "ROC-AUC", "accuracy": "accuracy"}

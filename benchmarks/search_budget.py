@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from equipoise.studies.durations import seconds_of
+from equipoise.studies.timing import seconds_of
 
 _NEAR = 0.1
 

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from equipoise.studies import StudySummary, open_study
+from equipoise.studies.estimates import Estimate
 from equipoise.studies.formats import ORACLE, change, interval
 from equipoise.studies.summary import Question
-from equipoise.studies.values import Estimate
 
 
 def share(estimate: Estimate) -> str:

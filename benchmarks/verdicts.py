@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from equipoise.files import atomic, write_text
 from equipoise.studies.inference import Difference, FigureTable, differences, levels, verdict
-from equipoise.studies.resampling import image_weights
+from equipoise.studies.scoring import image_weights
 from equipoise.studies.sequential import (
     begin,
     nominal_levels,

@@ -17,7 +17,7 @@ from torch import nn
 import equipoise as eq
 from equipoise import techniques
 from equipoise.recipes import NAMED, Recipe
-from equipoise.studies.searching import search
+from equipoise.studies.search import search
 from equipoise.training import Trainer
 from equipoise.writers import upsample
 

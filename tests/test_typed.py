@@ -5,7 +5,7 @@ import pytest
 from equipoise.cli import run
 from equipoise.errors import InputError
 from equipoise.planning import parse_strategy
-from equipoise.studies.searching.clock import seconds_of
+from equipoise.studies.timing import seconds_of
 from equipoise.typed import counts_of, names_of, number_of, shares_of
 
 ODD = ["1=²", "1=٤", "1=1_0", "1=+5", "1=-5", "1=5.0", "1=1e2", "1=inf", "1=", "=5", "one", "", ","]

@@ -28,7 +28,7 @@ _HOME = {
     "load": "readers",
     "load_model": "training",
     "report": "reports",
-    "search": "studies.searching",
+    "search": "studies.search",
     "sift": "sifting",
     "train": "training",
     "upsample": "writers",
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from equipoise.sifting import sift as sift
     from equipoise.studies import compare as compare
     from equipoise.studies import evaluate as evaluate
-    from equipoise.studies.searching import search as search
+    from equipoise.studies.search import search as search
     from equipoise.training import Augmented as Augmented
     from equipoise.training import Decision as Decision
     from equipoise.training import Trainer as Trainer

@@ -192,7 +192,9 @@ def outline(cell: dict[str, Any]) -> list[Any]:
 def runs(words: list[str]) -> bool:
     """Whether a command can be run here: in little time, without CIFAR-10 and large models."""
     ray = "ray" not in words or find_spec("ray") is not None
-    return ray and "diffusion" not in words and words[0] != "demo" and "cifar10" not in " ".join(words)
+    return (
+        ray and "diffusion" not in words and words[0] != "demo" and "cifar10" not in " ".join(words)
+    )
 
 
 # A search takes the time that it is given, and other commands need what it finds.

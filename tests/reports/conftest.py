@@ -12,8 +12,9 @@ from PIL import Image
 
 from equipoise.files import seal, write_json, write_sealed, write_text
 from equipoise.recipes import get_recipe
-from equipoise.studies.intact import of_trial
+from equipoise.studies.integrity import trial_identity
 from equipoise.studies.shortcut import PROBES
+from equipoise.studies.study_file import read_study_file
 from equipoise.studies.trials import Trial, folder_of
 from equipoise.training.predictions import Predictions, write_predictions
 from equipoise.training.runs import FILES
@@ -63,11 +64,12 @@ def build(folder: Path, made: MadeUp | None = None) -> Path:
     _write_yaml(folder, nets)
     facts = _facts(made, list(nets), training)
     write_sealed(folder / "study.json", facts)
+    about = read_study_file(folder)
     for name, net in nets.items():
         for run in runs:
             recipe = get_recipe(folder / "recipes" / f"{name}.yaml")
             place = _trial(folder, made, net, Trial(recipe, *run), labels, training)
-            seal(place, FILES, of_trial(Trial(recipe, *run), facts))
+            seal(place, FILES, trial_identity(Trial(recipe, *run), about))
             if made.probed:
                 seal(place, PROBES)
     rows = [row for name in nets for row in _epochs(name, nets[name], made, runs)]

@@ -5,7 +5,7 @@ import pytest
 from scipy.special import softmax
 from sklearn.metrics import confusion_matrix, precision_score, recall_score, roc_auc_score
 
-from equipoise.reports.curves import (
+from equipoise.reports.plots import (
     GRID,
     chosen_point,
     learning_band,

@@ -5,9 +5,9 @@ import pytest
 from equipoise.recipes import Recipe
 from equipoise.reports import report
 from equipoise.studies import Study, open_study
-from equipoise.studies.memory import Copies, Memory, Recall, memory_words
-from equipoise.studies.safety import Loss, safety_warnings, safety_words
-from equipoise.studies.values import Estimate
+from equipoise.studies.estimates import Estimate
+from equipoise.studies.label_preservation import Loss, safety_warnings, safety_words
+from equipoise.studies.memorisation import Copies, Memory, Recall, memory_words
 
 
 def recall(mean):

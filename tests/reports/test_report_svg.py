@@ -5,8 +5,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from equipoise.reports.curves import Band
-from equipoise.reports.plots import confusion_map, learning
+from equipoise.reports.plots import Band, confusion_map, learning
 from equipoise.reports.svg import ACCENT, inline, visible
 
 HOSTILE = ("$x_1$ $", "<script>alert(1)</script>", "a\nb", "\u202egod", '" onload="x', "#00609c")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from equipoise.studies.moderation import PRIOR_FREEDOM, drawn_together, moderated
+from equipoise.studies.standard_errors import PRIOR_FREEDOM, drawn_together, moderated
 
 
 def _centred(figures):

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from equipoise.errors import InputError
-from equipoise.studies.predicted import read_predicted
+from equipoise.studies.predicted import read_predictions_table
 
 
 def columns(**more):
@@ -33,7 +33,7 @@ def test_a_run_is_read_with_its_images_in_the_order_of_their_ids():
     table = columns()
     order = np.random.default_rng(1).permutation(20)
     shuffled = {name: [values[k] for k in order] for name, values in table.items()}
-    outcomes = {(o.recipe, o.seed): o for o in read_predicted(shuffled)}
+    outcomes = {(o.recipe, o.seed): o for o in read_predictions_table(shuffled)}
     assert set(outcomes) == {("none", 0), ("none", 1), ("mine", 0), ("mine", 1)}
     run = outcomes["mine", 1]
     assert run.test.names.tolist() == ["a", "b", "c"]
@@ -52,7 +52,7 @@ def test_files_arrow_pandas_and_mappings_are_one(tmp_path):
     frame = table.to_pandas()
     frame["recipe"] = pd.Categorical(frame["recipe"])
     sources = [tmp_path / "all.parquet", str(tmp_path / "all.csv"), halves, table, frame, columns()]
-    logits = [np.stack([o.test.logits for o in read_predicted(one)]) for one in sources]
+    logits = [np.stack([o.test.logits for o in read_predictions_table(one)]) for one in sources]
     for other in logits[1:]:
         assert other == pytest.approx(logits[0])
 
@@ -60,14 +60,14 @@ def test_files_arrow_pandas_and_mappings_are_one(tmp_path):
 def test_a_probability_of_nought_has_a_finite_logarithm():
     table = columns()
     table["p_0"][0], table["p_1"][0] = 0.0, 1.0
-    assert np.isfinite(read_predicted(table)[0].test.logits).all()
+    assert np.isfinite(read_predictions_table(table)[0].test.logits).all()
 
 
 def test_numbers_are_names_too(tmp_path):
     table = {**columns(), "id": [7, 8, 9, 10, 11] * 4, "recipe": [1] * 10 + [2] * 10}
     pd.DataFrame(table).to_csv(tmp_path / "p.csv", index=False)
     for source in (table, tmp_path / "p.csv"):
-        first = read_predicted(source)[0]
+        first = read_predictions_table(source)[0]
         assert (first.recipe, sorted(first.test.ids.tolist())) == ("1", [7, 8, 9])
 
 
@@ -121,12 +121,12 @@ def test_a_mistake_is_told_in_one_line(name, tmp_path):
     table = columns()
     spoil(table)
     with pytest.raises(InputError, match=words) as told:
-        read_predicted(table)
+        read_predictions_table(table)
     assert "\n" not in str(told.value)
     path = tmp_path / "mine.csv"
     pd.DataFrame(table).to_csv(path, index=False)
     with pytest.raises(InputError, match=words):
-        read_predicted(path)
+        read_predictions_table(path)
 
 
 @pytest.mark.parametrize("logit", [float("nan"), float("inf"), -float("inf")])
@@ -135,7 +135,7 @@ def test_a_logit_is_finite(logit):
     table["logit_0"], table["logit_1"] = table.pop("p_0"), table.pop("p_1")
     table["logit_1"][7] = logit
     with pytest.raises(InputError, match="column logit_1, row 8"):
-        read_predicted(table)
+        read_predictions_table(table)
 
 
 def test_files_that_are_none_are_named(tmp_path):
@@ -147,13 +147,13 @@ def test_files_that_are_none_are_named(tmp_path):
         ("c.csv", "c.csv cannot be read"),
     ):
         with pytest.raises(InputError, match=words):
-            read_predicted(tmp_path / name)
+            read_predictions_table(tmp_path / name)
     for source in (7, [], {"recipe": [1], "seed": [1, 2]}):
         with pytest.raises(InputError):
-            read_predicted(source)
+            read_predictions_table(source)
 
 
 def test_files_of_other_classes_do_not_go_together(tmp_path):
     two, three = columns(), columns(p_2=[0.0] * 20)
     with pytest.raises(InputError, match="predictions for 2 classes, but the table for 3"):
-        read_predicted([two, three])
+        read_predictions_table([two, three])

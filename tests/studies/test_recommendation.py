@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from equipoise.objectives import Objective
 from equipoise.studies.analysis import PENDING
+from equipoise.studies.estimates import Estimate
 from equipoise.studies.recommendation import recommend, runs_in_words
 from equipoise.studies.sequential import begin
 from equipoise.studies.summary import (
@@ -16,7 +17,6 @@ from equipoise.studies.summary import (
     StudySummary,
     ThresholdDoubt,
 )
-from equipoise.studies.values import Estimate
 
 METRIC = "balanced_accuracy"
 

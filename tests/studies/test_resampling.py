@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from equipoise.studies.resampling import image_weights
+from equipoise.studies.scoring import image_weights
 
 LABELS = np.repeat([0, 1, 2], [30, 5, 1])
 

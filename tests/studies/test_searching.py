@@ -13,18 +13,16 @@ import pytest
 import yaml
 
 from equipoise.cli import run
+from equipoise.cli.options import Output
 from equipoise.cli.searching import finish_search
 from equipoise.errors import InputError
 from equipoise.files import read_json
 from equipoise.readers import load
 from equipoise.recipes import NAMED, Recipe, get_recipe
 from equipoise.reports import report
-from equipoise.studies.searching import open_search, search
-from equipoise.studies.searching.arms import ENTRANTS, Arm, is_late, rungs
-from equipoise.studies.searching.attempts import Result
-from equipoise.studies.searching.clock import in_words, seconds_of
-from equipoise.studies.searching.confirming import ranked
-from equipoise.studies.searching.space import (
+from equipoise.studies.search import open_search, search
+from equipoise.studies.search.attempts import ENTRANTS, Result, is_late, rungs
+from equipoise.studies.search.space import (
     RECIPES,
     choose,
     locate,
@@ -33,6 +31,7 @@ from equipoise.studies.searching.space import (
     trainer_dimensions,
     trainer_of,
 )
+from equipoise.studies.timing import in_words, seconds_of
 from equipoise.training import Trainer, check, get_trainer
 
 QUICK = Trainer(name="quick", epochs=3, batch_size=64)
@@ -172,7 +171,7 @@ def test_a_wrong_space_is_refused(tmp_path, text, words):
 
 def test_what_a_search_leaves(found):
     names = {path.name for path in found.directory.iterdir()}
-    assert {"best.yaml", "leaderboard.csv", "search.json", "trainer.yaml", "journal.log"} <= names
+    assert {"best.yaml", "leaderboard.csv", "search.json", "trainer.yaml", "state.json"} <= names
     assert found.summary["finished"]
     assert found.summary["trials"] == 6
     board = found.leaderboard
@@ -243,7 +242,7 @@ def test_a_search_for_the_lowest_cost(digits, tmp_path, capsys):
     assert set(found.summary["validation"]) >= {"none", found.best.name}
     text = " ".join(found.summary["words"])
     assert "cost per image 0." in text
-    finish_search(found, found.directory / "report.html", "photos", as_json=False, quiet=False)
+    finish_search(found, found.directory / "report.html", "photos", Output())
     asked = "--costs 8:3=5 --at-least 3.recall=0.3"
     assert f"best.yaml {asked} --out model" in " ".join(capsys.readouterr().out.split())
     with pytest.raises(InputError, match="another objective"):
@@ -253,15 +252,7 @@ def test_a_search_for_the_lowest_cost(digits, tmp_path, capsys):
         )  # fmt: skip
 
 
-def test_of_equal_lengths_the_higher_utility_stands_first():
-    arms = [Arm(k, NAMED[name], QUICK, 0, "complete", {}) for k, name in enumerate(FIRST[:3])]
-    results = [
-        Result(0, 3, score=0.4, plain=0.5, roc_auc=0.9, seconds=1.0, utility=-0.08),
-        Result(1, 3, score=0.3, plain=0.5, roc_auc=0.9, seconds=1.0, utility=-0.06),
-        Result(2, 3, score=0.2, plain=0.5, roc_auc=0.9, seconds=1.0, utility=-0.9),
-    ]
-    assert [arm.number for arm, _ in ranked(arms, results)] == [1, 0, 2]
-    # Results of before there was a utility.
+def test_a_result_of_before_there_was_a_utility_has_one():
     assert Result(0, 3, score=0.4, plain=0.5, roc_auc=0.9, seconds=1.0).utility == 0.4
 
 
@@ -281,7 +272,7 @@ def test_no_test_image_is_read_and_jobs_change_nothing(digits, found, tmp_path, 
     spoiled = replace(test, images=np.zeros_like(test.images), labels=np.zeros_like(test.labels))
     poisoned = replace(digits, test=spoiled)
     # The confirmation does read it; the search phase is what must not differ.
-    monkeypatch.setattr("equipoise.studies.searching.searching.confirm", _stop)
+    monkeypatch.setattr("equipoise.studies.search.searching.confirm", _stop)
     with pytest.raises(_StoppedError):
         search(poisoned, trials=6, out=tmp_path / "out", recipes=FIRST, trainer=QUICK, jobs=jobs)
     assert rows(open_search(tmp_path / "out")) == rows(found)
@@ -385,13 +376,11 @@ def test_a_killed_search_goes_on_to_the_same_end(tmp_path):
         done = len(list(broken.glob("attempts/*/attempt.json")))
         assert done >= max(runs, kept)
         kept = done
-    with (broken / "journal.log").open("ab") as file:
-        file.write(b'{"op_code": 4, "wor')  # as a process killed while writing would leave it
     assert begin(broken).wait() == 0
     one, other = (open_search(folder) for folder in (whole, broken))
     assert rows(one) == rows(other)
     assert one.best == other.best
-    assert read_json(broken / "clock.json")["seconds"] > 0
+    assert read_json(broken / "state.json")["seconds"] > 0
 
 
 @pytest.mark.slow

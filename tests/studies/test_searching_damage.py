@@ -7,8 +7,9 @@ import pytest
 
 from equipoise.cli import run
 from equipoise.errors import DamagedError, Remark
+from equipoise.files import read_sealed, write_sealed
 from equipoise.readers import load
-from equipoise.studies.searching import open_search, search
+from equipoise.studies.search import open_search, search
 from equipoise.training import Trainer
 
 GIVEN = {
@@ -107,37 +108,28 @@ def test_a_finished_search_writes_best_yaml_again(found, digits, copy):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda data: b"",
-        lambda data: data[: len(data) // 2],
-        lambda data: data.replace(b'"values":[0.', b'"values":[0.9', 1),
-        lambda data: data.replace(b'"none"', b'"some"'),
-        lambda data: bytes(200) + data,
-        lambda data: b"[]\n" * 20,
+        lambda text: "",
+        lambda text: text[: len(text) // 2],
+        lambda text: "[]",
+        lambda text: '{"seconds": "x"}',
+        lambda text: text.replace('"complete"', '"running"', 1),
     ],
 )
-def test_a_damaged_journal_is_refused(digits, copy, change):
-    path = copy / "journal.log"
-    data = path.read_bytes()
-    path.write_bytes(change(data))
-    assert path.read_bytes() != data
-    with pytest.raises(DamagedError, match=r"journal\.log is damaged.*Name another folder"):
-        search(digits, out=copy, **GIVEN)
+def test_a_damaged_state_is_rebuilt_from_the_runs(found, digits, copy, change):
+    path = copy / "state.json"
+    path.write_text(change(path.read_text()))
+    (copy / "search.json").unlink()
+    before = {path: path.stat().st_mtime_ns for path in copy.rglob("attempt.json")}
+    with pytest.warns(Remark, match=r"state\.json is damaged.*It is rebuilt from the runs"):
+        again = search(digits, out=copy, **GIVEN)
+    assert plainly(again.summary) == plainly(found.summary)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_what_follows_the_last_seal_may_be_odd_too(digits, copy):
-    """As a process killed while writing leaves it, or another would."""
-    with (copy / "journal.log").open("ab") as file:
-        file.write(b'{"op_code": 4, "wor')
-    assert search(digits, out=copy, **GIVEN).summary["finished"]
-    for line in (b"null\n", b"{}\n", b'{"op_code": 4, "worker_id": 5}\n', b"\0\0\n"):
-        with (copy / "journal.log").open("ab") as file:
-            file.write(line)
-        with pytest.raises(DamagedError, match=r"journal\.log is damaged"):
-            search(digits, out=copy, **GIVEN)
-
-
-@pytest.mark.parametrize("text", ["", "[]", '{"seconds": "x"}', '{"seconds": -5}'])
-def test_a_damaged_clock_is_counted_anew(digits, copy, text):
-    (copy / "clock.json").write_text(text)
-    with pytest.warns(Remark, match=r"clock\.json is damaged"):
-        search(digits, out=copy, **GIVEN)
+def test_a_search_that_was_ended_while_it_was_writing_goes_on(found, digits, copy):
+    """The state is of the wave before: what came after is decided again, to the same."""
+    fields = read_sealed(copy / "state.json")
+    arms = [{**arm, "state": "running", "epochs": []} for arm in fields["arms"]]
+    write_sealed(copy / "state.json", {**fields, "arms": arms})
+    (copy / "search.json").unlink()
+    assert plainly(search(digits, out=copy, **GIVEN).summary) == plainly(found.summary)

@@ -3,8 +3,7 @@ import pytest
 
 from equipoise.files import write_json
 from equipoise.recipes import Recipe, get_recipe
-from equipoise.studies.marks import find_marks, mended
-from equipoise.studies.shortcut import shortcut_matrix
+from equipoise.studies.shortcut import find_shortcuts, remedied, shortcut_matrix
 
 
 def _folders(tmp_path, name, runs):
@@ -67,7 +66,7 @@ def test_marks_only_where_the_excess_is_shown(tmp_path):
     runs["wavering"] = [[near(part, rng) for part in net] for net in (strong, weak, spared)]
     matrix = _matrix(tmp_path, runs)
     recipes = {name: Recipe(name=name, techniques=("noise",)) for name in matrix}
-    marks, remedies = find_marks(matrix, "none", recipes)
+    marks, remedies = find_shortcuts(matrix, "none", recipes)
     assert [(mark.recipe, mark.technique) for mark in marks] == [("sure", "noise")]
     assert marks[0].classes == ("dog",)
     assert marks[0].lost == ("cat",)
@@ -76,11 +75,11 @@ def test_marks_only_where_the_excess_is_shown(tmp_path):
     assert list(remedies) == ["sure"]
     assert "scope: all" in remedies["sure"]
     every = recipes["sure"].model_copy(update={"scope": "all"})
-    marks, _ = find_marks(matrix, "none", recipes | {"sure": every})
+    marks, _ = find_shortcuts(matrix, "none", recipes | {"sure": every})
     assert "half its strength" in marks[0].sentence
     # What a recipe never shows it has taught nothing by, whatever its nets make of it.
     other = Recipe(name="sure", techniques=("flip",))
-    assert find_marks(matrix, "none", recipes | {"sure": other}) == ((), {})
+    assert find_shortcuts(matrix, "none", recipes | {"sure": other}) == ((), {})
 
 
 def test_nothing_is_claimed_where_nets_differ_by_chance_alone(tmp_path):
@@ -97,7 +96,7 @@ def test_nothing_is_claimed_where_nets_differ_by_chance_alone(tmp_path):
                 runs[name].append([_spread(rng, rng.binomial(40, 0.8, 10)), _spread(rng, right)])
         matrix = _matrix(tmp_path / str(study), runs, [str(k) for k in range(10)])
         recipes = {name: Recipe(name=name, techniques=("noise",)) for name in matrix}
-        claims += len(find_marks(matrix, "none", recipes)[0]) > 0
+        claims += len(find_shortcuts(matrix, "none", recipes)[0]) > 0
     assert claims <= 3
 
 
@@ -124,14 +123,14 @@ def test_no_single_class_is_named_that_takes_less_than_half(tmp_path):
     }
     matrix = _matrix(tmp_path, runs, ["common", "x", "y", "z"])
     recipes = {name: Recipe(name=name, techniques=("noise",)) for name in matrix}
-    mark = find_marks(matrix, "none", recipes)[0][0]
+    mark = find_shortcuts(matrix, "none", recipes)[0][0]
     assert len(mark.classes) == 2
     assert "a mark of the group of" in mark.sentence
 
 
 def test_the_remedy_is_a_recipe_that_shows_the_mark_to_all(tmp_path):
     article = get_recipe("article")
-    better = mended(article, ["noise"])
+    better = remedied(article, ["noise"])
     assert better == article.model_copy(
         update={"name": "article-all", "scope": "all", "augmentation": "fresh"}
     )
@@ -139,7 +138,7 @@ def test_the_remedy_is_a_recipe_that_shows_the_mark_to_all(tmp_path):
     path.write_text(better.to_yaml())
     assert get_recipe(path) == better
     # Where all classes see it already, the mark alone is shown more weakly.
-    weaker = mended(better, ["noise"])
+    weaker = remedied(better, ["noise"])
     crop, _, noise = weaker.resolved()
     assert noise.parameters == {"white": 0.075, "black": 0.05}
     assert crop.parameters == {"scale": 0.625}

@@ -7,7 +7,7 @@ from scipy.special import softmax
 
 from equipoise.readers import load
 from equipoise.studies import compare
-from equipoise.studies.mistakes import picture_of, worst_mistakes
+from equipoise.studies.pictures import picture_of, worst_mistakes
 from equipoise.training import Trainer
 
 

@@ -10,7 +10,6 @@ from typer.exceptions import TyperException
 
 from equipoise import __version__
 from equipoise.cli import (
-    caching,
     catalogues,
     data,
     evaluating,
@@ -65,7 +64,7 @@ for command in (
     models.predict,
     models.export,
     studies.report,
-    caching.cache,
+    catalogues.cache,
     catalogues.recipes,
     catalogues.techniques,
 ):

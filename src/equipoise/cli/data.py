@@ -1,7 +1,7 @@
 """`audit` and `upsample`: commands about the data set itself."""
 
 import shlex
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,15 +9,7 @@ import typer
 
 from equipoise.cli import show
 from equipoise.cli.generating import sift_against
-from equipoise.cli.options import (
-    Backend,
-    Cache,
-    Data,
-    Jobs,
-    Json,
-    Quiet,
-    Seed,
-)
+from equipoise.cli.options import Cache, Data, Output, Seed, Workers
 from equipoise.cli.selecting import as_given, selected, selects
 from equipoise.errors import InputError, WorkError, plural, printable
 from equipoise.selection import Selection
@@ -26,7 +18,7 @@ from equipoise.typed import names_of
 if TYPE_CHECKING:
     from equipoise.auditing import Audit
     from equipoise.images import Splits
-    from equipoise.studies.safety import Safety
+    from equipoise.studies.label_preservation import Safety
     from equipoise.writers import Summary
 
 __all__ = ["audit", "print_audit", "upsample"]
@@ -64,6 +56,7 @@ _NOTHING_HELD_OUT = (
 @selects(without=("size", "test_fraction", "validation_fraction"), cut=False)
 def audit(
     data: Data,
+    *,
     out: Annotated[Path | None, typer.Option(help="Also write audit.html and .json here.")] = None,
     near: Annotated[
         bool,
@@ -91,11 +84,10 @@ def audit(
     techniques: Annotated[
         str, typer.Option(help="With --model: the techniques to try on its validation images.")
     ] = "crop,flip,noise",
-    selection: Selection = Selection(),
+    selection: Selection,
     cache: Cache = None,
     seed: Seed = 0,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """What is in a data set: classes, ratio, sizes, broken files, duplicates, leaks.
 
@@ -110,7 +102,7 @@ def audit(
     if against is not None:
         if near or model is not None:
             raise InputError("--against looks at images from elsewhere: no --near and no --model.")
-        sift_against(data, against, selection, out=out, strict=strict, shown=(as_json, quiet))
+        sift_against(data, against, selection, out=out, strict=strict, output=output)
         return
     from equipoise.auditing import audit as look
     from equipoise.readers import check_apart
@@ -118,18 +110,18 @@ def audit(
     if out is not None:
         check_apart(out, data)
 
-    splits = selected(data, selection, quiet=quiet)
+    splits = selected(data, selection, quiet=output.quiet)
     found = look(splits, near=near)
     safety = None
     if model is not None:
         sized = selected(data, replace(selection, cut=True), quiet=True)
         safety = _safety(sized, model, names_of(techniques))
     written = [] if out is None else _write_audit(found, splits, out)
-    if as_json:
+    if output.as_json:
         show.print_json(
             {**found.to_dict(), **({} if safety is None else {"safety": _as_json(safety)})}
         )
-    elif not quiet:
+    elif not output.quiet:
         print_audit(found)
         if safety is not None:
             _print_safety(safety)
@@ -155,6 +147,8 @@ def _next(found: "Audit", splits: "Splits", data: str) -> str:
         return "Next: keep what stands in more than one split in one alone, and audit again"
     if found.near_duplicates and not len(splits.test) and "--groups" not in data:
         data += " --groups near"
+    if len(splits.classes) < 2:
+        return "Next: add images of another class, for there is nothing to tell apart"
     counts = splits.validation.counts
     if counts.any() and not counts.all():
         return "Next: give validation images of every class, or take that split away"
@@ -219,7 +213,7 @@ def print_audit(found: "Audit") -> None:
         f"sizes {_counted(fields['sizes'])}, modes {_counted(fields['modes'])}",
     )
     if found.shapes is not None:
-        show.tell(*found.shapes.remarks)
+        show.tell(*filter(None, (found.shapes.line, *found.shapes.remarks)))
     for key, words in _FINDINGS.items():
         if fields[key]:
             show.say(f"{plural(len(fields[key]), *words)}, such as {_such_as(fields[key][0])}")
@@ -256,6 +250,7 @@ def _such_as(item: Any) -> str:
 @selects(cut=False)
 def upsample(
     data: Data,
+    *,
     out: Annotated[Path | None, typer.Option(help="Folder: new, empty, or to go on with.")] = None,
     techniques: Annotated[
         str, typer.Option(help="What makes the copies; see [bold]equipoise techniques[/bold].")
@@ -289,12 +284,10 @@ def upsample(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the counts; open no image, and write nothing.")
     ] = False,
-    selection: Selection = Selection(),
-    jobs: Jobs = None,
-    backend: Backend = "loky",
+    selection: Selection,
+    workers: Workers,
     seed: Seed = 0,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """The balanced data set on disk: originals first, augmented copies of the rare classes.
 
@@ -313,8 +306,8 @@ def upsample(
     chosen = get_recipe(recipe) if recipe else None
     parsed = parse_strategy(strategy)
     selection = replace(selection, decode=not dry_run or from_manifest is not None)
-    splits = selected(data, selection, quiet=quiet)
-    with show.bar("writing", quiet or as_json) as move:
+    splits = selected(data, selection, quiet=output.quiet)
+    with show.bar("writing", output.bare) as move:
         summary = write(
             splits,
             out,
@@ -327,15 +320,14 @@ def upsample(
             quality=quality,
             link=link,
             seed=seed,
-            jobs=jobs,
-            backend=backend,
+            **asdict(workers),
             dry_run=dry_run,
             from_manifest=from_manifest,
             progress=lambda done, total: move(done, total, "images"),
         )
-    if as_json:
+    if output.as_json:
         show.print_json(summary.to_dict())
-    elif not quiet:
+    elif not output.quiet:
         for one in summary.left_out[len(splits.left_out) :]:
             show.note(one.line)
         _print_upsampled(summary, dry_run)

@@ -2,24 +2,15 @@
 
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.options import (
-    AtLeast,
-    Costs,
-    DecisionName,
-    Json,
-    Margin,
-    Objective,
-    Out,
-    Quiet,
-    Seed,
-    objective_again,
-)
+from equipoise.cli.options import Aim, Out, Output, Question, Seed, objective_again
+from equipoise.cli.selecting import selects
 from equipoise.typed import names_of
 
 if TYPE_CHECKING:
@@ -28,26 +19,24 @@ if TYPE_CHECKING:
 __all__ = ["evaluate", "finish"]
 
 
+@selects()
 def evaluate(
     files: Annotated[
         list[Path],
         typer.Argument(metavar="FILES", help="Tables of predictions, .csv or .parquet."),
     ],
     out: Out,
+    *,
     baseline: Annotated[
         str | None, typer.Option(help="The recipe to compare to; by default the first.")
     ] = None,
     classes: Annotated[
         str | None, typer.Option(help="Names of the classes, by label: cat,dog.")
     ] = None,
-    decision: DecisionName = "tuned",
-    margin: Margin = 1.0,
-    objective: Objective = None,
-    costs: Costs = None,
-    at_least: AtLeast = None,
+    question: Question,
+    aim: Aim,
     seed: Seed = 0,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """The verdict on predictions of your own nets, of any framework; with a report.
 
@@ -57,7 +46,6 @@ def evaluate(
 
     equipoise evaluate predictions.csv --classes cat,dog --out verdict
     """
-    from equipoise.objectives import get_objective
     from equipoise.reports import report as write_report
     from equipoise.studies import evaluate as judge
 
@@ -66,21 +54,20 @@ def evaluate(
         baseline=baseline,
         out=out,
         classes=None if classes is None else names_of(classes),
-        objective=get_objective(objective, at_least=at_least or (), costs=costs),
-        decision=decision,
-        margin=margin,
+        objective=aim.resolve(),
+        **asdict(question),
         seed=seed,
         command=shlex.join(["equipoise", *sys.argv[1:]]),
     )
-    finish(study, write_report(study), "DATA", as_json, quiet)
+    finish(study, write_report(study), "DATA", output)
 
 
-def finish(study: "Study", page: Path, data: str, as_json: bool, quiet: bool) -> None:
+def finish(study: "Study", page: Path, data: str, output: Output) -> None:
     """Print what a study found, where its page is, and what to do next."""
     summary = study.summary
-    if as_json:
+    if output.as_json:
         show.print_json(summary.model_dump(mode="json"))
-    elif not quiet:
+    elif not output.quiet:
         show.comparison(summary)
         show.remarks(summary)
         show.say(f"Report: {page}")

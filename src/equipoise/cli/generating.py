@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.options import Cache, Data, Device, Json, Out, Quiet, Seed
+from equipoise.cli.options import Cache, Data, Out, Output, Seed
 from equipoise.cli.selecting import as_given, selected, selects
 from equipoise.errors import WorkError, plural
 from equipoise.selection import Selection
@@ -24,6 +24,7 @@ __all__ = ["generate", "sift_against"]
 def generate(
     data: Data,
     out: Out,
+    *,
     method: Annotated[
         str, typer.Option(help="[bold]deepsmote[/bold], for small images, or diffusion.")
     ] = "deepsmote",
@@ -51,12 +52,14 @@ def generate(
         str | None,
         typer.Option(help="Of diffusion: 'a photograph of a {name}', with the class's name."),
     ] = None,
-    selection: Selection = Selection(),
-    device: Device = "auto",
+    selection: Selection,
+    device: Annotated[
+        str,
+        typer.Option(help="Where it computes: [bold]auto[/bold] (a GPU if any), cpu or cuda."),
+    ] = "auto",
     cache: Cache = None,
     seed: Seed = 0,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """Images for the rare classes by a generative model, sifted: what a recipe's `extra` takes.
 
@@ -74,8 +77,8 @@ def generate(
     spec = {method: {name: value for name, value in given.items() if value is not None}}
     get_method(spec)  # names are looked up before the data set is read: it may be large
     parsed = parse_strategy(sampling_strategy)
-    splits = selected(data, selection, quiet=quiet)
-    with show.bar("generating", quiet or as_json) as move:
+    splits = selected(data, selection, quiet=output.quiet)
+    with show.bar("generating", output.bare) as move:
         made = make(
             splits,
             out,
@@ -86,9 +89,9 @@ def generate(
             progress=move,
         )
     _write_page(made, out)
-    if as_json:
+    if output.as_json:
         show.print_json(made.to_dict())
-    elif not quiet:
+    elif not output.quiet:
         _print_made(made, as_given(data, selection), out)
 
 
@@ -128,25 +131,22 @@ def sift_against(
     *,
     out: Path | None,
     strict: bool,
-    shown: tuple[bool, bool],
+    output: Output,
 ) -> None:
-    """Hold the images of a folder against a data set; print what fell, and write it to `out`.
-
-    `shown` tells whether as JSON, and whether not at all.
-    """
+    """Hold the images of a folder against a data set; print what fell, and write it to `out`."""
     from equipoise.readers import check_apart
     from equipoise.sifting import sift
 
-    as_json, quiet = shown
-    for place in (folder, data) if out is not None else ():
-        check_apart(out, place)
-    splits = selected(data, replace(selection, cut=True), quiet=quiet)
-    with show.bar("embedding", quiet or as_json) as move:
+    if out is not None:
+        check_apart(out, folder)
+        check_apart(out, data)
+    splits = selected(data, replace(selection, cut=True), quiet=output.quiet)
+    with show.bar("embedding", output.bare) as move:
         found = sift(folder, splits, progress=lambda done, total: move(done, total, "images"))
     written = [] if out is None else _write_sifted(found, out, folder, data)
-    if as_json:
+    if output.as_json:
         show.print_json(found.to_dict())
-    elif not quiet:
+    elif not output.quiet:
         _print_counts(found.counts())
         show.tell("", *found.notes)
         show.say(*(f"Written: {path}" for path in written))

@@ -2,27 +2,14 @@
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.options import (
-    AtLeast,
-    Cache,
-    Costs,
-    Data,
-    Device,
-    Epochs,
-    Equal,
-    Json,
-    NetName,
-    Objective,
-    Out,
-    Quiet,
-    Seed,
-)
+from equipoise.cli.options import Aim, Data, Out, Output, Seed, Training
 from equipoise.cli.selecting import note_few_steps, note_more, selected_for, selects, trainer_first
 from equipoise.errors import WorkError, plural, require
 from equipoise.selection import Selection
@@ -37,70 +24,56 @@ __all__ = ["export", "predict", "train"]
 def train(
     data: Data,
     out: Out,
-    recipe: Annotated[str, typer.Option(help="A recipe's name or YAML file.")] = "article",
-    selection: Selection = Selection(),
-    trainer: Annotated[
-        str | None,
-        typer.Option(
-            help="A trainer's name or YAML file; else the one in the recipe's file, or by the "
-            "pictures' size [bold]finetune[/bold] above 64 pixels and [bold]fast[/bold]."
-        ),
-    ] = None,
-    net: NetName = None,
-    epochs: Epochs = None,
-    equal: Equal = "steps",
-    objective: Objective = None,
-    costs: Costs = None,
-    at_least: AtLeast = None,
+    *,
+    recipe: Annotated[
+        str, typer.Option(help="A recipe's name or YAML file, whose trainer is taken too.")
+    ] = "article",
+    selection: Selection,
+    training: Training,
+    aim: Aim,
     seed: Seed = 0,
-    device: Device = "auto",
-    cache: Cache = None,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write each epoch's figures to OUT/tensorboard.")
     ] = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """Train one model by one recipe; its history, metrics and weights go to OUT.
 
     equipoise train photos/ --recipe balanced --out model
     """
-    from equipoise.objectives import get_objective
     from equipoise.recipes import get_recipe
-    from equipoise.training import check_words
     from equipoise.training import train as run_training
     from equipoise.training.trainers import trainer_beside
 
     # Names are looked up before the data set is read: it may be large.
-    goal = get_objective(objective, at_least=at_least or (), costs=costs)
-    check_words(equal=equal, device=device)
-    chosen = get_recipe(recipe)
-    wanted = trainer or trainer_beside(recipe)
-    splits, how = selected_for(data, selection, wanted, epochs=epochs, net=net, quiet=quiet)
-    with show.remarked(quiet), show.bar("training", quiet or as_json) as move:
+    goal, chosen = aim.resolve(), get_recipe(recipe)
+    if training.trainer is None and (beside := trainer_beside(recipe)):
+        training = replace(training, trainer=str(beside))
+    splits, how = selected_for(data, selection, training, quiet=output.quiet)
+    with show.remarked(output.quiet), show.bar("training", output.bare) as move:
         result = run_training(
             splits,
             chosen,
             trainer=how,
             seed=seed,
             out=out,
-            equal=equal,
+            equal=training.equal,
+            device=training.device,
             objective=goal,
             progress=trainer_first(
                 splits,
                 how,
                 lambda p: move(p.step, p.steps, _running(p, goal.name)),
-                quiet=quiet,
+                quiet=output.quiet,
             ),
-            device=device,
             tensorboard=tensorboard,
         )
-    if as_json:
+    if output.as_json:
         show.print_json(result.metrics)
-    elif not quiet:
+    elif not output.quiet:
         note_more(result.metrics.get("left_out", ()), splits)
         _print_run(result.metrics, result.model.decision, out)
-        note_few_steps(splits, how, equal)
+        note_few_steps(splits, how, training.equal)
 
 
 def _running(progress: "Progress", objective: str) -> str:
@@ -131,9 +104,11 @@ def _figure(value: float | None) -> str:
     return "–" if value is None or value != value else f"{value:.3f}"
 
 
+@selects()
 def predict(
     model: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that train wrote.")],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGES…", help="Files or folders.")],
+    *,
     decision: Annotated[
         str,
         typer.Option(
@@ -144,8 +119,7 @@ def predict(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also the probability of each class, a column.")
     ] = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """Classify images: CSV of path, class and probability on stdout.
 
@@ -154,20 +128,20 @@ def predict(
     from equipoise.training import load_model, predict_files
 
     loaded = load_model(model)
-    with show.bar("classifying", quiet or as_json) as move:
+    with show.bar("classifying", output.bare) as move:
         found = predict_files(
             loaded,
             images,
             decision=decision,
             progress=lambda done, total: move(done, total, "images"),
         )
-    _print_answers(found.rows, loaded.classes if probabilities else (), as_json=as_json)
-    if not quiet:
+    _print_answers(found.rows, loaded.classes if probabilities else (), as_json=output.as_json)
+    if not output.quiet:
         for item in found.left_out:
             show.note(f"left out: {item.name}: {item.reason}")
         for line in found.notes:
             show.note(line)
-        if not as_json and sys.stderr.isatty():
+        if not output.as_json and sys.stderr.isatty():
             done = plural(len(found.rows), "image")
             show.note(f"{done} classified, {len(found.left_out):,} left out")
     if not found.rows:
@@ -187,11 +161,12 @@ def _print_answers(rows: list[dict[str, Any]], classes: tuple[str, ...], *, as_j
     )
 
 
+@selects()
 def export(
     model: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that train wrote.")],
+    *,
     out: Annotated[Path, typer.Option(help="The file to write, .onnx.")],
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """Write a model as ONNX: uint8 images in, logits and probabilities out.
 
@@ -204,8 +179,8 @@ def export(
     check_apart(out, source_of(model))
     loaded = load_model(model)
     export_onnx(loaded, out)
-    if as_json:
+    if output.as_json:
         show.print_json({"model": str(out), "classes": list(loaded.classes)})
-    elif not quiet:
+    elif not output.quiet:
         show.say(f"Written: {out} ({out.stat().st_size / 1e6:.1f} MB)")
         show.say("Next: load it with any ONNX runtime; its metadata hold the classes' names.")

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,22 +11,13 @@ import typer
 from equipoise.cli import show
 from equipoise.cli.beginning import process_began
 from equipoise.cli.options import (
-    AtLeast,
-    Backend,
-    Cache,
-    Costs,
+    Aim,
     Data,
-    Device,
-    Epochs,
-    Equal,
-    Jobs,
-    Json,
-    NetName,
-    Objective,
     Out,
-    Quiet,
+    Output,
     Seed,
-    TrainerSpec,
+    Training,
+    Workers,
     objective_again,
 )
 from equipoise.cli.selecting import as_given, note_few_steps, selected_for, selects, trainer_first
@@ -33,7 +25,7 @@ from equipoise.selection import Selection
 from equipoise.typed import names_of
 
 if TYPE_CHECKING:
-    from equipoise.studies.searching import Search
+    from equipoise.studies.search import Search
 
 __all__ = ["finish_search", "search"]
 
@@ -44,6 +36,7 @@ _SHOWN = 12  # rows of the leaderboard that are printed
 def search(
     data: Data,
     out: Out,
+    *,
     budget: Annotated[
         str | None, typer.Option(help="Time to take, confirmation included: 90s, 20m, 1h30m.")
     ] = None,
@@ -60,21 +53,12 @@ def search(
         Path | None,
         typer.Option(help="YAML file of the fields to search, each with a list of its values."),
     ] = None,
-    selection: Selection = Selection(),
-    trainer: TrainerSpec = None,
-    net: NetName = None,
-    epochs: Epochs = None,
-    equal: Equal = "steps",
-    objective: Objective = None,
-    costs: Costs = None,
-    at_least: AtLeast = None,
-    jobs: Jobs = None,
-    backend: Backend = "loky",
-    device: Device = "auto",
-    cache: Cache = None,
+    selection: Selection,
+    training: Training,
+    aim: Aim,
+    workers: Workers,
     seed: Seed = 0,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """The best recipe within a time budget: best.yaml, a leaderboard and a report.
 
@@ -85,19 +69,16 @@ def search(
 
     equipoise search photos/ --budget 20m --out search
     """
-    from equipoise.objectives import get_objective
     from equipoise.reports import report as write_report
-    from equipoise.studies.searching import search as run_search
-    from equipoise.studies.searching.arms import ENTRANTS
-    from equipoise.studies.searching.searching import check_limits
-    from equipoise.training import check_words
+    from equipoise.studies.search import search as run_search
+    from equipoise.studies.search.attempts import ENTRANTS
+    from equipoise.studies.search.searching import check_limits
 
     # Names and the budget are looked at before the data set is read: it may be large.
-    check_limits(budget, trials, jobs)
-    goal = get_objective(objective, at_least=at_least or (), costs=costs)
-    check_words(equal=equal, device=device)
-    splits, how = selected_for(data, selection, trainer, epochs=epochs, net=net, quiet=quiet)
-    with show.remarked(quiet), show.bar("searching", quiet or as_json) as move:
+    check_limits(budget, trials, workers.jobs)
+    goal = aim.resolve()
+    splits, how = selected_for(data, selection, training, quiet=output.quiet)
+    with show.remarked(output.quiet), show.bar("searching", output.bare) as move:
         found = run_search(
             splits,
             budget=budget,
@@ -107,27 +88,26 @@ def search(
             trainer=how,
             trainer_fields=trainer_fields,
             space=space,
-            equal=equal,
+            equal=training.equal,
+            device=training.device,
             objective=goal,
             seed=seed,
-            jobs=jobs,
-            backend=backend,
-            device=device,
+            **asdict(workers),
             command=shlex.join(["equipoise", *sys.argv[1:]]),
-            progress=trainer_first(splits, how, move, quiet=quiet),
+            progress=trainer_first(splits, how, move, quiet=output.quiet),
             started=process_began(),
         )
-    finish_search(found, write_report(out), as_given(data, selection), as_json, quiet)
-    if not (quiet or as_json):
-        note_few_steps(splits, how, equal)
+    finish_search(found, write_report(out), as_given(data, selection), output)
+    if not output.bare:
+        note_few_steps(splits, how, training.equal)
 
 
-def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: bool) -> None:
+def finish_search(found: "Search", page: Path, data: str, output: Output) -> None:
     """Print what a search found, or how far it is; `data` is for the next command."""
-    if as_json:
+    if output.as_json:
         show.print_json(found.summary)
         return
-    if quiet:
+    if output.quiet:
         return
     summary = found.summary
     board = summary["leaderboard"]
@@ -166,13 +146,9 @@ def finish_search(found: "Search", page: Path, data: str, as_json: bool, quiet: 
 
 
 def _cells(row: dict[str, Any], metric: str) -> tuple[object, ...]:
-    from equipoise.studies.formats import level
+    from equipoise.studies.formats import assigned, level
 
-    changed = ", ".join(f"{key} {_short(value)}" for key, value in row["trainer"].items()) or "–"
+    changed = assigned(row["trainer"]) or "–"
     auc = "–" if row["roc_auc"] is None else f"{row['roc_auc']:.3f}"
     scores = (level(metric, row["score"]), level(metric, row["plain"]), auc)
     return (row["recipe"], row["place"], changed, row["epochs"], *scores, f"{row['seconds']:.0f}")
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,17 +1,17 @@
-"""The options of `Selection` on the command line, and reading DATA as they say."""
+"""Dataclasses as options on the command line, and reading DATA as they say."""
 
 import inspect
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import Field, fields, replace
+from dataclasses import Field, fields, is_dataclass, replace
 from functools import wraps
 from math import ceil
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from equipoise.cli import show
+from equipoise.cli.options import Training
 from equipoise.errors import plural
 from equipoise.selection import Selection
 from equipoise.typed import columns_of, counts_of, names_of, size_of
@@ -43,34 +43,38 @@ _PARSED: dict[str, Callable[[str], Any]] = {
 def selects(
     *, without: tuple[str, ...] = (), cut: bool = True
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of `Selection` in the place of its parameter `selection`.
+    """Give a command the options of a dataclass in the place of each parameter that is one.
 
     Parameters
     ----------
     without : tuple of str
-        Fields that the command has no option for.
+        Fields of `Selection` that the command has no option for.
     cut : bool
         The field of this name.
     """
-    kept = [f for f in fields(Selection) if "help" in f.metadata and f.name not in without]
-    names = [f.name for f in kept]
 
     def expand(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True).parameters.values()
+        kinds: dict[str, Any] = {p.name: p.annotation for p in own if is_dataclass(p.annotation)}
+        options = {
+            name: [option for option in _options(kind) if option.name not in without]
+            for name, kind in kinds.items()
+        }
+
         @wraps(command)
         def run(**given: Any) -> None:
-            chosen = {name: given.pop(name) for name in names}
-            asked = {
-                name: _PARSED[name](value) if name in _PARSED else value
-                for name, value in chosen.items()
-                if value is not None
-            }
-            command(selection=Selection(**asked, cut=cut, seed=given.get("seed", 0)), **given)
+            seed = given.get("seed", 0)
+            asked = {name: {o.name: given.pop(o.name) for o in of} for name, of in options.items()}
+            for name, fields_of in asked.items():
+                if kinds[name] is Selection:
+                    fields_of = {**_parsed(fields_of), "cut": cut, "seed": seed}
+                given[name] = kinds[name](**fields_of)
+            command(**given)
 
-        own = list(inspect.signature(command, eval_str=True).parameters.values())
-        place = next(i for i, p in enumerate(own) if p.name == "selection")
         parameters = [
-            p.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-            for p in (*own[:place], *map(_parameter, kept), *own[place + 1 :])
+            option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for p in own
+            for option in options.get(p.name, [p])
         ]
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {p.name: p.annotation for p in parameters}
@@ -79,14 +83,34 @@ def selects(
     return expand
 
 
-def _parameter(declared: Field[Any]) -> inspect.Parameter:
-    """Return the option of a field; None stands for what was not given."""
-    default, kind = declared.default, declared.metadata["kind"]
-    option = typer.Option(*declared.metadata["names"], help=declared.metadata["help"])
-    hint: Any = Annotated[kind | None if default is None else kind, option]
-    return inspect.Parameter(
-        declared.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint
-    )
+def _options(kind: Any) -> list[inspect.Parameter]:
+    """Return the options of a dataclass; None stands for what was not given."""
+    hints = get_type_hints(kind, include_extras=True)
+    return [
+        inspect.Parameter(
+            declared.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=declared.default,
+            annotation=_declared(declared) if "help" in declared.metadata else hints[declared.name],
+        )
+        for declared in fields(kind)
+        if kind is not Selection or "help" in declared.metadata
+    ]
+
+
+def _declared(field: Field[Any]) -> Any:
+    """Return the annotation of a field of `Selection`, which knows no typer."""
+    kind = field.metadata["kind"]
+    option = typer.Option(*field.metadata["names"], help=field.metadata["help"])
+    return Annotated[kind | None if field.default is None else kind, option]
+
+
+def _parsed(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _PARSED[name](value) if name in _PARSED else value
+        for name, value in given.items()
+        if value is not None
+    }
 
 
 def as_given(data: str, selection: Selection) -> str:
@@ -120,22 +144,18 @@ def selected(data: str, selection: Selection, *, quiet: bool) -> "Splits":
 
 
 def selected_for(
-    data: str,
-    selection: Selection,
-    trainer: str | Path | None,
-    *,
-    epochs: int | None,
-    net: str | None,
-    quiet: bool,
+    data: str, selection: Selection, training: Training, *, quiet: bool
 ) -> tuple["Splits", "Trainer"]:
     """Return DATA at a trainer's size, and the trainer; without a name the pictures choose it."""
-    from equipoise.training import get_trainer, large_side, with_trainer
+    from equipoise.training import check_words, get_trainer, large_side, with_trainer
 
     # Names are looked up before the data set is read: it may be large.
-    if trainer is not None or net is not None:
-        get_trainer(*(() if trainer is None else (trainer,)), epochs=epochs, net=net)
-    splits = selected(data, replace(selection, large=large_side(trainer, net)), quiet=quiet)
-    return with_trainer(splits, trainer, epochs=epochs, net=net)
+    check_words(equal=training.equal, device=training.device)
+    spec, net, epochs = training.trainer, training.net, training.epochs
+    if spec is not None or net is not None:
+        get_trainer(*(() if spec is None else (spec,)), epochs=epochs, net=net)
+    splits = selected(data, replace(selection, large=large_side(spec, net)), quiet=quiet)
+    return with_trainer(splits, spec, epochs=epochs, net=net)
 
 
 def trainer_first(

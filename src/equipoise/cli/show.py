@@ -30,7 +30,7 @@ from equipoise.errors import Remark, escaped, shows
 
 if TYPE_CHECKING:
     from equipoise.studies import StudySummary
-    from equipoise.studies.values import Estimate
+    from equipoise.studies.estimates import Estimate
 
 __all__ = [
     "bar",

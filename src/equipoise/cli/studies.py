@@ -3,8 +3,9 @@
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,30 +14,22 @@ from equipoise.cli.beginning import process_began
 from equipoise.cli.data import print_audit
 from equipoise.cli.evaluating import finish
 from equipoise.cli.options import (
-    AtLeast,
-    Backend,
-    Cache,
-    Costs,
+    Aim,
     Data,
-    DecisionName,
-    Device,
-    Epochs,
-    Equal,
     Jobs,
-    Json,
-    Margin,
-    NetName,
-    Objective,
     Out,
-    Quiet,
+    Output,
+    Question,
+    Runs,
     Seed,
-    TrainerSpec,
+    Training,
+    Workers,
 )
 from equipoise.cli.searching import finish_search
 from equipoise.cli.selecting import as_given, note_few_steps, selected_for, selects, trainer_first
-from equipoise.errors import InputError, plural
+from equipoise.errors import plural
 from equipoise.selection import Selection
-from equipoise.typed import names_of, shares_of, shown, whole_of
+from equipoise.typed import names_of, shares_of
 
 if TYPE_CHECKING:
     from equipoise.images import Splits
@@ -51,12 +44,13 @@ _SAME_DATA = "DATA"  # of a study on disk: with the options it was read with
 _DEMO_TRAINER = "upright"
 
 
+@selects()
 def demo(
+    *,
     out: Out = Path("demo"),
     jobs: Jobs = None,
     seed: Seed = 0,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """The main job on embedded images: audit, comparison, report, in about a minute.
 
@@ -68,38 +62,21 @@ def demo(
     from equipoise.readers import load
 
     splits = load("digits", seed=seed)
-    if not (quiet or as_json):
+    if not output.bare:
         print_audit(look(splits))
     how = {"trainer": _DEMO_TRAINER, "epochs": _DEMO_EPOCHS}
-    _compare(splits, out, "digits", as_json, quiet, seed=seed, jobs=jobs, **how)
+    _compare(splits, out, "digits", output, seed=seed, jobs=jobs, **how)
 
 
 @selects()
 def compare(
     data: Data,
     out: Out,
+    *,
     recipes: Annotated[
         str, typer.Option(help="Names or YAML files; the first is the reference.")
     ] = _RECIPES,
-    seeds: Annotated[
-        str,
-        typer.Option(
-            help="Runs a recipe; [bold]auto[/bold] looks at 3, 5, 7 and 9 and ends early where "
-            "more would decide nothing."
-        ),
-    ] = "auto",
-    most_seeds: Annotated[int, typer.Option(help="Where --seeds auto ends.")] = 9,
-    budget: Annotated[
-        str | None,
-        typer.Option(help="Begin no look that would not end within this time: 90s, 20m, 1h30m."),
-    ] = None,
-    draws: Annotated[
-        int, typer.Option(help="Draws of the images that --take chooses; each with every seed.")
-    ] = 1,
-    folds: Annotated[
-        int | None,
-        typer.Option(help="Test on so many folds of all images in turn: for small data."),
-    ] = None,
+    runs: Runs,
     oracle: Annotated[
         bool,
         typer.Option(
@@ -115,23 +92,13 @@ def compare(
             "too: dog=0.05,cat=0.95."
         ),
     ] = None,
-    selection: Selection = Selection(),
-    trainer: TrainerSpec = None,
-    net: NetName = None,
-    epochs: Epochs = None,
-    equal: Equal = "steps",
-    objective: Objective = None,
-    costs: Costs = None,
-    at_least: AtLeast = None,
-    decision: DecisionName = "tuned",
-    margin: Margin = 1.0,
-    jobs: Jobs = None,
-    backend: Backend = "loky",
-    device: Device = "auto",
-    cache: Cache = None,
+    selection: Selection,
+    training: Training,
+    aim: Aim,
+    question: Question,
+    workers: Workers,
     seed: Seed = 0,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """Which measure helps on this data set, and how sure that is; with a report.
 
@@ -140,50 +107,37 @@ def compare(
 
     equipoise compare cifar10 --classes cat,dog --take cat=4800,dog=1200 --out study
     """
-    from equipoise.objectives import get_objective
     from equipoise.recipes import load_recipes
     from equipoise.studies.comparing import check_study
-    from equipoise.training import check_words
 
     # Names are looked up before the data set is read: it may be large.
-    goal = get_objective(objective, at_least=at_least or (), costs=costs)
-    check_words(equal=equal, device=device)
-    wanted = _seeds_of(seeds)
-    check_study(wanted, most_seeds, budget, decision, margin)
+    goal, wanted = aim.resolve(), {**asdict(runs), "seeds": runs.number}
+    check_study(runs.number, runs.most_seeds, runs.budget, **asdict(question))
     chosen = load_recipes(names_of(recipes))
     shares = None if prior is None else shares_of("--prior", prior)
-    splits, how = selected_for(data, selection, trainer, epochs=epochs, net=net, quiet=quiet)
+    splits, how = selected_for(data, selection, training, quiet=output.quiet)
     _compare(
         splits,
         out,
         as_given(data, selection),
-        as_json,
-        quiet,
+        output,
         recipes=chosen,
-        seeds=wanted,
-        most_seeds=most_seeds,
-        budget=budget,
-        draws=draws,
-        folds=folds,
         oracle=oracle,
         prior=shares,
         trainer=how,
-        equal=equal,
+        equal=training.equal,
+        device=training.device,
         objective=goal,
-        decision=decision,
-        margin=margin,
-        jobs=jobs,
-        backend=backend,
-        device=device,
         seed=seed,
+        **wanted,
+        **asdict(question),
+        **asdict(workers),
     )
-    if not (quiet or as_json):
-        note_few_steps(splits, how, equal)
+    if not output.bare:
+        note_few_steps(splits, how, training.equal)
 
 
-def _compare(
-    splits: "Splits", out: Path, data: str, as_json: bool, quiet: bool, **how: Any
-) -> None:
+def _compare(splits: "Splits", out: Path, data: str, output: Output, **how: Any) -> None:
     from equipoise.reports import report as write_report
     from equipoise.studies import compare as run_study
     from equipoise.training import get_trainer
@@ -192,9 +146,9 @@ def _compare(
         def report(done: int, total: int, runs: int) -> None:
             move(done, total, f"epochs, {plural(runs, 'run')} finished")
 
-        return trainer_first(splits, get_trainer(how["trainer"]), report, quiet=quiet)
+        return trainer_first(splits, get_trainer(how["trainer"]), report, quiet=output.quiet)
 
-    with show.remarked(quiet), show.bar("training", quiet or as_json) as move:
+    with show.remarked(output.quiet), show.bar("training", output.bare) as move:
         study = run_study(
             splits,
             out=out,
@@ -203,28 +157,19 @@ def _compare(
             progress=tell(move),
             **how,
         )
-    finish(study, write_report(study), data, as_json, quiet)
+    finish(study, write_report(study), data, output)
 
 
-def _seeds_of(text: str) -> int | Literal["auto"]:
-    """Return the number of an option, or 'auto'."""
-    if text == "auto":
-        return "auto"
-    seeds = whole_of(text)
-    if seeds is None:
-        raise InputError(f"--seeds is a number, or auto, but got {shown(text)}.")
-    return seeds
-
-
+@selects()
 def report(
     study: Annotated[
         Path, typer.Argument(metavar="DIR", help="A study or search, finished or running.")
     ],
+    *,
     out: Annotated[Path | None, typer.Option(help="Where to; DIR/report.html by default.")] = None,
     plots: Annotated[Path | None, typer.Option(help="Also write each plot here.")] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """Write a study's page again, from the runs that are finished by now.
 
@@ -233,15 +178,15 @@ def report(
     from equipoise.reports import report as write_report
     from equipoise.studies import open_study
 
-    with show.remarked(quiet):
+    with show.remarked(output.quiet):
         if (study / "search.json").is_file():
-            from equipoise.studies.searching import open_search
+            from equipoise.studies.search import open_search
 
             page = write_report(study, out, plots=plots)
-            finish_search(open_search(study), page, _SAME_DATA, as_json, quiet)
+            finish_search(open_search(study), page, _SAME_DATA, output)
         else:
             opened = open_study(study)
             page = write_report(opened, out, plots=plots)
-            finish(opened, page, _SAME_DATA, as_json, quiet)
+            finish(opened, page, _SAME_DATA, output)
     if open_it:
         typer.launch(str(page))

@@ -1,6 +1,6 @@
 """Images of rare classes by a generative model, sifted: `generate`."""
 
-from equipoise.generating.generate import Generated, generate
+from equipoise.generating.generating import Generated, generate
 from equipoise.generating.making import Maker, Origin, Workplace
 from equipoise.generating.method import METHODS, get_method
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from equipoise import keys
-from equipoise.errors import InputError, require
+from equipoise.errors import InputError
 from equipoise.files import atomic
 from equipoise.generating.making import Learner, Maker, Origin, Workplace, model_digest
 from equipoise.images import ImageSet
@@ -61,9 +61,10 @@ def deepsmote(
         ("neighbours", neighbours, 1000),
     ):
         whole = isinstance(value, int) and not isinstance(value, bool)
-        require(
-            whole and 1 <= value <= most, f"1 <= {name} <= {most}, a whole number", **{name: value}
-        )
+        if not (whole and 1 <= value <= most):
+            raise InputError(
+                f"1 <= {name} <= {most}, a whole number, must hold, but got {name}={value!r}."
+            )
     if not train.uniform:
         raise InputError("method deepsmote needs images of one size: give --size N.")
     return partial(_learn, train, steps, latent, neighbours)

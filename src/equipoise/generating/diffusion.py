@@ -71,9 +71,10 @@ def diffusion(
     ):
         number = isinstance(value, int | float) and not isinstance(value, bool)
         rule = f"{max(low, 0):g} {'<=' if low < 0 else '<'} {name} <= {high:g}"
-        require(number and low < value <= high, rule, **{name: value})
-    for name, value in (("steps", steps), ("size", size)):
-        require(isinstance(value, int), f"{name} a whole number", **{name: value})
+        if not (number and low < value <= high):
+            raise InputError(f"{rule} must hold, but got {name}={value!r}.")
+    require(isinstance(steps, int), "steps a whole number", steps=steps)
+    require(isinstance(size, int), "size a whole number", size=size)
     _check_place(pipeline)
     require(int(strength * steps) >= 1, "strength × steps >= 1", strength=strength, steps=steps)
     _prompts(prompt, train.classes)

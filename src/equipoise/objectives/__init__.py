@@ -3,8 +3,14 @@
 An objective is read from words here and nowhere else, and passed on whole.
 """
 
-from equipoise.objectives.names import figure_is_share, figure_label, figure_text
-from equipoise.objectives.objective import DEFAULT, Objective
+from equipoise.objectives.objective import (
+    DEFAULT,
+    Objective,
+    figure_is_share,
+    figure_label,
+    figure_text,
+    within_sentence,
+)
 from equipoise.objectives.reading import ObjectiveLike, get_objective
 
 __all__ = [
@@ -15,4 +21,5 @@ __all__ = [
     "figure_label",
     "figure_text",
     "get_objective",
+    "within_sentence",
 ]

@@ -7,8 +7,7 @@ from typing import Any
 
 from equipoise.errors import InputError, require, unknown
 from equipoise.files import read_yaml
-from equipoise.objectives.names import COST
-from equipoise.objectives.objective import COSTS_LIKE, DEFAULT, Objective
+from equipoise.objectives.objective import COST, COSTS_LIKE, DEFAULT, Objective
 from equipoise.typed import number_of
 
 __all__ = ["ObjectiveLike", "get_objective"]

@@ -1,4 +1,4 @@
-"""The diagnostics as tables: label safety, memorised copies, calibration at a prior."""
+"""The diagnostics as tables: shortcuts, label preservation, memorised copies, calibration."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,14 +7,24 @@ import numpy as np
 
 from equipoise.reports import plots
 from equipoise.reports.figures import Gallery, slug
-from equipoise.reports.shortcut import ProbeCell
 from equipoise.reports.tables import Cell, Row, level_cell
 from equipoise.studies.calibration import Confidence
-from equipoise.studies.formats import count, level, percent
-from equipoise.studies.safety import Loss
+from equipoise.studies.formats import change, count, level, percent
+from equipoise.studies.label_preservation import Loss
+from equipoise.studies.shortcut import Rise
 from equipoise.studies.summary import StudySummary
 
-__all__ = ["calibration_rows", "context", "draw_calibration", "memory_rows", "safety_rows"]
+__all__ = [
+    "calibration_rows",
+    "context",
+    "draw_calibration",
+    "memory_rows",
+    "overview",
+    "safety_rows",
+    "technique_table",
+    "techniques_probed",
+    "telling_classes",
+]
 
 _PRIORS = {
     "training": "as in training",
@@ -39,7 +49,7 @@ def context(summary: StudySummary, classes: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def safety_rows(summary: StudySummary, classes: Sequence[str]) -> list[tuple[str, list[ProbeCell]]]:
+def safety_rows(summary: StudySummary, classes: Sequence[str]) -> list[tuple[str, list[Cell]]]:
     """Return, for each technique and class, the share that is no longer recognised after it."""
     return [
         (technique, [_safety_cell(found.get(name)) for name in classes])
@@ -47,12 +57,12 @@ def safety_rows(summary: StudySummary, classes: Sequence[str]) -> list[tuple[str
     ]
 
 
-def _safety_cell(loss: Loss | None) -> ProbeCell:
+def _safety_cell(loss: Loss | None) -> Cell:
     if loss is None or loss.lost is None:
-        return ProbeCell("–")
+        return Cell("–")
     toward = f" → {loss.toward}" if loss.toward else ""
     small = f"of {count(loss.images)}{toward}"
-    return ProbeCell(percent(loss.lost), small, loss.lost, round(loss.lost, 3) * loss.unsafe)
+    return Cell(percent(loss.lost), small, loss.lost, tint=round(loss.lost, 3) * loss.unsafe)
 
 
 def memory_rows(summary: StudySummary) -> list[Row]:
@@ -137,3 +147,84 @@ def _told(bins: plots.Bins) -> str:
     confidence, accuracy, share = bins
     sure, right = percent(float(confidence @ share)), percent(float(accuracy @ share))
     return f"mean confidence {sure}, right in {right} of the answers"
+
+
+def techniques_probed(summary: StudySummary) -> list[str]:
+    """Return the techniques that any recipe was probed with, in the order they were."""
+    return list(dict.fromkeys(t for recipe in summary.shortcut.values() for t in recipe))
+
+
+def overview(summary: StudySummary) -> list[tuple[str, list[Cell]]]:
+    """Return, for each recipe and technique, the class that it harms most beyond the control.
+
+    The control is the reference, whose net never saw a technique: its row shows the bare rise.
+    """
+    return [
+        (
+            name,
+            [
+                _worst(of.get(technique, {}), control=name == summary.reference)
+                for technique in techniques_probed(summary)
+            ],
+        )
+        for name, of in _probed(summary)
+    ]
+
+
+def _probed(summary: StudySummary) -> list[tuple[str, dict[str, dict[str, Rise]]]]:
+    return [(n, summary.shortcut[n]) for n in summary.recipes if n in summary.shortcut]
+
+
+def _worst(classes: Mapping[str, Rise], *, control: bool) -> Cell:
+    risen = {n: r.augmented - r.clean if control else r.excess for n, r in classes.items()}
+    known = {name: value for name, value in risen.items() if value is not None}
+    if not known:
+        return Cell("–")
+    worst = max(known, key=lambda name: known[name])
+    small = f"{worst} → {classes[worst].toward}"
+    return Cell(change("recall", known[worst]), small, known[worst], tint=_tint(known[worst]))
+
+
+def _tint(excess: float) -> float:
+    """How strongly an excess is coloured: not at all up to 2 points, fully from 30."""
+    return round(min(max((excess - 0.02) / 0.28, 0.0), 1.0), 3)
+
+
+def telling_classes(summary: StudySummary, most: int = 12) -> list[str]:
+    """Return the classes that the techniques' tables show: of many, those harmed most."""
+    classes: Sequence[str] = summary.data.classes
+    if len(classes) <= most:
+        return list(classes)
+    worst = dict.fromkeys(classes, -1.0)
+    for recipe in summary.shortcut.values():
+        for of in recipe.values():
+            for name, rise in of.items():
+                worst[name] = max(worst[name], -1.0 if rise.excess is None else rise.excess)
+    kept = sorted(classes, key=lambda name: -worst[name])[:most]
+    return [name for name in classes if name in kept]
+
+
+def technique_table(
+    summary: StudySummary, technique: str, classes: Sequence[str]
+) -> list[tuple[str, list[Cell]]]:
+    """Return a technique's rows: for each recipe and class, mistaken when clean → augmented."""
+    return [
+        (
+            name,
+            [
+                _cell(of.get(technique, {}).get(label), control=name == summary.reference)
+                for label in classes
+            ],
+        )
+        for name, of in _probed(summary)
+    ]
+
+
+def _cell(rise: Rise | None, *, control: bool) -> Cell:
+    if rise is None:
+        return Cell("–")
+    text = f"{percent(rise.clean)} → {percent(rise.augmented)}"
+    if control or rise.excess is None:
+        return Cell(text, "control" if control else "", rise.augmented - rise.clean)
+    small = f"{change('recall', rise.excess)} beyond control"
+    return Cell(text, small, rise.excess, tint=_tint(rise.excess))

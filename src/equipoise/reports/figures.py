@@ -13,14 +13,14 @@ from PIL import Image, UnidentifiedImageError
 
 from equipoise.errors import plural
 from equipoise.reports import plots
-from equipoise.reports.curves import Band, TradeOff, chosen_point, learning_band, trade_off
 from equipoise.reports.folder import StudyFiles
+from equipoise.reports.plots import Band, TradeOff, chosen_point, learning_band, trade_off
 from equipoise.reports.svg import inline
 from equipoise.studies import Study
 from equipoise.studies.formats import level, metric_name, percent
-from equipoise.studies.mistakes import Mistake, mistakes_in, picture_of
-from equipoise.studies.outcomes import by_recipe
+from equipoise.studies.pictures import Mistake, mistakes_in, picture_of
 from equipoise.studies.summary import StudySummary
+from equipoise.studies.trials import by_recipe
 
 __all__ = ["Gallery", "Panel", "Picture", "draw", "packed", "picture"]
 

@@ -15,7 +15,7 @@ from equipoise.errors import InputError, WorkError, plural
 from equipoise.files import atomic
 from equipoise.images import LeftOut
 from equipoise.readers import check_apart
-from equipoise.reports import diagnosis, search, shortcut, tables
+from equipoise.reports import diagnosis, search, tables
 from equipoise.reports.figures import Gallery, draw, picture
 from equipoise.reports.folder import StudyFiles, read_files
 from equipoise.studies import Study, StudySummary, formats, open_study
@@ -124,14 +124,14 @@ def audit_page(
     check_apart(place, source)
     context = {"audit": audit_view(audit), "source": source, "notes": list(notes)}
     write_page(place, environment().get_template("audit.html.j2").render(context))
-    return target
+    return place
 
 
 def _context(study: Study, files: StudyFiles, gallery: Gallery) -> dict[str, Any]:
     summary, answer = study.summary, study.summary.answer
     metrics, blocks = tables.every_metric(summary)
-    telling = shortcut.telling_classes(summary)
-    probed = shortcut.techniques_probed(summary)
+    telling = diagnosis.telling_classes(summary)
+    probed = diagnosis.techniques_probed(summary)
     headline = tables.headline_metrics(summary)
     return {
         "summary": summary,
@@ -154,10 +154,10 @@ def _context(study: Study, files: StudyFiles, gallery: Gallery) -> dict[str, Any
         "costs": tables.costs(summary),
         "confusions": [] if gallery.maps else tables.confusions(summary),
         "gallery": gallery,
-        "probe": shortcut.overview(summary),
+        "probe": diagnosis.overview(summary),
         "probed": probed,
         "telling": telling,
-        "technique_tables": {t: shortcut.technique_table(summary, t, telling) for t in probed},
+        "technique_tables": {t: diagnosis.technique_table(summary, t, telling) for t in probed},
         "pictures": {
             name: shown
             for name, path in files.examples.items()

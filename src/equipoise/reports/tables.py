@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from equipoise.errors import plural
+from equipoise.studies.estimates import Estimate
 from equipoise.studies.formats import (
     METRICS,
     ORACLE,
@@ -19,7 +20,6 @@ from equipoise.studies.formats import (
     points,
 )
 from equipoise.studies.summary import Comparison, Question, RecipeFigures, StudySummary
-from equipoise.studies.values import Estimate
 
 __all__ = [
     "Cell",
@@ -53,7 +53,10 @@ class Whisker:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: its text, a smaller second line, the value to sort by, a verdict and its tone."""
+    """A cell: its text, a smaller second line, the value to sort by, a verdict and its tone.
+
+    `tint` is how strongly it is coloured, from 0 to 1.
+    """
 
     text: str
     small: str = ""
@@ -61,6 +64,7 @@ class Cell:
     verdict: str = ""
     tone: str = ""
     whisker: Whisker | None = None
+    tint: float = 0.0
 
     @property
     def mark(self) -> str:

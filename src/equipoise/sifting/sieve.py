@@ -199,15 +199,16 @@ def sift(
             "images with the classes of the data set",
             classes=list(images.classes),
         )
-        given, lost = images, ()
+        given, lines = images, []
     else:
         real = replace(data, train=data.train.real)
         joined = with_extra(real, Recipe(name="sifted", extra=str(images)))
-        given = replace(joined.train.select(joined.train.generated), generated=None)
-        lost = joined.left_out[len(data.left_out) :]
+        rows = np.arange(len(real.train), len(joined.train))
+        given = replace(joined.train.select(rows), generated=None)
+        lines = [one.line for one in joined.left_out[len(data.left_out) :]]
     sieve = fit_sieve(data, backbone=backbone, cache=cache, progress=progress)
     found = sieve.judge(given, progress)
-    return replace(found, notes=(*(one.line for one in lost), *found.notes))
+    return replace(found, notes=(*lines, *found.notes))
 
 
 def _at_most(train: ImageSet, most: int) -> NDArray[np.intp]:

@@ -2,9 +2,8 @@
 
 from equipoise.studies.comparing import DEFAULT_RECIPES, compare, open_study
 from equipoise.studies.evaluating import evaluate
-from equipoise.studies.safety import held_out, label_safety, safety_words
-from equipoise.studies.study import Study
-from equipoise.studies.summary import StudySummary
+from equipoise.studies.label_preservation import held_out, label_safety, safety_words
+from equipoise.studies.summary import Study, StudySummary
 
 __all__ = [
     "DEFAULT_RECIPES",

@@ -1,9 +1,8 @@
 """The honest comparison: recipes × seeds × draws, one trainer, one budget, the same splits."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import ceil, inf
 from pathlib import Path
 from time import monotonic
@@ -15,59 +14,49 @@ from equipoise.errors import InputError, require, whole_seed
 from equipoise.files import claim, read_json
 from equipoise.images import Splits
 from equipoise.objectives import DEFAULT as BALANCED
-from equipoise.objectives import Objective, ObjectiveLike
-from equipoise.parallel import check_backend, scattered
-from equipoise.readers import check_apart, read
+from equipoise.objectives import ObjectiveLike
+from equipoise.parallel import scattered
 from equipoise.recipes import Recipe, load_recipes
-from equipoise.selection import Selection
+from equipoise.studies.analysis import after_look
 from equipoise.studies.calibration import check_prior
+from equipoise.studies.diagnostics import run_probes
 from equipoise.studies.drawing import check_draws, check_folds, check_oracle
-from equipoise.studies.durations import seconds_of
 from equipoise.studies.evaluating import check_question, evaluated, is_evaluation
-from equipoise.studies.examples import write_examples
-from equipoise.studies.facts import (
-    Plan,
-    describe,
-    extend,
-    first_seed,
-    forget_facts,
-    hold,
-    read_facts,
-    read_plan,
-    write_facts,
-)
 from equipoise.studies.formats import ORACLE
-from equipoise.studies.intact import clear_damaged, of_trial
-from equipoise.studies.mistakes import write_mistakes
-from equipoise.studies.outcomes import by_recipe
-from equipoise.studies.probing import ask
-from equipoise.studies.questions import looked
+from equipoise.studies.integrity import remove_damaged, trial_identity
+from equipoise.studies.pictures import write_examples, write_mistakes
 from equipoise.studies.scoring import objective_table
 from equipoise.studies.sequential import AUTO, Ledger, begin, planned_looks, seeds_due
 from equipoise.studies.sequential import extend as extend_ledger
-from equipoise.studies.study import Study
-from equipoise.studies.summarising import ledger_of, outcomes_of, setting_of, summarise
+from equipoise.studies.study_file import (
+    StudyFile,
+    StudyPlan,
+    check_contents,
+    describe_study,
+    earlier_study,
+    extend_plan,
+    read_plan,
+    write_study_file,
+)
+from equipoise.studies.summarising import outcomes_of, summarise
+from equipoise.studies.summary import Study
+from equipoise.studies.timing import each_second, seconds_of
 from equipoise.studies.trials import (
+    TrainingSetup,
     Trial,
+    by_recipe,
+    check_output,
+    check_setup,
     finished,
     folder_of,
     over,
     progress_of,
+    read_for,
     run_trial,
 )
-from equipoise.studies.watching import each_second
 from equipoise.techniques import Technique
-from equipoise.training import (
-    Equal,
-    Trainer,
-    aim,
-    check,
-    get_device,
-    large_side,
-    side_by_side,
-    with_trainer,
-)
-from equipoise.training.fingerprints import identity, of_trainer
+from equipoise.training import Equal, Trainer, side_by_side
+from equipoise.training.fingerprints import of_trainer
 
 __all__ = ["DEFAULT_RECIPES", "check_study", "compare", "open_study"]
 
@@ -173,25 +162,20 @@ def compare(
     check_study(seeds, most_seeds, budget, decision, margin)
     planned = planned_looks(seeds, most_seeds)
     seconds = inf if budget is None else seconds_of(budget)
-    require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
-    check_backend(backend)
-    device = get_device(device).type  # settled here: machines of a cluster may differ
     named = _named(recipes, oracle)
-    large = large_side(trainer)  # an unknown name is refused before anything is read
-    splits = data if isinstance(data, Splits) else read(data, Selection(seed=seed, large=large))
-    splits, chosen = with_trainer(splits, trainer, epochs=epochs)
+    splits, chosen = read_for(trainer, data, epochs=epochs, seed=seed)
+    setup = check_setup(
+        splits, named, chosen, equal=equal, objective=objective, device=device, jobs=jobs,
+        backend=backend,
+    )  # fmt: skip
+    goal = setup.objective
     check_folds(splits, folds, draws, oracle=oracle)
     check_draws(splits, draws)
     wanted = check_prior(prior, splits.classes)
     if oracle:
         check_oracle(splits)
-    goal = aim(splits, objective)
-    for recipe in named:
-        check(splits, recipe, chosen, equal=equal, objective=objective)
-    folder = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="equipoise-"))
-    for source in (splits.source, *(recipe.extra or "" for recipe in named)):
-        check_apart(folder, source)
-    asked = {"decision": decision, "margin": margin}
+    folder = check_output(out, splits, named)
+    asked: dict[str, Any] = {"decision": decision, "margin": margin}
     fingerprint = {
         "data_digest": splits.digest,
         "pool of withheld images": None if splits.withheld is None else splits.withheld.digest,
@@ -202,25 +186,28 @@ def compare(
         **asked,
     }
     with claim(folder, "comparison", fingerprint):
-        forget_facts(folder)
+        earlier = earlier_study(folder)
         if seeds != "auto":  # other seeds than those of the study come to them
-            planned = (len({*_known_seeds(folder), *range(seed, seed + seeds)}),)
-        ledger = _ledger(folder, named, planned)
+            known = () if earlier is None else earlier.seeds
+            planned = (len({*known, *range(seed, seed + seeds)}),)
+        ledger = _ledger(earlier, named, planned)
         most = max(n for family in ledger.families for n in family.planned)
-        seeds_of = tuple(range(seed, seed + most))
-        plan = extend(folder, Plan(named, seeds_of, tuple(range(folds or draws)), folds))
-        seed = first_seed(folder, seed)
-        facts = describe(
-            # NumPy's generators, which resample by the seed, take no negative one.
-            splits, chosen, command=command, seed=seed % 2**64, folds=folds, prior=wanted,
-            equal=equal, objective=goal.name, tuned_for=goal.to_json(), **asked,
-        )  # fmt: skip
-        contents = hold(folder, splits, plan.recipes)
-        facts |= {"fingerprint": identity(fingerprint), "contents": contents}
-        clear_damaged(folder, plan.trials, facts)
+        every = tuple(range(seed, seed + most)), tuple(range(folds or draws))
+        plan = extend_plan(folder, StudyPlan(named, *every, folds), earlier)
+        # A study's resamples and probes keep the seed that it was begun with.
+        seed = seed if earlier is None else earlier.seed
+        asked |= {
+            "command": command,
+            "prior": wanted,
+            "seed": seed % 2**64,  # NumPy's generators, which resample by it, take no negative one
+            "contents": check_contents(folder, splits, plan.recipes, earlier),
+        }
+        about = describe_study(setup, fingerprint, folds).model_copy(update=asked)
+        remove_damaged(folder, plan.trials, about)
         write_examples(folder / "examples", splits.train, _techniques(plan.recipes), seed)
-        work = _Work(folder, splits, chosen, goal, facts, jobs, backend, device, progress)
-        return _look_by_look(work, plan, ledger, began + seconds)
+        work = _Work(folder, setup, about, progress)
+        begun = None if earlier is None else read_plan(folder)
+        return _look_by_look(work, plan, begun, ledger, began + seconds)
 
 
 def check_study(
@@ -236,21 +223,16 @@ def check_study(
     check_question(decision, margin)
 
 
-def _known_seeds(folder: Path) -> list[int]:
-    return read_facts(folder)["seeds"] if (folder / "study.json").is_file() else []
-
-
-def _ledger(folder: Path, recipes: Sequence[Recipe], planned: tuple[int, ...]) -> Ledger:
+def _ledger(
+    earlier: StudyFile | None, recipes: Sequence[Recipe], planned: tuple[int, ...]
+) -> Ledger:
     """Return what a study has spent, made ready for what is asked for now."""
-    names = [recipe.name for recipe in recipes]
-    earlier = None
-    if (folder / "study.json").is_file():
-        facts = read_facts(folder)
-        earlier, names = ledger_of(facts), list(dict.fromkeys([*facts["recipes"], *names]))
+    known = () if earlier is None else earlier.recipes
+    names = list(dict.fromkeys([*known, *(recipe.name for recipe in recipes)]))
     others = [name for name in names[1:] if name != ORACLE]
-    if earlier is None or not any(family.recipes for family in earlier.families):
+    if earlier is None or not any(family.recipes for family in earlier.ledger.families):
         return begin(others, planned)
-    return extend_ledger(earlier, others, planned)
+    return extend_ledger(earlier.ledger, others, planned)
 
 
 @dataclass(frozen=True)
@@ -258,24 +240,21 @@ class _Work:
     """What every run of a study needs, and where it goes."""
 
     folder: Path
-    data: Splits
-    trainer: Trainer
-    objective: Objective
-    facts: dict[str, Any]
-    jobs: int | None
-    backend: str
-    device: str
+    setup: TrainingSetup
+    about: StudyFile
     progress: Progress | None
 
 
-def _look_by_look(work: _Work, every: Plan, ledger: Ledger, ends: float) -> Study:
+def _look_by_look(
+    work: _Work, every: StudyPlan, plan: StudyPlan | None, ledger: Ledger, ends: float
+) -> Study:
     """Make the runs that are due and look at them, until none is due or the time is up.
 
     Which runs are due depends on the figures of complete looks alone: on no number of processes and
     no interruption. The time is up when the next look would end later than `ends`, by `monotonic`.
+    `plan` has the runs that an earlier call was about.
     """
-    folder, study, closing = work.folder, None, 0.0
-    plan = read_plan(folder) if (folder / "study.json").is_file() else None
+    study, closing = None, 0.0
     while True:
         due = _due(every, ledger)
         # What comes after the runs comes once more with the page.
@@ -283,46 +262,49 @@ def _look_by_look(work: _Work, every: Plan, ledger: Ledger, ends: float) -> Stud
         if plan is not None and _too_long(work, due, ends - monotonic() - after):
             return study or _close(work, plan)
         plan = due
-        write_facts(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
-        with _watched(folder, plan.trials, work.trainer.epochs, work.progress):
+        _write(work, plan, ledger)
+        with _watched(work.folder, plan.trials, work.setup.trainer.epochs, work.progress):
             _run(work, plan.trials)
         began = monotonic()
         ledger = _look(work, plan, ledger)
-        write_facts(folder, plan, {**work.facts, "looks": asdict(ledger)}, work.trainer)
+        _write(work, plan, ledger)
         study = _close(work, plan)
         closing = (monotonic() - began) / len(plan.trials)
         if _due(every, ledger) == plan:
             return study
 
 
-def _close(work: _Work, plan: Plan) -> Study:
+def _write(work: _Work, plan: StudyPlan, ledger: Ledger) -> None:
+    write_study_file(work.folder, plan, work.about.model_copy(update={"looks": ledger}))
+
+
+def _close(work: _Work, plan: StudyPlan) -> Study:
     """Ask the nets of a plan's runs, and write what is to be said of them."""
     _probe(work, plan)
-    _keep_mistakes(work.folder, plan, work.data)
+    _keep_mistakes(work.folder, plan, work.setup.data)
     return summarise(work.folder)
 
 
-def _look(work: _Work, plan: Plan, ledger: Ledger) -> Ledger:
+def _look(work: _Work, plan: StudyPlan, ledger: Ledger) -> Ledger:
     """Return the ledger after a look at the runs of a plan."""
     names = [recipe.name for recipe in plan.recipes]
     runs = by_recipe(outcomes_of(work.folder, plan.trials), names)
     runs.pop(ORACLE, None)  # it is no recipe that could be chosen
     if names[0] not in runs:
         return ledger
-    facts = read_facts(work.folder)
-    table = objective_table(runs, facts["decision"], setting_of(facts))
-    upwards = work.objective.higher_is_better
-    return looked(ledger, table, list(runs), facts["margin"] / 100, higher_is_better=upwards)
+    about, upwards = work.about, work.setup.objective.higher_is_better
+    table = objective_table(runs, about.decision, about.setting)
+    return after_look(ledger, table, list(runs), about.margin / 100, higher_is_better=upwards)
 
 
-def _due(every: Plan, ledger: Ledger) -> Plan:
+def _due(every: StudyPlan, ledger: Ledger) -> StudyPlan:
     """Return the part of a study's runs that is due before the next look."""
     due = seeds_due(ledger)
     most = max(due.values(), default=ledger.families[0].planned[0])
     return replace(every, seeds=every.seeds[:most], due=due)
 
 
-def _too_long(work: _Work, plan: Plan, left: float) -> bool:
+def _too_long(work: _Work, plan: StudyPlan, left: float) -> bool:
     """Whether the runs that are missing would take more than the time that is left."""
     missing = [trial for trial in plan.trials if not over(folder_of(work.folder, trial))]
     done = [t for t in plan.trials if finished(folder_of(work.folder, t))]
@@ -330,7 +312,7 @@ def _too_long(work: _Work, plan: Plan, left: float) -> bool:
         return False
     folders = [folder_of(work.folder, trial) for trial in done]
     each = sum(read_json(path / "metrics.json")["seconds"] for path in folders) / len(done)
-    jobs = side_by_side(work.jobs, work.device) or cpu_count()
+    jobs = side_by_side(work.setup.jobs, work.setup.device) or cpu_count()
     return ceil(len(missing) / jobs) * each > left
 
 
@@ -356,30 +338,29 @@ def _techniques(recipes: Sequence[Recipe]) -> list[Technique]:
 def _run(work: _Work, trials: Sequence[Trial]) -> None:
     place = work.folder.resolve()  # a process elsewhere may stand in another folder
     missing = [trial for trial in trials if not over(folder_of(work.folder, trial))]
-    data, trainer, objective, device = work.data, work.trainer, work.objective, work.device
-    facts, equal = work.facts, work.facts["equal"]
+    setup, about = work.setup, work.about
 
     def one(trial: Trial) -> None:
-        of, at = of_trial(trial, facts), folder_of(place, trial)
-        run_trial(trial, data, trainer, equal, objective, device, at, of)
+        run_trial(trial, setup, folder_of(place, trial), trial_identity(trial, about))
 
-    for _ in scattered(one, missing, jobs=side_by_side(work.jobs, device), backend=work.backend):
+    jobs = side_by_side(setup.jobs, setup.device)
+    for _ in scattered(one, missing, jobs=jobs, backend=setup.backend):
         pass
 
 
-def _probe(work: _Work, plan: Plan) -> None:
-    place, data, seed = work.folder.resolve(), work.data, work.facts["seed"]
+def _probe(work: _Work, plan: StudyPlan) -> None:
+    place, data, seed = work.folder.resolve(), work.setup.data, work.about.seed
     techniques = _techniques(plan.recipes)
     done = [trial for trial in plan.trials if finished(folder_of(work.folder, trial))]
 
     def one(trial: Trial) -> None:
-        ask(folder_of(place, trial), trial, data, techniques, seed)
+        run_probes(folder_of(place, trial), trial, data, techniques, seed)
 
-    for _ in scattered(one, done, jobs=work.jobs, backend=work.backend):
+    for _ in scattered(one, done, jobs=work.setup.jobs, backend=work.setup.backend):
         pass
 
 
-def _keep_mistakes(folder: Path, plan: Plan, data: Splits) -> None:
+def _keep_mistakes(folder: Path, plan: StudyPlan, data: Splits) -> None:
     done = [
         [
             folder_of(folder, trial)

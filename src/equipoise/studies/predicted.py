@@ -18,10 +18,10 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, reason
-from equipoise.studies.outcomes import Outcome
+from equipoise.studies.trials import Outcome
 from equipoise.training.predictions import Predictions
 
-__all__ = ["read_predicted"]
+__all__ = ["read_predictions_table"]
 
 _NEEDED = ("recipe", "seed", "split", "id", "label")
 _SPLITS = {"validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
@@ -48,7 +48,7 @@ class _Rows:
     logits: NDArray[np.float64]
 
 
-def read_predicted(source: Any) -> list[Outcome]:
+def read_predictions_table(source: Any) -> list[Outcome]:
     """Return the runs of a table of predictions, in the order of their first rows.
 
     Parameters

@@ -1,10 +1,10 @@
-"""The shortcut probe: has a technique become the mark of a class?
+"""Has a technique become the mark of a class, and what to do about it?
 
 If only one class is ever seen with noise, a net may learn that noise means this class. The probe
 shows every net of a study clean validation images of every class and the same images after each
 technique, and counts what they are taken for. Some techniques make images harder for any net, so
 the rise is set against the rise in the baseline's nets: what is left over, the *excess*, is what
-the recipe taught. Where that is no accident, and what it is a mark of, `marks` says.
+the recipe taught.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,18 +15,32 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
+from equipoise.engine import augment
 from equipoise.files import is_sealed, read_json, write_json
 from equipoise.images import ImageSet
-from equipoise.studies.after import decided_after
-from equipoise.studies.estimates import Key, runs_alone
-from equipoise.studies.inference import differences
-from equipoise.studies.memory import MEMORY
-from equipoise.studies.multiplicity import holm
-from equipoise.studies.values import Number, Value
+from equipoise.mapped import blocks
+from equipoise.recipes import Recipe
+from equipoise.strengths import weaken
+from equipoise.studies.estimates import Key, Number, Value, corrected, runs_alone
+from equipoise.studies.inference import LEVEL, differences
+from equipoise.studies.memorisation import MEMORY
 from equipoise.techniques import Technique
-from equipoise.training import load_model
+from equipoise.training import Model, load_model
 
-__all__ = ["FILE", "PROBES", "RECOGNISED", "Rise", "Shortcut", "probe", "probed", "shortcut_matrix"]
+__all__ = [
+    "FILE",
+    "PROBES",
+    "RECOGNISED",
+    "Mark",
+    "Rise",
+    "Shortcut",
+    "find_shortcuts",
+    "predict_augmented",
+    "probe",
+    "probed",
+    "remedied",
+    "shortcut_matrix",
+]
 
 FILE = "shortcut.json"
 # All that a run is asked once it is trained.
@@ -89,7 +103,7 @@ def probe(folder: Path, validation: ImageSet, techniques: Sequence[Technique], s
     clean, all_of_them = model.predict(validation.array, "plain"), np.ones(len(labels), bool)
     found["clean"] = confusion(clean, all_of_them)
     for technique in missing:
-        decided = decided_after(model, validation, technique, seed=seed, threads=1)
+        decided = predict_augmented(model, validation, technique, seed=seed, threads=1)
         found[technique.name] = confusion(decided, all_of_them)
         recognised[technique.name] = confusion(decided, clean == labels)
     write_json(path, found)
@@ -127,11 +141,9 @@ def shortcut_matrix(
         for row, label in enumerate(classes):
             rises = _rises(clean, shown, row, classes, keys)
             found |= {(name, technique, label): rises[k] for k, name in enumerate(order)}
-    p = holm([np.nan if one.p is None else one.p for one in found.values()])
     matrix: Shortcut = {name: {} for name in folders}
-    for (name, technique, label), one, corrected in zip(found, found.values(), p, strict=True):
-        judged = one.model_copy(update={"p": None if np.isnan(corrected) else float(corrected)})
-        matrix[name].setdefault(technique, {})[label] = judged
+    for (name, technique, label), one in corrected(found).items():
+        matrix[name].setdefault(technique, {})[label] = one
     return matrix
 
 
@@ -174,3 +186,160 @@ def _rises(
         )
         for k, found in enumerate(excess)
     ]
+
+
+def predict_augmented(
+    model: Model, images: ImageSet, technique: Technique, *, seed: int, threads: int | None = None
+) -> NDArray[np.int64]:
+    """Return the (N,) labels that a model decides on plainly after a technique.
+
+    Some images at a time: an image's augmentation does not depend on its company.
+    """
+    pixels, decided = images.array, np.empty(len(images), np.int64)
+    for block in blocks(pixels.shape):
+        shown = augment(pixels[block], technique, seed=seed, ids=images.ids[block], threads=threads)
+        decided[block] = model.predict(np.asarray(shown), "plain")
+    return decided
+
+
+# Smaller rises are not worth a sentence, however sure they are.
+_WORTH_SAYING = 0.05
+_NAMED = 4  # classes in one sentence
+
+
+class Mark(Value):
+    """A technique that nets of a recipe take for the mark of some classes.
+
+    Attributes
+    ----------
+    recipe, technique : str
+    classes : tuple of str
+        What it is a mark of: one class where that takes at least half of what the others lose, else
+        the fewest classes that do so together.
+    lost : tuple of str
+        The classes whose images are taken for others, the worst first.
+    sentence : str
+    """
+
+    recipe: str
+    technique: str
+    classes: tuple[str, ...]
+    lost: tuple[str, ...]
+    sentence: str
+
+
+def find_shortcuts(
+    matrix: Shortcut, reference: str, recipes: Mapping[str, Recipe]
+) -> tuple[tuple[Mark, ...], dict[str, str]]:
+    """Return the marks, and for each recipe with some the YAML of one without.
+
+    A recipe teaches a mark only by a technique that it shows its nets. What counts is a rise that
+    is there, is larger than the baseline's beyond chance (after Holm's correction over all recipes,
+    techniques and classes) and ends beyond it: a net that is better on clean images can rise
+    further to the same end.
+    """
+    marks: list[Mark] = []
+    remedies: dict[str, str] = {}
+    for name in matrix:
+        if name == reference:
+            continue
+        shown = {technique.name for technique in recipes[name].resolved()}
+        found = {technique: _lost(of) for technique, of in matrix[name].items()}
+        mine = [technique for technique, lost in found.items() if lost and technique in shown]
+        marks += [
+            _mark(recipes[name], one, matrix[name][one], found[one], reference) for one in mine
+        ]
+        if mine:
+            remedies[name] = remedied(recipes[name], mine).to_yaml()
+    return tuple(marks), remedies
+
+
+def _lost(rises: Mapping[str, Rise]) -> list[str]:
+    """The classes that surely lose by a technique, the worst first."""
+    lost = [label for label, rise in rises.items() if _is_lost(rise)]
+    return sorted(lost, key=lambda label: -(rises[label].excess or 0.0))
+
+
+def _is_lost(rise: Rise) -> bool:
+    if rise.p is None or rise.excess is None:
+        return False
+    least = min(rise.augmented - rise.clean, rise.augmented - rise.control, rise.excess)
+    return rise.p < LEVEL and least >= _WORTH_SAYING
+
+
+def _takers(rises: Sequence[Rise]) -> tuple[str, ...]:
+    """The fewest classes that together take at least half of what is lost."""
+    total: dict[str, float] = {}
+    for rise in rises:
+        for label, share in rise.gained.items():
+            total[label] = total.get(label, 0.0) + share
+    chosen: list[str] = []
+    for label in sorted(total, key=lambda label: -total[label]):
+        chosen.append(label)
+        if 2 * sum(total[one] for one in chosen) >= sum(total.values()):
+            break
+    return tuple(chosen)
+
+
+def _mark(
+    recipe: Recipe, technique: str, rises: Mapping[str, Rise], lost: list[str], reference: str
+) -> Mark:
+    takers = _takers([rises[label] for label in lost])
+    told = [
+        f"{rises[label].augmented:.0%} of the images of {label} are taken for another class "
+        f"({rises[label].clean:.0%} when clean; {rises[label].control:.0%} in the nets of "
+        f"'{reference}')"
+        for label in lost[:_NAMED]
+    ]
+    if len(lost) > _NAMED:
+        told.append(f"and so it is with {len(lost) - _NAMED} more")
+    return Mark(
+        recipe=recipe.name,
+        technique=technique,
+        classes=takers,
+        lost=tuple(lost),
+        sentence=(
+            f"In nets trained with '{recipe.name}', {technique} has become a mark of "
+            f"{_together(takers)}: after {technique}, {'; '.join(told)}. "
+            f"{_remedy(recipe, technique)}"
+        ),
+    )
+
+
+def _together(classes: Sequence[str]) -> str:
+    if len(classes) == 1:
+        return classes[0]
+    if len(classes) > _NAMED:
+        return f"a group of {len(classes)} classes"
+    return f"the group of {', '.join(classes[:-1])} and {classes[-1]}"
+
+
+def _remedy(recipe: Recipe, technique: str) -> str:
+    if recipe.scope == "all":
+        return (
+            "The recipe shows it to every class already, so show a weaker one: "
+            f"'{remedied(recipe, [technique]).name}' has it at half its strength."
+        )
+    return (
+        f"Show it to every class alike, anew each time: '{remedied(recipe, [technique]).name}' has "
+        "scope: all and augmentation: fresh."
+    )
+
+
+def remedied(recipe: Recipe, marks: Sequence[str]) -> Recipe:
+    """Return the recipe with the change that keeps `marks`, names of techniques, from being marks.
+
+    Every class sees them alike and anew; where that is so already, they are at half their strength.
+    """
+    if recipe.scope != "all":
+        change: dict[str, Any] = {"scope": "all", "augmentation": "fresh"}
+        return recipe.model_copy(update={"name": f"{recipe.name[:60]}-all", **change})
+    specs = [
+        weaken(technique, 0.5).spec
+        if technique.name in marks and technique.function is None
+        else spec
+        for technique, spec in zip(recipe.resolved(), recipe.techniques, strict=True)
+    ]
+    return recipe.model_copy(
+        update={"name": f"{recipe.name[:59]}-half", "techniques": tuple(specs)}
+    )

@@ -1,12 +1,14 @@
 """`StudySummary`: all that a study found, written once and read by page, terminal and users.
 
 Its JSON is `summary.json`, its schema stands in the documentation. What a part means is said where
-it is made: `questions` for the verdicts, `recommendation` for the answer, `marks`, `safety`,
-`memory` and `calibration` for the diagnostics.
+it is made: `analysis` for the verdicts, `recommendation` for the answer, `shortcut`,
+`label_preservation`, `memorisation` and `calibration` for the diagnostics.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -15,14 +17,14 @@ from equipoise.errors import InputError, printable
 from equipoise.objectives import Objective
 from equipoise.recipes import Recipe
 from equipoise.studies.calibration import Calibration
+from equipoise.studies.estimates import Estimate, Number, Value
 from equipoise.studies.inference import Verdict
-from equipoise.studies.marks import Mark
-from equipoise.studies.memory import Memory
-from equipoise.studies.oracle import Oracle
-from equipoise.studies.safety import Loss
+from equipoise.studies.label_preservation import Loss
+from equipoise.studies.memorisation import Memory
+from equipoise.studies.oracle_gap import Oracle
 from equipoise.studies.sequential import Ledger, Reason
-from equipoise.studies.shortcut import Rise
-from equipoise.studies.values import Estimate, Number, Value
+from equipoise.studies.shortcut import Mark, Rise
+from equipoise.studies.trials import Outcome
 from equipoise.training import Trainer
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "Kind",
     "Question",
     "RecipeFigures",
+    "Study",
     "StudyData",
     "StudySummary",
     "ThresholdDoubt",
@@ -363,3 +366,52 @@ def read_summary(path: Path) -> StudySummary:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise InputError(f"{path} is no summary of this version: {printable(where)}.") from None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study and what it found.
+
+    Attributes
+    ----------
+    directory : Path, optional
+        Its folder; None for an evaluation that was not given one.
+    summary : StudySummary
+        What summary.json holds.
+    outcomes : sequence of Outcome
+        The finished runs with their predictions.
+    """
+
+    directory: Path | None
+    summary: StudySummary
+    outcomes: Sequence[Outcome] = field(default=(), repr=False)
+
+    @property
+    def answer(self) -> Answer:
+        """What to do: `kind`, `recipe`, `sentence` and what else a reader should know."""
+        return self.summary.answer
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        """A flat row a recipe and decision: each figure's mean, `_low` and `_high`."""
+        return [
+            {
+                "recipe": row.recipe,
+                "decision": decision,
+                "runs": row.runs,
+                "seconds": None if row.seconds is None else row.seconds.mean,
+                **{
+                    metric + suffix: getattr(estimate, end)
+                    for metric, estimate in row.figures(decision).items()
+                    for suffix, end in (("", "mean"), ("_low", "low"), ("_high", "high"))
+                },
+            }
+            for row in self.summary.table
+            for decision in ("plain", "tuned")
+            if row.figures(decision)
+        ]
+
+    @property
+    def differences(self) -> list[dict[str, Any]]:
+        """A flat row a recipe, decision and figure: its paired difference to the baseline."""
+        return [row.model_dump() for row in self.summary.differences]

@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from equipoise.studies.estimates import estimate_of, over_runs
+from equipoise.studies.estimates import Estimate, estimate_of, over_runs
 from equipoise.studies.formats import ORACLE, higher_is_better
 from equipoise.studies.inference import UNCORRECTED, FigureTable, differences, levels
-from equipoise.studies.outcomes import Outcome
 from equipoise.studies.scoring import Name, Runs, Scored
 from equipoise.studies.summary import Difference, RecipeFigures
-from equipoise.studies.values import Estimate
+from equipoise.studies.trials import Outcome
 
 __all__ = ["difference_rows", "recipe_rows"]
 

@@ -1,5 +1,0 @@
-"""Search: the best recipe for a data set within a time budget."""
-
-from equipoise.studies.searching.searching import Search, open_search, search
-
-__all__ = ["Search", "open_search", "search"]
