@@ -16,6 +16,7 @@ from equipoise.files import read_json
 from equipoise.readers import load
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training import Trainer, fit
+from equipoise.training.jobs import prepare
 
 
 def piece(number, side=32):
@@ -166,6 +167,33 @@ def test_images_of_many_sizes_are_joined_as_they_are(tmp_path, made):
     assert written["6.png"] == (26, 26, 3)
     one = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert one["after"]["train"] == {"cat": 5, "dog": 8}
+
+
+def test_half_strength_halves_what_they_weigh_in_the_loss(photos, made):
+    data, trainer = load(str(photos)), Trainer(name="quick", epochs=1, batch_size=8)
+    job = prepare(
+        with_extra(data, Recipe(name="more", extra=str(made))),
+        Recipe(name="half", extra=str(made), extra_weight=0.5, strategy="auto"),
+        trainer, seed=0, equal="steps", objective="balanced_accuracy", net=None,
+    )  # fmt: skip
+    generated = job.presented.roster.source >= 16
+    assert generated.sum() > 5  # copies of them, too
+    assert (job.counts == np.where(generated, 0.5, 1)).all()
+    whole, half = (
+        fit(data, Recipe(name="a", extra=str(made), extra_weight=weight), trainer, seed=0)
+        for weight in (1.0, 0.5)
+    )
+    assert whole.history["training_loss_per_batch"] != half.history["training_loss_per_batch"]
+    assert whole.metrics["steps"] == half.metrics["steps"]
+
+
+@pytest.mark.parametrize("recipe", [{"extra_weight": 0.5}, {"mixing": "mixup", "extra": "MADE"}])
+def test_a_weight_needs_images_that_it_is_for(photos, made, recipe):
+    recipe = {**recipe, "extra_weight": 0.5}
+    if "extra" in recipe:
+        recipe["extra"] = str(made)
+    with pytest.raises(InputError, match="where extra_weight < 1"):
+        fit(load(str(photos)), Recipe(name="a", **recipe), Trainer(name="q", epochs=1), seed=0)
 
 
 def test_a_study_tells_what_it_left_out_of_an_extra_folder_and_keeps_it(photos, made, tmp_path):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from equipoise.engine import augment as augment
     from equipoise.errors import InputError as InputError
     from equipoise.errors import WorkError as WorkError
+    from equipoise.generating import generate as generate
     from equipoise.images import ImageSet as ImageSet
     from equipoise.images import Splits as Splits
     from equipoise.objectives import Objective as Objective
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from equipoise.readers import load as load
     from equipoise.recipes import Recipe as Recipe
     from equipoise.reports import report as report
+    from equipoise.sifting import sift as sift
     from equipoise.studies import compare as compare
     from equipoise.studies import evaluate as evaluate
     from equipoise.studies.search import search as search

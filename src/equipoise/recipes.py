@@ -79,6 +79,9 @@ class Recipe(BaseModel):
         A folder of class folders with images from elsewhere, such as a generative model's, which
         join training and nothing else. In a YAML file it is relative to the file; in a recipe made
         in Python, to the current folder.
+    extra_weight : float
+        In (0, 1]: how much an image of the `extra` folder counts in the loss, where a real one
+        counts 1.
     synthesise : {'smote', 'borderline_smote', 'adasyn'}, optional
         What brings classes up, 'auto' without a strategy, in the place of copies: points between
         embeddings of a class, by imbalanced-learn. Only for a trainer with a linear head on a
@@ -109,6 +112,7 @@ class Recipe(BaseModel):
     scope: Literal["minority", "all"] = "minority"
     strength: _Shares | None = None
     extra: str | None = None
+    extra_weight: Annotated[Number, Field(gt=0, le=1)] = 1.0
     synthesise: Literal["smote", "borderline_smote", "adasyn"] | None = None
     draws: Literal["natural", "balanced", "square_root", "progressive"] = "natural"
     mixing: Choice | None = None

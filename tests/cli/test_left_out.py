@@ -40,6 +40,7 @@ COMMANDS = {
     "train": ["--recipe", "none", *QUICK],
     "compare": ["--recipes", "none", "--seeds", "1", *STUDY],
     "search": ["--trials", "2", *STUDY],
+    "generate": ["--steps", "1", "--sampling-strategy", "dog=16"],
 }
 # Where each keeps it in the JSON that it writes, and in which page if it has one.
 KEPT = {
@@ -48,6 +49,7 @@ KEPT = {
     "train": ("metrics.json", ("left_out",), None),
     "compare": ("study.json", ("data", "audit", "left_out"), "report.html"),
     "search": ("search.json", ("left_out",), "report.html"),
+    "generate": ("summary.json", ("left_out",), "sieve.html"),
 }
 
 

@@ -96,6 +96,44 @@ def _no_images(path):
         (path / name / "a.png").write_text("not a picture")
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--method", "gan"], "There is no method 'gan'"),
+        (["--sampling-strategy", "often"], "often"),
+        (["--sampling-strategy", "dog=2"], "dog"),
+        (["--sampling-strategy", "fox=20"], "fox"),
+        (["--steps", "0"], "1 <= steps"),
+        (["--pipeline", "a/b"], "no parameter of method deepsmote 'pipeline'"),
+        (["--method", "diffusion", "--strength", "2"], "0 < strength <= 1"),
+        (["--method", "diffusion", "--pipeline", "nowhere"], "model_index.json"),
+        (["--method", "diffusion", "--prompt", "a {nam}"], "prompt"),
+        (["--device", "tpu"], "device"),
+    ],
+)
+def test_generate(photos, tmp_path, capsys, options, words):
+    _fails(["generate", photos, "--out", tmp_path / "out", *options], capsys, tmp_path, words)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--near"], "no --near"),
+        (["--classes", "cat"], "two classes"),
+        (["--out", "PHOTOS/out"], "lies inside the data set"),
+    ],
+)
+def test_audit_against(photos, tmp_path, capsys, options, words):
+    extra = tmp_path / "extra"
+    (extra / "cat").mkdir(parents=True)
+    (extra / "cat" / "a.png").write_bytes((photos / "cat" / "0.png").read_bytes())
+    options = [option.replace("PHOTOS", str(photos)) for option in options]
+    _fails(["audit", extra, "--against", photos, *options], capsys, tmp_path, words)
+    (extra / "cat").rename(extra / "cta")
+    _fails(["audit", extra, "--against", photos], capsys, tmp_path, "Did you mean 'cat'")
+    _fails(["audit", tmp_path / "none", "--against", photos], capsys, tmp_path, "none")
+
+
 @pytest.mark.parametrize("command", ["audit", "compare", "upsample", "train"])
 @pytest.mark.parametrize(
     ("make", "words"),

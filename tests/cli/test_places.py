@@ -18,6 +18,7 @@ COMMANDS = {
     "compare": ["compare", "PHOTOS", "--recipes", "none", "--seeds", "1", "--out", "OUT", *FAST],
     "search": ["search", "PHOTOS", "--trials", "2", "--out", "OUT", *FAST],
     "audit": ["audit", "PHOTOS", "--out", "OUT"],
+    "generate": ["generate", "PHOTOS", "--out", "OUT"],
 }
 
 

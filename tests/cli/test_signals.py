@@ -108,6 +108,7 @@ def made(tmp_path_factory):
     [
         ("audit", "digits", "--near"),
         ("upsample", "digits", "--strategy", "0=9000", "--out", "OUT", "--jobs", "2"),
+        ("generate", "digits", "--out", "OUT"),
         ("train", "digits", "--out", "OUT", "--epochs", "500"),
         (*COMPARE, "--out", "OUT"),
         ("search", "digits", "--budget", "5m", "--out", "OUT", "--jobs", "2"),

@@ -191,9 +191,11 @@ def outline(cell: dict[str, Any]) -> list[Any]:
 
 
 def runs(words: list[str]) -> bool:
-    """Whether a command can be run here: in little time, without CIFAR-10."""
+    """Whether a command can be run here: in little time, without CIFAR-10 and large models."""
     ray = "ray" not in words or find_spec("ray") is not None
-    return ray and words[0] != "demo" and "cifar10" not in " ".join(words)
+    return (
+        ray and "diffusion" not in words and words[0] != "demo" and "cifar10" not in " ".join(words)
+    )
 
 
 # A search takes the time that it is given, and other commands need what it finds.
@@ -218,4 +220,5 @@ def test_a_pages_commands_run_in_their_order(page, prepared, tmp_path):
         for words in commands(block) if kind == "sh" else ():
             brief = ["--epochs", "1"] if words[0] in ("compare", "train") else []
             brief += ["--most-seeds", "3"] if words[0] == "compare" else []
+            brief += ["--steps", "5"] if words[0] == "generate" else []
             assert not runs(words) or run([*words, *brief]) == 0, words

@@ -255,3 +255,15 @@ def test_mistakes_are_named(spec, message):
     with pytest.raises(InputError, match=message) as caught:
         get_loss(spec, LABELS, 4)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("spec", "smoothing", "defer"), CASES)
+def test_an_image_that_counts_half_is_half_an_image(spec, smoothing, defer):
+    z, y = map(torch.from_numpy, batch())
+    loss = get_loss(spec, LABELS, 4, smoothing, defer=defer)
+    counts = torch.ones(len(y))
+    torch.testing.assert_close(loss(z, y, counts=counts), loss(z, y))
+    # Twice the first six and once the others, as if the first six were there twice.
+    counts[6:] = 0.5
+    twice = torch.cat([z[:6], z]), torch.cat([y[:6], y])
+    torch.testing.assert_close(loss(z, y, counts=counts), loss(*twice))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main", "run"]
 
 # The commands whose output folder keeps what is finished.
-_RESUMED = ("compare", "demo", "search", "train", "upsample")
+_RESUMED = ("compare", "demo", "generate", "search", "train", "upsample")
 
 
 def main() -> None:

@@ -9,7 +9,16 @@ import typer
 from typer.exceptions import TyperException
 
 from equipoise import __version__
-from equipoise.cli import catalogues, data, evaluating, models, searching, show, studies
+from equipoise.cli import (
+    catalogues,
+    data,
+    evaluating,
+    generating,
+    models,
+    searching,
+    show,
+    studies,
+)
 from equipoise.errors import InputError, WorkError
 
 __all__ = ["app", "run"]
@@ -28,6 +37,8 @@ _WAY = """Which measure against class imbalance works on your images?
       the best recipe within a time budget
   [bold]equipoise upsample photos/ --out balanced[/bold]
       the balanced data set on disk
+  [bold]equipoise generate photos/ --out generated[/bold]
+      images for the rare classes by a generative model, sifted
   [bold]equipoise train photos/ --recipe balanced --out model[/bold]
       one model
   [bold]equipoise predict model picture.jpg[/bold]
@@ -45,6 +56,7 @@ for command in (
     studies.demo,
     data.audit,
     data.upsample,
+    generating.generate,
     studies.compare,
     evaluating.evaluate,
     searching.search,

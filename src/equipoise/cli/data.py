@@ -9,6 +9,7 @@ import typer
 
 from equipoise.cli import show
 from equipoise.cli.deep import Deep, lists_as_options, look_deeply, print_deep, write_lists
+from equipoise.cli.generating import sift_against
 from equipoise.cli.options import Data, Output, Seed, Workers
 from equipoise.cli.selecting import as_given, selected, selects
 from equipoise.errors import InputError, WorkError, plural, printable
@@ -68,10 +69,17 @@ def audit(
         typer.Option(
             "--strict",
             help="Exit with 1 if images, groups or (with --near or --deep) near duplicates leak "
-            "across splits.",
+            "across splits, or (with --against) an image falls.",
         ),
     ] = False,
     looking: Deep,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="DATA are images from elsewhere: which of them may join the training of this data "
+            "set? It is read as for a comparison."
+        ),
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option(help="A run without techniques: does it still know images after them?"),
@@ -85,10 +93,21 @@ def audit(
 ) -> None:
     """What is in a data set: classes, ratio, sizes, broken files, duplicates, leaks.
 
-    Nothing is cut: the splits are those that the data set has.
+    Nothing is cut: the splits are those that the data set has. With --against, images from
+    elsewhere are held against a data set instead: near copies, what is not taken for its class, and
+    what is far from it.
 
     equipoise audit photos/ --deep --out audit
+
+    equipoise audit generated/ --against photos/ --out sieve
     """
+    if against is not None:
+        if near or looking.deep or model is not None:
+            raise InputError(
+                "--against looks at images from elsewhere: no --near, no --deep and no --model."
+            )
+        sift_against(data, against, selection, out=out, strict=strict, output=output)
+        return
     from equipoise.auditing import audit as look
     from equipoise.readers import check_apart
 

@@ -81,13 +81,13 @@ def perceptual_hash(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return np.packbits(bits, axis=1).view(np.uint64).ravel()
 
 
-def thumbnails(images: Images, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
-    """Return (M, 16, 16, 3) thumbnails of the images at `rows`."""
-    found = np.empty((len(rows), _THUMBNAIL, _THUMBNAIL, 3), np.uint8)
+def thumbnails(images: Images, rows: NDArray[np.intp], side: int = _THUMBNAIL) -> NDArray[np.uint8]:
+    """Return (M, side, side, 3) thumbnails of the images at `rows`."""
+    found = np.empty((len(rows), side, side, 3), np.uint8)
 
     def chunk(places: range) -> None:
         for place in places:
-            found[place] = _small(images[int(rows[place])], _THUMBNAIL)
+            found[place] = _small(images[int(rows[place])], side)
 
     with ThreadPoolExecutor(_cores()) as pool:
         list(pool.map(chunk, _chunks(len(rows))))

@@ -14,11 +14,23 @@ from numpy.typing import NDArray
 from equipoise.errors import InputError, printable, reason
 from equipoise.files import MARK
 
-__all__ = ["MANIFEST", "SUMMARY", "UPSAMPLED", "Manifest", "above", "is_ours", "within"]
+__all__ = [
+    "GENERATED",
+    "MANIFEST",
+    "SUMMARY",
+    "UPSAMPLED",
+    "Manifest",
+    "above",
+    "is_ours",
+    "within",
+]
 
 MANIFEST = "manifest.parquet"
-UPSAMPLED = "upsampled data set"  # the kind of output folder that a mark names
+# The kinds of output folders that a mark names.
+UPSAMPLED, GENERATED = "upsampled data set", "generated images"
 SUMMARY = "summary.json"
+# What `generate` writes beside its images: a recipe that takes them, and the page of the sieve.
+RECIPE, SIEVE = "generated.yaml", "sieve.html"
 
 _NEEDED = {
     "path": pa.string(),
@@ -137,9 +149,11 @@ def above(path: Path) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
 
 
 def is_ours(path: str, found: Iterable[str]) -> bool:
-    """Whether a file is one that `upsample` writes beside its images, manifest included."""
+    """Whether a file is one that `upsample` or `generate` writes beside its images."""
     folder = path[: -len(_file(path))]
-    return _file(path) in (MANIFEST, MARK, SUMMARY) and f"{folder}{MANIFEST}" in found
+    return (
+        _file(path) in (MANIFEST, MARK, SUMMARY, RECIPE, SIEVE) and f"{folder}{MANIFEST}" in found
+    )
 
 
 def _levels(path: Path) -> Iterator[tuple[Path, str]]:
@@ -227,7 +241,7 @@ def _is_mark(fetch: Fetch, handle: Any) -> bool:
         fields = json.loads(data) if len(data) <= _MOST_MARK else None
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(fields, dict) and fields.get("kind") == UPSAMPLED
+    return isinstance(fields, dict) and fields.get("kind") in (UPSAMPLED, GENERATED)
 
 
 def _bytes(path: Path) -> bytes:
@@ -244,7 +258,7 @@ def _foreign(name: str) -> str:
 
 def _unfinished(folder: str) -> InputError:
     return InputError(
-        f"{printable(folder)} is what upsample wrote, but has no {MANIFEST}, so copies cannot be "
-        "told from originals: it is unfinished, or the file was taken away. Give the same upsample "
-        "command again."
+        f"{printable(folder)} is what upsample or generate wrote, but has no {MANIFEST}, so copies "
+        "cannot be told from originals: it is unfinished, or the file was taken away. Give the "
+        "same command again."
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from equipoise.selection import LARGE, SMALL
 
-__all__ = ["Sizing", "resize", "to_channels"]
+__all__ = ["Sizing", "resize", "scaled", "to_channels"]
 
 _LONGEST = 16  # an image longer than this many times its width is cut to it before resizing
 _BESIDE = 127  # the grey beside a padded picture: about zero to a net
@@ -59,17 +59,17 @@ def resize(pixels: NDArray[np.uint8], size: int, fit: str = "squash") -> NDArray
     """
     pixels = _not_too_long(pixels)
     if fit == "squash":
-        return _scaled(pixels, size, size)
+        return scaled(pixels, size, size)
     height, width = pixels.shape[:2]
     if fit == "crop":
         scale = size / min(height, width)
         wanted = (max(size, round(height * scale)), max(size, round(width * scale)))
-        return np.ascontiguousarray(_centre(_scaled(pixels, *wanted), size, size))
+        return np.ascontiguousarray(_centre(scaled(pixels, *wanted), size, size))
     scale = size / max(height, width)
     wanted = (max(1, round(height * scale)), max(1, round(width * scale)))
     padded = np.full((size, size, pixels.shape[2]), _BESIDE, np.uint8)
     padded[..., 3:] = 255  # of transparency: the grey is opaque
-    _centre(padded, *wanted)[:] = _scaled(pixels, *wanted)
+    _centre(padded, *wanted)[:] = scaled(pixels, *wanted)
     return padded
 
 
@@ -79,7 +79,8 @@ def _not_too_long(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return _centre(pixels, min(height, most), min(width, most))
 
 
-def _scaled(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+def scaled(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Bring an (H, W, C) picture to (height, width, C): shrinking by area, else bilinearly."""
     if pixels.shape[:2] == (height, width):
         return np.ascontiguousarray(pixels)
     shrinks = height * width < pixels.shape[0] * pixels.shape[1]

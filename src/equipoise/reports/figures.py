@@ -22,7 +22,7 @@ from equipoise.studies.pictures import Mistake, mistakes_in, picture_of
 from equipoise.studies.summary import StudySummary
 from equipoise.studies.trials import by_recipe
 
-__all__ = ["Gallery", "Panel", "Picture", "draw", "picture"]
+__all__ = ["Gallery", "Panel", "Picture", "draw", "packed", "picture"]
 
 LEARNING = ("loss", "accuracy", "recall", "precision")
 _MANY = 10  # classes from which on a confusion matrix is a map instead of a table
@@ -233,11 +233,16 @@ def picture(path: Path, title: str) -> Picture | None:
             kind = "png"
             if len(data) > _MOST_BYTES:
                 image.thumbnail((1200, 1200))
-                packed = io.BytesIO()
-                image.convert("RGB").save(packed, "webp", quality=85)
-                data, kind = packed.getvalue(), "webp"
+                smaller = io.BytesIO()
+                image.convert("RGB").save(smaller, "webp", quality=85)
+                data, kind = smaller.getvalue(), "webp"
             width, height = image.size
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError):
         return None
+    return packed(title, data, kind, (width, height))
+
+
+def packed(title: str, data: bytes, kind: str, size: tuple[int, int]) -> Picture:
+    """Return the bytes of a picture file of (width, height) as a data URI."""
     text = base64.b64encode(data).decode("ascii")
-    return Picture(title, f"data:image/{kind};base64,{text}", width, height)
+    return Picture(title, f"data:image/{kind};base64,{text}", *size)

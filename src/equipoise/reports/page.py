@@ -22,7 +22,7 @@ from equipoise.reports.figures import Gallery, draw, picture
 from equipoise.reports.folder import StudyFiles, read_files
 from equipoise.studies import Study, StudySummary, formats, open_study
 
-__all__ = ["audit_page", "report"]
+__all__ = ["audit_page", "environment", "report", "target", "write_page"]
 
 _LISTED = 60  # broken files, duplicates and leaks that the page names; the rest are counted
 _NAMED = 20  # images of one finding
@@ -58,7 +58,7 @@ def report(study: Any, path: str | Path | None = None, *, plots: str | Path | No
     """
     directory = study.directory if hasattr(study, "directory") else Path(study)
     found = None if directory is None else search.searched(directory)
-    target = _target(_place(directory, path))
+    place = target(_place(directory, path))
     opened = _opened(study, directory, found)
     for given in (path, plots):
         if given is not None and opened is not None and opened.summary.kind == "comparison":
@@ -73,11 +73,11 @@ def report(study: Any, path: str | Path | None = None, *, plots: str | Path | No
         diagnosis.draw_calibration(gallery, summary)
         context = _context(opened, files, gallery)
     context |= {"search": found, "begun": opened is not None}
-    html = _environment().get_template("report.html.j2").render(context)
-    _write(target, html)
+    html = environment().get_template("report.html.j2").render(context)
+    write_page(place, html)
     if plots is not None:
         _write_plots(Path(plots), gallery)
-    return target
+    return place
 
 
 def _place(directory: Path | None, path: str | Path | None) -> Path:
@@ -129,16 +129,16 @@ def audit_page(
     deep : DeepAudit, optional
         What `audit_deep` found: shown first, with pictures.
     """
-    target = _target(Path(path))
-    check_apart(target, source)
+    place = target(Path(path))
+    check_apart(place, source)
     context = {
         "audit": audit_view(audit),
         "source": source,
         "notes": list(notes),
         "deep": None if deep is None else deep_view(deep),
     }
-    _write(target, _environment().get_template("audit.html.j2").render(context))
-    return target
+    write_page(place, environment().get_template("audit.html.j2").render(context))
+    return place
 
 
 def _context(study: Study, files: StudyFiles, gallery: Gallery) -> dict[str, Any]:
@@ -249,7 +249,8 @@ def _as_names(item: Any) -> list[str]:
     return [str(item)]
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what makes pages of the templates."""
     loader = PackageLoader("equipoise.reports", "templates")
     environment = Environment(
         loader=loader,
@@ -276,7 +277,8 @@ def _environment() -> Environment:
     return environment
 
 
-def _target(path: Path) -> Path:
+def target(path: Path) -> Path:
+    """Return the path of a page, or raise `InputError` where none can be put there."""
     if path.is_dir():
         raise InputError(f"{path} must be a file to write, but it is a folder.")
     if not path.parent.is_dir():
@@ -286,7 +288,7 @@ def _target(path: Path) -> Path:
     return path
 
 
-def _write(path: Path, text: str) -> None:
+def write_page(path: Path, text: str) -> None:
     """Write a file whole or not at all, so that a reader never sees half a page."""
     try:
         with atomic(path) as draft:
@@ -298,4 +300,4 @@ def _write(path: Path, text: str) -> None:
 
 def _write_plots(directory: Path, gallery: Gallery) -> None:
     for name, text in gallery.files.items():
-        _write(directory / f"{name}.svg", text)
+        write_page(directory / f"{name}.svg", text)

@@ -90,6 +90,8 @@ class Job:
         Where the net is.
     forward : callable
         The net as the steps run it: itself, or compiled.
+    counts : (M,) float32, optional
+        How much each row of the roster counts in the loss, where not all count alike.
     resident : Resident, optional
         The training set on the device.
     epoch : int
@@ -117,6 +119,7 @@ class Job:
     started: float
     device: torch.device
     forward: Callable[[torch.Tensor], torch.Tensor]
+    counts: NDArray[np.float32] | None = None
     resident: Resident | None = None
     epoch: int = 0
     seconds: float = 0.0
@@ -225,6 +228,14 @@ def _check_measures(
         mixing=recipe.mixing,
         trainer=trainer.name,
     )
+    require(
+        recipe.extra_weight == 1 or (recipe.extra is not None and recipe.mixing is None),
+        "an extra folder and no mixing where extra_weight < 1",
+        "A mixed image is half one and half another.",
+        extra_weight=recipe.extra_weight,
+        extra=recipe.extra,
+        mixing=recipe.mixing,
+    )
     entry, _ = pick("loss", recipe.loss, LOSSES)
     require(
         recipe.defer == 0 or deferred(recipe) or entry.weights != "never",
@@ -321,8 +332,18 @@ def prepare(
         device=device,
         # A module's attributes are untyped to torch.compile.
         forward=torch.compile(module) if trainer.compile else module,
+        counts=_counts(train, presented.roster.source, recipe.extra_weight),
         resident=None if recipe.mixing else _resident(presented, trainer, device),
     )
+
+
+def _counts(
+    train: ImageSet, source: NDArray[np.int64], weight: float
+) -> NDArray[np.float32] | None:
+    """How much each row counts: one that shows a generated image, or a copy of it, the weight."""
+    if weight == 1 or train.generated is None:
+        return None
+    return np.where(train.generated[source], weight, 1).astype(np.float32)
 
 
 def _resident(

@@ -154,6 +154,7 @@ def _step(job: Job, batch: Batch, step: int) -> float:
         moved(batch.labels, device),
         others=None if batch.others is None else moved(batch.others, device),
         share=None if batch.share is None else moved(batch.share, device),
+        counts=None if job.counts is None else moved(job.counts[batch.rows], device),
         progress=step / job.budget.steps,
     )
     job.optimiser.zero_grad(set_to_none=True)

@@ -64,6 +64,7 @@ class Loss:
         *,
         others: Tensor | None = None,
         share: Tensor | None = None,
+        counts: Tensor | None = None,
         progress: float = 1.0,
     ) -> Tensor:
         """Return the mean loss of a batch, a scalar.
@@ -75,12 +76,18 @@ class Loss:
         others, share : (N,) integers and (N,) floats in [0, 1], optional
             Of mixed images: the second label, and the share of the first; the loss is then
             λ ℓ(z, y) + (1 - λ) ℓ(z, y'), weights counting in the same shares.
+        counts : (N,) floats, optional
+            How much each image counts, beside the weight of its class; not of mixed images.
         progress : float
             The share of the budget that is done.
         """
         weights = None
         if self.weights is not None and progress >= self.defer:
             weights = self.weights.to(logits)
+        if counts is not None:
+            terms, counts = self.form(logits, labels, weights, "none"), counts.to(logits)
+            whole = counts if weights is None else counts * weights[labels]
+            return (counts * terms).sum() / whole.sum()
         if others is None or share is None:
             return self.form(logits, labels, weights, "mean")
         share = share.to(logits)
