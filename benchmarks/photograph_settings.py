@@ -32,7 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from torch.nn import functional as F
 
 import equipoise as eq
-from equipoise.backbones import LinearProbe, activations, get_backbone
+from equipoise.backbones import BACKBONES, LinearProbe, activations
 from equipoise.readers.sizing import to_channels
 from equipoise.training import SCHEDULES, adjust, tune
 from equipoise.training.draws import Draws
@@ -78,7 +78,7 @@ class Pictures:
         return activations(
             lambda a, b: to_channels(np.ascontiguousarray(images[a:b]), 3),
             len(images),
-            get_backbone("lite0").trunk(blocks),
+            BACKBONES["lite0"].trunk(blocks),
         )
 
 
@@ -96,12 +96,12 @@ def load(folder: Path, name: str) -> Pictures:
 def fitted(how: Setting, views: list[Values], labels: NDArray, seed: int) -> torch.nn.Module:
     """A net trained on the activations of pictures and, with two views, of their mirror images."""
     torch.manual_seed(seed)
-    net = get_backbone("lite0").tail(how.blocks, int(labels.max()) + 1, (160, 160))
+    net = BACKBONES["lite0"].tail(how.blocks, int(labels.max()) + 1)
     if isinstance(net, LinearProbe):
         net.fit_scale(views[0])
     if how.head == "random":
-        for layer in (m for n, m in net.named_modules() if n == "classifier"):
-            layer.reset_parameters()
+        assert isinstance(net.classifier, torch.nn.Linear)
+        net.classifier.reset_parameters()
     net.train()
     named = list(net.named_parameters())
     groups = [

@@ -190,10 +190,15 @@ def test_a_second_run_extracts_nothing(pictures, tmp_path, monkeypatch):
     assert ActivationCache().size() == size
 
 
-def test_what_is_extracted_ahead_is_not_computed_again_by_a_run(pictures, tmp_path, monkeypatch):
+@pytest.mark.parametrize("backend", ["loky", pytest.param("ray", marks=pytest.mark.slow)])
+def test_what_is_extracted_ahead_is_not_computed_again_by_a_run(
+    pictures, tmp_path, monkeypatch, backend
+):
+    if backend == "ray":
+        pytest.importorskip("ray")
     monkeypatch.setenv("EQUIPOISE_CACHE", str(tmp_path))
     trainer = get_trainer("finetune", epochs=1)
-    extract(pictures, trainer)
+    extract(pictures, trainer, backend)
     kept = ActivationCache().size()
     assert kept > 0
     fit(pictures, Recipe(name="none"), trainer, seed=0)

@@ -245,6 +245,8 @@ class _Headed(nn.Module):
         super().__init__()
         self.net = net
         self.classifier = nn.Linear(features, classes)
+        nn.init.zeros_(self.classifier.weight)
+        nn.init.zeros_(self.classifier.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classifier(self.net(x))

@@ -214,7 +214,7 @@ def compare(
         write_examples(folder / "examples", splits.train, _techniques(plan.recipes), seed)
         work = _Work(folder, setup, about, progress)
         begun = None if earlier is None else read_plan(folder)
-        extract(splits, chosen)
+        extract(splits, chosen, backend)
         if announce is not None and (runs := _to_come(work, plan, ledger))[0]:
             announce(forecast(_one_run(work, plan), runs, chosen, _beside(work)))
         return _look_by_look(work, plan, begun, ledger, began + seconds)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from equipoise import engine, keys
 from equipoise.backbones import ActivationCache, Trunk, activations, get_backbone
 from equipoise.images import ImageSet, Splits
+from equipoise.parallel import scattered
 from equipoise.planning import Plan
 from equipoise.readers.sizing import to_channels
 from equipoise.recipes import Recipe
@@ -30,6 +31,8 @@ from equipoise.training.trainers import Trainer
 __all__ = ["CachedSet", "activations_of", "extract", "present_cached"]
 
 Pixels = NDArray[np.uint8]
+
+_AT_ONCE = 256  # pictures that one task of a cluster embeds
 
 
 @dataclass(frozen=True)
@@ -186,26 +189,41 @@ def _plan(source: NDArray[np.int64], technique: NDArray[np.int_], copy: NDArray[
     return Plan(source, technique.astype(np.int16), copy, np.zeros(len(source), bool))
 
 
-def extract(data: Splits, trainer: Trainer) -> None:
-    """Compute on all cores what every run on a frozen trunk needs: pictures and mirror images."""
-    if trainer.backbone is None or trainer.tuned_blocks == "all":
+def extract(data: Splits, trainer: Trainer, backend: str = "loky") -> None:
+    """Compute what every run on a frozen trunk needs: pictures and mirror images.
+
+    On all cores of this machine, or with the backend 'ray' of its cluster, whose machines must see
+    the cache under the same path.
+    """
+    name, tuned = trainer.backbone, trainer.tuned_blocks
+    if name is None or tuned == "all":
         return
-    trunk = get_backbone(trainer.backbone).trunk(trainer.tuned_blocks)
-    for part in data.parts.values():
-        activations_of(part, trunk, jobs=None)
+    parts = [part.array for part in data.parts.values()]
     if trainer.flip != "none":
-        mirrored = replace(data.train, images=data.train.array[:, :, ::-1])
-        activations_of(mirrored, trunk, jobs=None)
+        parts.append(data.train.array[:, :, ::-1])
+
+    def one(span: tuple[int, int, int]) -> None:
+        part, start, stop = span
+        _activations(parts[part][start:stop], get_backbone(name).trunk(tuned), jobs=jobs)
+
+    here = backend == "loky"  # where threads share what processes would copy
+    jobs, most = (None, max(map(len, parts))) if here else (1, _AT_ONCE)
+    spans = [(k, i, i + most) for k, part in enumerate(parts) for i in range(0, len(part), most)]
+    for _ in map(one, spans) if here else scattered(one, spans, backend=backend):
+        pass
 
 
 def activations_of(
     images: ImageSet, trunk: Trunk, cache: ActivationCache | None = None, jobs: int | None = 1
 ) -> ImageSet:
     """Return a set with a trunk's activations in the place of its pixels."""
-    pixels = images.array
+    return replace(images, images=_activations(images.array, trunk, cache, jobs=jobs))
 
+
+def _activations(
+    pixels: Pixels, trunk: Trunk, cache: ActivationCache | None = None, jobs: int | None = 1
+) -> Any:
     def shown(start: int, stop: int) -> Pixels:
         return to_channels(pixels[start:stop], 3)
 
-    values: Any = activations(shown, len(images), trunk, cache, jobs=jobs)
-    return replace(images, images=values)
+    return activations(shown, len(pixels), trunk, cache, jobs=jobs)

@@ -177,8 +177,8 @@ def takes(trainer: Trainer, recipe: Recipe) -> bool:
     """Whether a trainer can show images as a recipe asks.
 
     Activations can be averaged, which is manifold mixup. A box of them is no box of the picture.
-    A function of one's own may stop when it likes, so that nothing can change towards its end.
-    Only embeddings can be synthesised.
+    Only embeddings can be synthesised. A function of one's own may stop when it likes, so that
+    nothing can change towards its end.
     """
     if recipe.synthesise is not None and not _on_embeddings(trainer):
         return False
@@ -213,11 +213,11 @@ def _check_measures(
         get_mixing(recipe.mixing, labels, seed=0)
     if not _on_embeddings(trainer):
         check_on_pixels(recipe)
+    if trainer.function is not None:
+        check_endless(recipe)
     rule = "no techniques where embeddings are synthesised"
     plain_copies = recipe.synthesise is None or not recipe.techniques
     require(plain_copies, rule, synthesise=recipe.synthesise, techniques=recipe.techniques)
-    if trainer.function is not None:
-        check_endless(recipe)
     require(
         takes(trainer, recipe),
         "no mixing but mixup on the cached activations of a frozen trunk",
