@@ -45,6 +45,7 @@ def searched(directory: Path) -> dict[str, Any] | None:
         "metric": metric_name(metric),
         "budget": _budget(found["budget"]),
         "counts": _counts(found),
+        "left": _left(found["budget"]),
         "dimensions": {
             name: {**dimension, "choices": [_choice(c) for c in dimension["choices"]]}
             for name, dimension in found["dimensions"].items()
@@ -89,6 +90,14 @@ def _budget(budget: Mapping[str, Any]) -> list[tuple[str, str]]:
         return [(str(budget["trials"]), "trials at most"), spent]
     share = percent(budget.get("confirm_share"))
     return [(duration(seconds), "budget"), spent, (share, "of it kept to confirm")]
+
+
+def _left(budget: Mapping[str, Any]) -> str:
+    """What of the budget is left, in a sentence; empty where it is not one of time."""
+    seconds, spent = budget.get("seconds"), budget.get("spent") or 0.0
+    if seconds is None:
+        return ""
+    return f"About {duration(max(0.0, seconds - spent))} of the budget are left."
 
 
 def _counts(found: Mapping[str, Any]) -> list[tuple[str, str]]:

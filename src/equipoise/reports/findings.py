@@ -1,0 +1,251 @@
+"""What else a study found, a line each with a small picture, ranked by how much it matters."""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+from PIL import Image, UnidentifiedImageError
+
+from equipoise.errors import plural
+from equipoise.images import LeftOut
+from equipoise.reports.folder import StudyFiles
+from equipoise.studies.formats import change, listed, percent, points, quoted
+from equipoise.studies.memorisation import Copies
+from equipoise.studies.summary import StudySummary
+
+__all__ = ["Finding", "findings"]
+
+_WORDS = ("fine", "note", "look", "mend")
+_MARKS = ("✓", "•", "●", "▲")
+_TILE = 48  # pixels a side of a small picture
+_LEAKS = ("leaks", "near_leaks", "straddling_groups", "label_conflicts")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A finding: the name of its evidence, how much it matters (0 to 3), its line and picture."""
+
+    id: str
+    weight: int
+    line: str
+    picture: Markup = Markup()
+
+    @property
+    def word(self) -> str:
+        """What to do about it, in a word."""
+        return _WORDS[self.weight]
+
+    @property
+    def mark(self) -> str:
+        """A sign for the word."""
+        return _MARKS[self.weight]
+
+
+def findings(summary: StudySummary, files: StudyFiles) -> list[Finding]:
+    """Return the findings there are, what matters most first."""
+    all_of_them = (
+        _shortcut(summary, files),
+        _leaks(summary),
+        _safety(summary, files),
+        _memory(summary),
+        _untested(summary),
+        _calibration(summary),
+        _left_out(summary),
+        _beside(summary),
+    )
+    found = [one for one in all_of_them if one is not None]
+    return sorted(found, key=lambda one: -one.weight)
+
+
+def _shortcut(summary: StudySummary, files: StudyFiles) -> Finding | None:
+    if not summary.shortcut:
+        return None
+    if not summary.marks:
+        line = "No technique has become the mark of a class."
+        return Finding("shortcut", 0, line, _bars([(0.04, "accent")]))
+    first, more = summary.marks[0], len(summary.marks) - 1
+    line = f"{first.sentence.split(':')[0]}{f', and {more} more' if more else ''}."
+    rows = _rows(summary)
+    row = rows.index(first.lost[0]) if first.lost and first.lost[0] in rows else 0
+    return Finding("shortcut", 3, line, _tiles(files, first.technique, row, len(rows)))
+
+
+def _safety(summary: StudySummary, files: StudyFiles) -> Finding | None:
+    if not summary.label_safety:
+        return None
+    lost = {
+        technique: {name: loss.lost or 0.0 for name, loss in of.items() if loss.unsafe}
+        for technique, of in summary.label_safety.items()
+    }
+    unsafe = {technique: classes for technique, classes in lost.items() if classes}
+    if not unsafe:
+        line = "After every technique most images are still recognised."
+        return Finding("safety", 0, line, _bars([(0.96, "accent")]))
+    worst = max(unsafe, key=lambda technique: max(unsafe[technique].values()))
+    label = max(unsafe[worst], key=lambda name: unsafe[worst][name])
+    line = (
+        f"Look at what {_and(list(unsafe))} {'does' if len(unsafe) == 1 else 'do'} to the "
+        f"pictures: after {worst}, {percent(unsafe[worst][label])} of class {label} are no "
+        "longer recognised."
+    )
+    rows = _rows(summary)
+    row = rows.index(label) if label in rows else 0
+    weight = 3 if summary.label_safety_warnings else 2
+    return Finding("safety", weight, line, _tiles(files, worst, row, len(rows)))
+
+
+def _memory(summary: StudySummary) -> Finding | None:
+    if not summary.memory:
+        return None
+    gaps = {
+        recipe: max(learned, key=_gap)
+        for recipe, of in summary.memory.items()
+        if (learned := [copies for copies in of.techniques.values() if copies.learned])
+    }
+    if not gaps:
+        line = "No recipe has learned its copies by heart."
+        return Finding("memory", 0, line, _bars([(0.9, "accent"), (0.88, "muted")]))
+    worst = max(gaps.values(), key=_gap)
+    line = (
+        f"{listed(gaps)} learned copies by heart: they are recognised "
+        f"{points('recall', _gap(worst))} better than fresh ones of the same images."
+    )
+    ends = ((worst.copies, "warm"), (worst.fresh, "muted"))
+    shown = [(one.mean or 0.0, tone) for one, tone in ends if one]
+    return Finding("memory", 2, line, _bars(shown))
+
+
+def _gap(copies: Copies) -> float:
+    return 0.0 if copies.gap is None else copies.gap.mean or 0.0
+
+
+def _calibration(summary: StudySummary) -> Finding | None:
+    calibration, chosen = summary.calibration, summary.answer.recipe or summary.reference
+    if calibration is None or chosen not in calibration.recipes:
+        return None
+    found = next(iter(calibration.recipes[chosen].at.values()))
+    before, after = found.before, found.after
+    line = f"The confidence of {quoted(chosen)} is off by {percent(before.ece.mean, 1)} on average"
+    if after is not None:
+        line += f", after temperature scaling by {percent(after.ece.mean, 1)}"
+    doubtful = before.doubtful or (after is not None and after.doubtful)
+    confidence, right, _ = before.reliability
+    return Finding("calibration", int(doubtful), f"{line}.", _dots(confidence, right))
+
+
+def _leaks(summary: StudySummary) -> Finding | None:
+    audit = summary.data.audit
+    if audit is None:
+        return None
+    known = audit.to_dict()
+    names = ("leak", "near leak", "group in two splits", "label conflict")
+    many = ("leaks", "near leaks", "groups in two splits", "label conflicts")
+    counts = [len(known.get(key) or ()) for key in _LEAKS]
+    told = [plural(n, *words) for n, *words in zip(counts, names, many, strict=True) if n]
+    sizes = [c["training"] for c in known["classes"]]
+    picture = _bars([(n / max(max(sizes, default=1), 1), "accent") for n in sizes[:8]])
+    if told:
+        return Finding("data", 3, f"The data has {_and(told)}.", picture)
+    line = f"No image stands in two splits; the classes are {known['imbalance_ratio']:.1f} : 1."
+    return Finding("data", 0, line, picture)
+
+
+def _left_out(summary: StudySummary) -> Finding | None:
+    audit = summary.data.audit
+    known = {} if audit is None else audit.to_dict()
+    left = [LeftOut(e["reason"], e["count"], tuple(e["names"])) for e in known.get("left_out", ())]
+    broken = len(known.get("broken") or ())
+    told = [f"{one.reason} ({one.count:,})" for one in left]
+    told += [plural(broken, "broken file")] if broken and not left else []
+    lost = sum(one.count for one in left) or broken
+    if not told:
+        return None
+    used = known.get("images") or 1
+    picture = _bars([(used / (used + lost), "accent"), (lost / (used + lost), "warm")])
+    return Finding("left-out", 1, f"Left out of the data: {_and(told)}.", picture)
+
+
+def _untested(summary: StudySummary) -> Finding | None:
+    if not summary.untested_words:
+        return None
+    return Finding("untested", 2, summary.untested_words[0], _bars([(0.0, "muted")]))
+
+
+def _beside(summary: StudySummary) -> Finding | None:
+    tuning, ranking = summary.tuning, summary.ranking
+    helps = None if tuning is None else tuning.of(summary.reference)
+    parts = []
+    if tuning is not None and helps is not None and helps.mean is not None:
+        gain = change(tuning.metric, helps.mean)
+        parts.append(f"tuning the decision of {quoted(summary.reference)} alone: {gain}")
+    if ranking is not None and ranking.comparisons:
+        better = [one.recipe for one in ranking.having("better")]
+        parts.append(
+            f"nets that rank the images better: {listed(better) if better else 'none is shown'}"
+        )
+    if not parts:
+        return None
+    line = "; ".join(parts)
+    return Finding("beside", 1, f"{line[:1].upper()}{line[1:]}.", _bars([(0.5, "accent")]))
+
+
+def _and(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _rows(summary: StudySummary) -> list[str]:
+    """The classes that the sheets of example pictures have a row of."""
+    return list(summary.data.classes[:10])
+
+
+def _bars(shares: Sequence[tuple[float, str]]) -> Markup:
+    """Small bars, a share and its colour each."""
+    step = _TILE / max(len(shares), 1)
+    bars = "".join(
+        f'<rect x="{k * step + step * 0.15:.1f}" y="{_TILE * (1 - share):.1f}" '
+        f'width="{step * 0.7:.1f}" height="{max(_TILE * share, 1):.1f}" fill="var(--{tone})"/>'
+        for k, (share, tone) in enumerate(shares)
+    )
+    return _small(bars)
+
+
+def _dots(across: Sequence[float], up: Sequence[float]) -> Markup:
+    """Small dots about a diagonal."""
+    dots = "".join(
+        f'<circle cx="{_TILE * x:.1f}" cy="{_TILE * (1 - y):.1f}" r="3" fill="var(--accent)"/>'
+        for x, y in zip(across, up, strict=True)
+    )
+    return _small(f'<path d="M0 {_TILE}L{_TILE} 0" stroke="var(--muted)"/>{dots}')
+
+
+def _small(body: str) -> Markup:
+    return Markup(
+        f'<svg class="small" viewBox="0 0 {_TILE} {_TILE}" aria-hidden="true">{body}</svg>'
+    )
+
+
+def _tiles(files: StudyFiles, technique: str, row: int, rows: int) -> Markup:
+    """A class's first example as it is and after a technique, side by side."""
+    sheets = [files.examples.get(name) for name in ("clean", technique)]
+    uris = [uri for path in sheets if path is not None if (uri := _tile(path, row, rows))]
+    pictures = (
+        f'<img class="small" src="{uri}" width="{_TILE}" height="{_TILE}" alt="">' for uri in uris
+    )
+    return Markup("".join(pictures)) or _bars([(0.1, "accent"), (0.8, "warm")])
+
+
+def _tile(path: Path, row: int, rows: int) -> str:
+    try:
+        with Image.open(path) as sheet:
+            side = sheet.height // rows
+            tile: Any = sheet.crop((1, row * side + 1, side - 1, (row + 1) * side - 1))
+            tile.thumbnail((_TILE * 2, _TILE * 2))
+            packed = io.BytesIO()
+            tile.convert("RGB").save(packed, "webp", quality=80)
+    except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError):
+        return ""
+    return f"data:image/webp;base64,{base64.b64encode(packed.getvalue()).decode('ascii')}"
