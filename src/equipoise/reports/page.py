@@ -179,6 +179,10 @@ def _context(study: Study, files: StudyFiles, gallery: Gallery) -> dict[str, Any
         "audit": audit_view({} if audit is None else audit.to_dict()),
         "recipes": {name: _shortest(one) for name, one in summary.recipes.items()},
         "trainer": _shortest(summary.trainer),
+        "remedies": {
+            name: _shortest(Recipe.model_validate(yaml.safe_load(text)))
+            for name, text in summary.shortcut_remedies.items()
+        },
     }
 
 
