@@ -4,9 +4,10 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test test-slow lint format docs clean
+.PHONY: help demo check test test-slow lint format docs clean
 help:
 	@echo "make demo       the main job on the embedded images; ends with a report"
+	@echo "make check      lint, types, and tests of what differs from the last commit"
 	@echo "make test       lint, types and tests"
 	@echo "make test-slow  the slow checks too: browser, kill tests, long fuzzing"
 	@echo "make format     put the code in the house's format"
@@ -25,6 +26,13 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The tests of the rooms with files that differ from the last commit.
+CHANGED = $(wildcard $(shell git status --porcelain -- src tests | \
+  sed -nE 's!^.. (src/equipoise|tests)/([a-z_]+)(/.*|\.py)$$!tests/\2 tests/test_\2.py!p' | sort -u))
+
+check: lint
+	$(if $(CHANGED),$(BIN)/pytest -q -x -m "not slow" $(CHANGED))
 
 test: lint
 	$(BIN)/pytest -m "not slow"

@@ -1,6 +1,7 @@
 """Images from elsewhere: they join training, stay marked, and never reach validation or test."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from sklearn.datasets import load_sample_images
 
 import equipoise as eq
-from equipoise.errors import InputError
+from equipoise.errors import InputError, Remark
 from equipoise.extras import check_extra, generated_counts, with_extra
 from equipoise.files import read_json
 from equipoise.readers import load
@@ -165,3 +166,19 @@ def test_images_of_many_sizes_are_joined_as_they_are(tmp_path, made):
     assert written["6.png"] == (26, 26, 3)
     one = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert one["after"]["train"] == {"cat": 5, "dog": 8}
+
+
+def test_a_study_tells_what_it_left_out_of_an_extra_folder_and_keeps_it(photos, made, tmp_path):
+    extra, recipe = tmp_path / "extra", tmp_path / "more.yaml"
+    shutil.copytree(made, extra)
+    (extra / "dog" / "torn.jpg").write_bytes((extra / "dog" / "0.jpg").read_bytes()[:200])
+    recipe.write_text("extra: extra\n")
+    out = tmp_path / "study"
+    with pytest.warns(Remark, match="torn.jpg"):
+        eq.compare(
+            str(photos), ["none", recipe], seeds=1, trainer="fast", epochs=1, out=out, jobs=1
+        )
+
+    (line,) = read_json(out / "study.json")["data"]["audit"]["left_out"]
+    assert [name.split(":")[0] for name in line["names"]] == ["dog/torn.jpg"]
+    assert line["reason"].endswith(f" in {extra}")

@@ -49,3 +49,13 @@ def test_the_audit_tells_it_in_json_on_the_page_and_in_the_terminal(tmp_path, ca
     page = (out / "audit.html").read_text()
     assert "A centre crop would cut 80" in page
     assert "--fit squash cuts nothing" in page
+
+
+def test_the_line_tells_shape_loss_by_a_crop_and_the_size_that_keeps_detail() -> None:
+    line = shapes({"200×100": 3, "100×100": 1}, "squash").line
+
+    assert line.startswith("Images are 2 times as long as wide (median; 2 at most)")
+    assert "a centre crop would cut 38% of an image away on average, 50% at most" in line
+    assert line.endswith("a side of 200 pixels keeps the detail of nine in ten")
+    assert shapes({"300×300": 5}, "squash").line.startswith("All images are square; a side of 300")
+    assert shapes({"32×32": 5}, "squash").line == ""

@@ -7,9 +7,18 @@ from imblearn.metrics import geometric_mean_score, sensitivity_score
 from scipy.special import softmax
 from scipy.stats import gmean
 
-from equipoise.metrics import FIGURES, HIGHER_IS_BETTER, confusions, figures, weighted_figures
+from equipoise.metrics import FIGURES, confusions, decided_figures, figures, ranked_figures
 
 EXACT = 1e-12
+
+
+def weighted_figures(logits, labels, decided, positive, weights, **how):
+    """All figures under each row of weights."""
+    classes = logits.shape[1]
+    return {
+        **decided_figures(labels, decided, classes, positive, weights, **how),
+        **ranked_figures(logits, labels, positive, weights),
+    }
 
 
 def sample(seed: int, n: int, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -63,7 +72,7 @@ def test_plain_and_weighted_figures_agree_with_scikit_learn(seed, n, k, positive
             assert got[name][b] == pytest.approx(value, abs=EXACT), (name, b)
     plain = figures(logits, labels, positive=positive, predictions=decided)
     alone = figures(logits, labels, positive=positive, predictions=decided, weights=uneven)
-    for name in HIGHER_IS_BETTER:
+    for name in FIGURES:
         assert plain[name] == pytest.approx(got[name][0], abs=EXACT), name
         assert alone[name] == pytest.approx(got[name][-1], abs=EXACT), name
     assert plain["confusion"] == skm.confusion_matrix(labels, decided).tolist()
@@ -178,5 +187,5 @@ def test_every_figure_is_there_and_has_a_label():
     assert {name for name, v in figures(logits, labels).items() if isinstance(v, float)} == {
         *FIGURES
     }
-    assert not HIGHER_IS_BETTER["ece"]
+    assert not FIGURES["ece"].higher_is_better
     assert FIGURES["macro_f1"].label == "Macro F1"

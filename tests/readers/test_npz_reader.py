@@ -205,3 +205,17 @@ def test_no_npz(tmp_path, data):
     (tmp_path / "a.npz").write_bytes(data)
     with pytest.raises(InputError, match=r"a.npz: damaged, or no .npz"):
         load(tmp_path / "a.npz")
+
+
+def test_arrays_that_are_not_read_are_told(save, pictures):
+    labels = np.repeat([0, 1, 2], 100)
+    given = {"x_train": pictures, "y_train": labels, "x_val": pictures, "extra": labels}
+    (one,) = load(save(**given), cut=False).left_out
+    assert one.line == "Arrays that are not images with labels left out: 2 (extra, x_val)"
+    named = {"images": pictures, "labels": labels, "classes": np.array(["a", "b", "c"])}
+    assert load(save(**named), cut=False).left_out == ()
+
+
+def test_a_class_has_a_name(save, pictures):
+    with pytest.raises(InputError, match=r"a\.npz: some labels are empty text"):
+        load(save(images=pictures, labels=np.repeat(["cat", "dog", ""], 100)))

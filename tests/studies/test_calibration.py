@@ -5,7 +5,7 @@ import pytest
 from scipy.special import softmax
 
 from equipoise.errors import InputError
-from equipoise.metrics import calibration_error
+from equipoise.metrics import believed
 from equipoise.studies.calibration import calibrate_study, check_prior
 from equipoise.studies.trials import Outcome
 from equipoise.training.predictions import Predictions
@@ -31,6 +31,11 @@ def outcome(test_share, temperature=1.0, sharpness=1.0, images=40_000, seed=0):
     )  # fmt: skip
 
 
+def calibration_error(part):
+    probabilities = softmax(part.logits, axis=1)
+    return believed(probabilities, part.labels, np.ones(len(part.labels)))["ece"]
+
+
 def _part(logits, labels):
     names = np.arange(len(labels)).astype(str)
     return Predictions(logits, labels, np.arange(len(labels)), names)
@@ -43,7 +48,7 @@ def test_exact_probabilities_are_calibrated_at_every_prior_whatever_the_test_sha
         assert found.recipes["none"].at[prior].before.ece.mean < 0.02
     # What is right at one prior is wrong at another: unweighted, half the images are dogs.
     run = outcome(0.5)
-    assert calibration_error(softmax(run.test.logits, axis=1), run.test.labels) > 0.1
+    assert calibration_error(run.test) > 0.1
 
 
 def test_temperature_mends_what_it_can():
@@ -61,7 +66,7 @@ def test_without_weights_the_figures_are_those_of_the_metrics():
     counts = np.bincount(run.test.labels)
     run = replace(run, validation=run.test)
     got = calibrate_study({"none": [run]}, CLASSES, counts.tolist(), None)
-    expected = calibration_error(softmax(run.test.logits, axis=1), run.test.labels)
+    expected = calibration_error(run.test)
     assert got.recipes["none"].at["training"].before.ece.mean == pytest.approx(expected)
 
 

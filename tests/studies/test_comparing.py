@@ -8,7 +8,7 @@ import pytest
 
 from equipoise.errors import InputError
 from equipoise.files import read_json, read_sealed, write_sealed
-from equipoise.metrics import HIGHER_IS_BETTER
+from equipoise.metrics import FIGURES
 from equipoise.readers import load
 from equipoise.recipes import Recipe
 from equipoise.studies import compare, open_study
@@ -86,7 +86,7 @@ def test_the_summary_says_what_it_stands_on(study, digits):
         ("article", "tuned vs plain baseline"),
         ("none", "tuned vs plain baseline"),
     }
-    assert {d["metric"] for d in study.differences} == set(HIGHER_IS_BETTER)
+    assert {d["metric"] for d in study.differences} == set(FIGURES)
     assert read_summary(study.directory / "summary.json") == summary
     text = (study.directory / "summary.json").read_text("utf-8")
     json.loads(text, parse_constant=pytest.fail)  # NaN is no JSON

@@ -2,7 +2,7 @@
 
 import pytest
 
-from equipoise.metrics import HIGHER_IS_BETTER
+from equipoise.metrics import FIGURES
 from equipoise.studies.formats import (
     METRICS,
     change,
@@ -20,8 +20,10 @@ from equipoise.studies.formats import (
 
 
 def test_every_metric_has_a_name_and_the_same_direction():
-    assert set(METRICS) == set(HIGHER_IS_BETTER)
-    assert all(higher_is_better(name) == up for name, up in HIGHER_IS_BETTER.items())
+    assert set(METRICS) == set(FIGURES)
+    assert all(
+        higher_is_better(name) == figure.higher_is_better for name, figure in FIGURES.items()
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from equipoise.cli import run
+from equipoise.cli.options import Output
 from equipoise.cli.searching import finish_search
 from equipoise.errors import InputError
 from equipoise.files import read_json
@@ -241,7 +242,7 @@ def test_a_search_for_the_lowest_cost(digits, tmp_path, capsys):
     assert set(found.summary["validation"]) >= {"none", found.best.name}
     text = " ".join(found.summary["words"])
     assert "cost per image 0." in text
-    finish_search(found, found.directory / "report.html", "photos", as_json=False, quiet=False)
+    finish_search(found, found.directory / "report.html", "photos", Output())
     asked = "--costs 8:3=5 --at-least 3.recall=0.3"
     assert f"best.yaml {asked} --out model" in " ".join(capsys.readouterr().out.split())
     with pytest.raises(InputError, match="another objective"):

@@ -39,6 +39,20 @@ class Shapes:
     detail_size: int
     remarks: tuple[str, ...]
 
+    @property
+    def line(self) -> str:
+        """What to tell of pictures that a net is not given as they are; empty for others."""
+        if self.detail_size <= SMALL and self.largest_elongation == 1:
+            return ""
+        detail = f"a side of {self.detail_size} pixels keeps the detail of nine in ten"
+        if self.largest_elongation == 1:
+            return f"All images are square; {detail}"
+        return (
+            f"Images are {self.elongation:.3g} times as long as wide (median; "
+            f"{self.largest_elongation:.3g} at most): a centre crop would cut {self.cropped:.0%} "
+            f"of an image away on average, {self.largest_cropped:.0%} at most; {detail}"
+        )
+
 
 def shapes(sizes: Mapping[str, int], fit: str) -> Shapes | None:
     """Return what a fit does to pictures of these sizes, "width×height" to how many; None of none.

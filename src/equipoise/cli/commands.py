@@ -9,7 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from equipoise import __version__
-from equipoise.cli import caching, catalogues, data, evaluating, models, searching, show, studies
+from equipoise.cli import catalogues, data, evaluating, models, searching, show, studies
 from equipoise.errors import InputError, WorkError
 
 __all__ = ["app", "run"]
@@ -52,7 +52,7 @@ for command in (
     models.predict,
     models.export,
     studies.report,
-    caching.cache,
+    catalogues.cache,
     catalogues.recipes,
     catalogues.techniques,
 ):

@@ -125,6 +125,8 @@ def _next(found: "Audit", splits: "Splits", data: str) -> str:
         return "Next: keep what stands in more than one split in one alone, and audit again"
     if found.near_duplicates and not len(splits.test) and "--groups" not in data:
         data += " --groups near"
+    if len(splits.classes) < 2:
+        return "Next: add images of another class, for there is nothing to tell apart"
     counts = splits.validation.counts
     if counts.any() and not counts.all():
         return "Next: give validation images of every class, or take that split away"
@@ -189,7 +191,7 @@ def print_audit(found: "Audit") -> None:
         f"sizes {_counted(fields['sizes'])}, modes {_counted(fields['modes'])}",
     )
     if found.shapes is not None:
-        show.tell(*found.shapes.remarks)
+        show.tell(*filter(None, (found.shapes.line, *found.shapes.remarks)))
     for key, words in _FINDINGS.items():
         if fields[key]:
             show.say(f"{plural(len(fields[key]), *words)}, such as {_such_as(fields[key][0])}")

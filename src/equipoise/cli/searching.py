@@ -69,6 +69,7 @@ def search(
 
     equipoise search photos/ --budget 20m --out search
     """
+    from equipoise.reports import renewing
     from equipoise.reports import report as write_report
     from equipoise.studies.search import search as run_search
     from equipoise.studies.search.attempts import ENTRANTS
@@ -94,7 +95,7 @@ def search(
             seed=seed,
             **asdict(workers),
             command=shlex.join(["equipoise", *sys.argv[1:]]),
-            progress=trainer_first(splits, how, move, quiet=output.quiet),
+            progress=trainer_first(splits, how, renewing(out, move), quiet=output.quiet),
             started=process_began(),
         )
     finish_search(found, write_report(out), as_given(data, selection), output)
@@ -146,13 +147,9 @@ def finish_search(found: "Search", page: Path, data: str, output: Output) -> Non
 
 
 def _cells(row: dict[str, Any], metric: str) -> tuple[object, ...]:
-    from equipoise.studies.formats import level
+    from equipoise.studies.formats import assigned, level
 
-    changed = ", ".join(f"{key} {_short(value)}" for key, value in row["trainer"].items()) or "–"
+    changed = assigned(row["trainer"]) or "–"
     auc = "–" if row["roc_auc"] is None else f"{row['roc_auc']:.3f}"
     scores = (level(metric, row["score"]), level(metric, row["plain"]), auc)
     return (row["recipe"], row["place"], changed, row["epochs"], *scores, f"{row['seconds']:.0f}")
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -28,14 +28,21 @@ def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
     write_json(path, {**fields, _KEY: _digest_of(fields)})
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
+def read_sealed(path: Path, remedy: str = "") -> dict[str, Any]:
     """Return the object that `write_sealed` wrote.
 
     Raises
     ------
     DamagedError
-        If it is another one by now, or cannot be read.
+        If it is another one by now, or cannot be read; with the remedy.
     """
+    try:
+        return _whole(path)
+    except DamagedError as error:
+        raise DamagedError(f"{error} {remedy}".strip()) from None
+
+
+def _whole(path: Path) -> dict[str, Any]:
     try:
         found = read_json(path)
     except OSError as error:

@@ -8,28 +8,24 @@ of no average, and what is theirs alone is NaN.
 
 from dataclasses import dataclass
 
-from equipoise.metrics.calibration import Reliability, believed, calibration_error, reliability
+from equipoise.metrics.calibration import Reliability, believed, reliability
 from equipoise.metrics.figures import (
     confusions,
     decided_figures,
     figures,
     ranked_figures,
-    weighted_figures,
 )
 
 __all__ = [
     "FIGURES",
-    "HIGHER_IS_BETTER",
     "Figure",
     "Reliability",
     "believed",
-    "calibration_error",
     "confusions",
     "decided_figures",
     "figures",
     "ranked_figures",
     "reliability",
-    "weighted_figures",
 ]
 
 
@@ -64,5 +60,3 @@ FIGURES = {
     "brier": Figure("Brier score", share=False, higher_is_better=False),
     "log_loss": Figure("Log loss", share=False, higher_is_better=False),
 }
-
-HIGHER_IS_BETTER = {name: figure.higher_is_better for name, figure in FIGURES.items()}

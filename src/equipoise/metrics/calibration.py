@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from equipoise.metrics.decided import Floats
 
-__all__ = ["BINS", "Reliability", "believed", "calibration_error", "reliability"]
+__all__ = ["BINS", "Reliability", "believed", "reliability"]
 
 BINS = 15
 
@@ -78,9 +78,3 @@ def believed(probabilities: Floats, labels: NDArray[np.int_], weights: Floats) -
         "brier": weights @ (square / (2 if k == 2 else 1)) / total,
         "log_loss": weights @ -np.log(likely) / total,
     }
-
-
-def calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = BINS) -> float:
-    """Return the expected calibration error of the most probable class; see `Reliability`."""
-    probabilities, labels = np.asarray(probabilities, np.float64), np.asarray(labels)
-    return float(reliability(probabilities, labels, np.ones(len(labels)), bins).error)

@@ -18,11 +18,10 @@ __all__ = [
     "figures",
     "ranked_figures",
     "ranking",
-    "weighted_figures",
 ]
 
 # Entries of confusion matrices that are looked at together.
-_TOGETHER = 2**20
+_ENTRIES = 2**20
 
 OfConfusion = Callable[[Floats], Floats]
 
@@ -57,7 +56,7 @@ def figures(
     Returns
     -------
     dict
-        The keys of `HIGHER_IS_BETTER` and of `also`, each a float in [0, 1] (MCC from -1, log-loss
+        The keys of `FIGURES` and of `also`, each a float in [0, 1] (MCC from -1, log-loss
         without an upper bound); ``per_class_recall``, ``per_class_precision`` (K floats);
         ``confusion`` (K×K counts, rows are the true classes); ``averaged`` (the labels that have
         images). Classes without an image are part of no average, and what is theirs alone is NaN;
@@ -82,33 +81,6 @@ def figures(
     }
 
 
-def weighted_figures(
-    logits: Floats,
-    labels: NDArray[np.int_],
-    decided: NDArray[np.int_],
-    positive: int,
-    weights: Floats,
-    *,
-    also: Mapping[str, OfConfusion] | None = None,
-) -> dict[str, Floats]:
-    """Return the scalar figures of `figures` for each row of weights, as (B,) floats.
-
-    Parameters
-    ----------
-    logits : (N, K) floats
-    labels, decided : (N,) integers
-    positive : int
-        With two classes, the one that recall, precision and ranking are of.
-    weights : (B, N) floats
-    also : mapping of str to callable, optional
-        As in `figures`.
-    """
-    return {
-        **decided_figures(labels, decided, logits.shape[1], positive, weights, also=also),
-        **ranked_figures(logits, labels, positive, weights),
-    }
-
-
 def decided_figures(
     labels: NDArray[np.int_],
     decided: NDArray[np.int_],
@@ -118,7 +90,18 @@ def decided_figures(
     *,
     also: Mapping[str, OfConfusion] | None = None,
 ) -> dict[str, Floats]:
-    """Return those of `weighted_figures` that depend on the decision."""
+    """Return those of `figures` that depend on the decision, (B,) for (B, N) weights.
+
+    Parameters
+    ----------
+    labels, decided : (N,) integers
+    classes : int
+    positive : int
+        With two classes, the one that recall and precision are of.
+    weights : (B, N) floats
+    also : mapping of str to callable, optional
+        As in `figures`.
+    """
     wanted = _of_decisions(classes, positive, also or {})
     parts = [
         {name: of(some) for name, of in wanted.items()}
@@ -143,7 +126,7 @@ def _in_parts(
     labels: NDArray[np.int_], decided: NDArray[np.int_], classes: int, weights: Floats
 ) -> Iterator[Floats]:
     """Yield the confusion matrices of some rows of weights at a time, to hold the memory."""
-    rows = max(1, _TOGETHER // classes**2)
+    rows = max(1, _ENTRIES // classes**2)
     for start in range(0, len(weights), rows):
         yield confusions(labels, decided, classes, weights[start : start + rows])
 
@@ -160,7 +143,7 @@ def _of_decisions(
 def ranked_figures(
     logits: Floats, labels: NDArray[np.int_], positive: int, weights: Floats
 ) -> dict[str, Floats]:
-    """Return those of `weighted_figures` that no decision changes: of ranking and calibration."""
+    """Return those of `figures` that no decision changes, (B,) for (B, N) weights."""
     probabilities, k = softmax(logits, axis=1), logits.shape[1]
     ranked = [positive] if k == 2 else range(k)
     areas = [ranking(probabilities[:, c], labels == c, weights) for c in ranked]
@@ -174,7 +157,7 @@ def ranked_figures(
 Places = NDArray[np.int_]
 
 # Weights that are sorted together: what is worked out of them takes a few times their memory.
-_TOGETHER = 2**18
+_WEIGHTS = 2**18
 
 
 def ranking(scores: Floats, hits: NDArray[np.bool_], weights: Floats) -> tuple[Floats, Floats]:
@@ -194,7 +177,7 @@ def ranking(scores: Floats, hits: NDArray[np.bool_], weights: Floats) -> tuple[F
     """
     order = np.argsort(-scores, kind="stable")
     found = _ties(scores[order], hits[order])
-    rows = max(1, _TOGETHER // max(1, len(scores)))
+    rows = max(1, _WEIGHTS // max(1, len(scores)))
     parts = [
         _areas(weights[start : start + rows, order], found)
         for start in range(0, len(weights), rows)

@@ -9,6 +9,7 @@ from equipoise.objectives.objective import (
     figure_is_share,
     figure_label,
     figure_text,
+    within_sentence,
 )
 from equipoise.objectives.reading import ObjectiveLike, get_objective
 
@@ -20,4 +21,5 @@ __all__ = [
     "figure_label",
     "figure_text",
     "get_objective",
+    "within_sentence",
 ]

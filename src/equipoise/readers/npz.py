@@ -8,6 +8,7 @@ Numbers are the class names, unless a key `classes` names them. Nothing is ever 
 import struct
 from bisect import bisect_right
 from collections.abc import Collection
+from dataclasses import replace
 from functools import partial
 from os import SEEK_CUR
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, reason
+from equipoise.images import leave_out
 from equipoise.mapped import concatenated
 from equipoise.readers.arrays import as_images, as_labels, check_fits, positions
 from equipoise.readers.split_names import split_named
@@ -54,7 +56,9 @@ def read_npz(path: Path, selection: Selection = Selection()) -> Table:
         raise
     except Exception as error:  # a broken file may raise anything in the parsers beneath
         raise InputError(f"{path}: damaged, or no .npz ({reason(error)}).") from None
-    return _table(path, parts, arrays, named)
+    used = {"classes", *(key for part in parts for key in part[1:])}
+    unused = leave_out("arrays that are not images with labels", set(keys) - used)
+    return replace(_table(path, parts, arrays, named), left_out=unused)
 
 
 def _parts(path: Path, keys: Collection[str]) -> list[_Part]:

@@ -58,6 +58,8 @@ def open_table(source: Source, selection: Selection) -> Table:
     Its names and classes can be written as UTF-8, and its splits are those of `Table`.
     """
     table = _opened(source, selection)
+    if "" in table.classes:
+        raise InputError(f"{printable(source_name(source))}: some labels are empty text.")
     return replace(
         table,
         names=as_texts(table.names),

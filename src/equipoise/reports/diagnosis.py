@@ -1,7 +1,6 @@
 """The diagnostics as tables: shortcuts, label preservation, memorised copies, calibration."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from equipoise.studies.shortcut import Rise
 from equipoise.studies.summary import StudySummary
 
 __all__ = [
-    "ProbeCell",
     "calibration_rows",
     "context",
     "draw_calibration",
@@ -37,16 +35,6 @@ _PRIORS = {
 _LISTED = 5  # classes whose shares are told one by one
 
 
-@dataclass(frozen=True)
-class ProbeCell:
-    """One cell: its text, the small print under it, its value and how strong its tint is."""
-
-    text: str
-    small: str = ""
-    value: float | None = None
-    tint: float = 0.0
-
-
 def context(summary: StudySummary, classes: Sequence[str]) -> dict[str, Any]:
     """Return what the templates of the diagnostics need; `classes` are those with a column."""
     calibration = summary.calibration
@@ -61,7 +49,7 @@ def context(summary: StudySummary, classes: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def safety_rows(summary: StudySummary, classes: Sequence[str]) -> list[tuple[str, list[ProbeCell]]]:
+def safety_rows(summary: StudySummary, classes: Sequence[str]) -> list[tuple[str, list[Cell]]]:
     """Return, for each technique and class, the share that is no longer recognised after it."""
     return [
         (technique, [_safety_cell(found.get(name)) for name in classes])
@@ -69,12 +57,12 @@ def safety_rows(summary: StudySummary, classes: Sequence[str]) -> list[tuple[str
     ]
 
 
-def _safety_cell(loss: Loss | None) -> ProbeCell:
+def _safety_cell(loss: Loss | None) -> Cell:
     if loss is None or loss.lost is None:
-        return ProbeCell("–")
+        return Cell("–")
     toward = f" → {loss.toward}" if loss.toward else ""
     small = f"of {count(loss.images)}{toward}"
-    return ProbeCell(percent(loss.lost), small, loss.lost, round(loss.lost, 3) * loss.unsafe)
+    return Cell(percent(loss.lost), small, loss.lost, tint=round(loss.lost, 3) * loss.unsafe)
 
 
 def memory_rows(summary: StudySummary) -> list[Row]:
@@ -167,7 +155,7 @@ def techniques_probed(summary: StudySummary) -> list[str]:
     return list(dict.fromkeys(t for recipe in summary.shortcut.values() for t in recipe))
 
 
-def overview(summary: StudySummary) -> list[tuple[str, list[ProbeCell]]]:
+def overview(summary: StudySummary) -> list[tuple[str, list[Cell]]]:
     """Return, for each recipe and technique, the class that it harms most beyond the control.
 
     The control is the reference, whose net never saw a technique: its row shows the bare rise.
@@ -188,14 +176,14 @@ def _probed(summary: StudySummary) -> list[tuple[str, dict[str, dict[str, Rise]]
     return [(n, summary.shortcut[n]) for n in summary.recipes if n in summary.shortcut]
 
 
-def _worst(classes: Mapping[str, Rise], *, control: bool) -> ProbeCell:
+def _worst(classes: Mapping[str, Rise], *, control: bool) -> Cell:
     risen = {n: r.augmented - r.clean if control else r.excess for n, r in classes.items()}
     known = {name: value for name, value in risen.items() if value is not None}
     if not known:
-        return ProbeCell("–")
+        return Cell("–")
     worst = max(known, key=lambda name: known[name])
     small = f"{worst} → {classes[worst].toward}"
-    return ProbeCell(change("recall", known[worst]), small, known[worst], _tint(known[worst]))
+    return Cell(change("recall", known[worst]), small, known[worst], tint=_tint(known[worst]))
 
 
 def _tint(excess: float) -> float:
@@ -219,7 +207,7 @@ def telling_classes(summary: StudySummary, most: int = 12) -> list[str]:
 
 def technique_table(
     summary: StudySummary, technique: str, classes: Sequence[str]
-) -> list[tuple[str, list[ProbeCell]]]:
+) -> list[tuple[str, list[Cell]]]:
     """Return a technique's rows: for each recipe and class, mistaken when clean → augmented."""
     return [
         (
@@ -233,11 +221,11 @@ def technique_table(
     ]
 
 
-def _cell(rise: Rise | None, *, control: bool) -> ProbeCell:
+def _cell(rise: Rise | None, *, control: bool) -> Cell:
     if rise is None:
-        return ProbeCell("–")
+        return Cell("–")
     text = f"{percent(rise.clean)} → {percent(rise.augmented)}"
     if control or rise.excess is None:
-        return ProbeCell(text, "control" if control else "", rise.augmented - rise.clean)
+        return Cell(text, "control" if control else "", rise.augmented - rise.clean)
     small = f"{change('recall', rise.excess)} beyond control"
-    return ProbeCell(text, small, rise.excess, _tint(rise.excess))
+    return Cell(text, small, rise.excess, tint=_tint(rise.excess))

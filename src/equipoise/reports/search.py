@@ -4,9 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from equipoise.errors import DamagedError, plural
+from equipoise.errors import plural
 from equipoise.files import read_sealed
-from equipoise.studies.formats import duration, level, metric_name, percent, quoted
+from equipoise.studies.formats import (
+    MADE_AGAIN,
+    assigned,
+    duration,
+    level,
+    metric_name,
+    percent,
+    quoted,
+)
 from equipoise.studies.summary import Answer
 
 __all__ = ["searched", "standing", "studied"]
@@ -32,10 +40,7 @@ def searched(directory: Path) -> dict[str, Any] | None:
     """
     if not (directory / _FILE).is_file():
         return None
-    try:
-        found = read_sealed(directory / _FILE)
-    except DamagedError as error:
-        raise DamagedError(f"{error} Give the command that made it again.") from None
+    found = read_sealed(directory / _FILE, MADE_AGAIN)
     board, metric = found["leaderboard"], found["objective"]
     return {
         "words": found.get("words") or [],
@@ -119,7 +124,7 @@ def _row(row: Mapping[str, Any], best: str | None, metric: str) -> dict[str, Any
         "plain_text": level(metric, row["plain"]),
         "auc_text": level("roc_auc", row["roc_auc"]),
         "seconds_text": duration(row["seconds"]),
-        "changed": ", ".join(f"{key} {_short(value)}" for key, value in row["trainer"].items()),
+        "changed": assigned(row["trainer"]),
     }
 
 
@@ -129,7 +134,3 @@ def _bars(importance: Mapping[str, Any]) -> list[tuple[str, float, str]]:
     top = max((share for _, share in known), default=0.0) or 1.0
     known.sort(key=lambda pair: -pair[1])
     return [(name, round(100 * share / top, 1), percent(share)) for name, share in known]
-
-
-def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -54,13 +54,17 @@ class Confused:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: its text, a smaller second line, the value to sort by, a verdict and its tone."""
+    """A cell: its text, a smaller second line, the value to sort by, a verdict and its tone.
+
+    `tint` is how strongly it is coloured, from 0 to 1.
+    """
 
     text: str
     small: str = ""
     value: float | None = None
     verdict: str = ""
     tone: str = ""
+    tint: float = 0.0
 
     @property
     def mark(self) -> str:

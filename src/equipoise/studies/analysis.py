@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.metrics import HIGHER_IS_BETTER, confusions
+from equipoise.metrics import FIGURES, confusions
 from equipoise.studies.calibration import calibrate_study
 from equipoise.studies.formats import ORACLE, in_sentence, listed
 from equipoise.studies.inference import UNCORRECTED, Difference, FigureTable, differences, verdict
@@ -217,7 +217,9 @@ def compare_recipes(
     for name, difference in zip(recipes, found, strict=True):
         if difference is None or name == ORACLE:
             continue
-        comparison = _compared(name, difference, margin, objective.higher_is_better)
+        comparison = _compared(
+            name, difference, margin, higher_is_better=objective.higher_is_better
+        )
         if name in waiting:
             update = {"verdict": "no verdict", "recommended": False}
             comparison = comparison.model_copy(update=update)
@@ -250,7 +252,7 @@ def compare_ranking(table: FigureTable, recipes: Sequence[str], margin: float) -
         decision="plain",
         metric="roc_auc",
         comparisons=tuple(
-            _compared(recipes[row], difference, margin, HIGHER_IS_BETTER["roc_auc"])
+            _compared(recipes[row], difference, margin, FIGURES["roc_auc"].higher_is_better)
             for row, difference in found
             if difference is not None
         ),

@@ -22,15 +22,14 @@ from scipy.special import softmax
 
 from equipoise.errors import InputError, require, unknown
 from equipoise.metrics import believed, reliability
-from equipoise.studies.estimates import Estimate, Number, Value
+from equipoise.studies.estimates import Estimate, Number, Value, corrected
 from equipoise.studies.formats import percent
-from equipoise.studies.multiplicity import holm
+from equipoise.studies.inference import LEVEL
 from equipoise.studies.trials import Outcome
 
 __all__ = ["AtPrior", "Calibration", "Confidence", "calibrate_study", "check_prior"]
 
 _BINS = 10
-_LEVEL = 0.05
 # Errors below this are not worth a sentence, however sure they are.
 _WORTH_SAYING = 0.03
 # Draws of labels; what is needed of them is their mean and spread.
@@ -155,12 +154,10 @@ def calibrate_study(
         for name, of in priors.items()
         for when in (("before", "after") if cooled else ("before",))
     }
-    p_values = holm([np.nan if one.p is None else one.p for one in found.values()])
-    for (key, one), p in zip(list(found.items()), p_values, strict=True):
-        worth = one.ece.mean is not None and one.ece.mean >= _WORTH_SAYING
-        found[key] = one.model_copy(
-            update={"p": None if np.isnan(p) else p, "doubtful": bool(p < _LEVEL) and worth}
-        )
+    found = {
+        key: one.model_copy(update={"doubtful": _is_doubtful(one)})
+        for key, one in corrected(found).items()
+    }
     recipes = {
         recipe: RecipeCalibration(
             temperature=_mean([run.temperature for run in of]) if cooled else None,
@@ -175,6 +172,12 @@ def calibrate_study(
     }
     shares = {name: dict(zip(classes, of.tolist(), strict=True)) for name, of in priors.items()}
     return Calibration(priors=shares, recipes=recipes, words=_words(recipes, shares))
+
+
+def _is_doubtful(found: Confidence) -> bool:
+    if found.p is None or found.ece.mean is None:
+        return False
+    return found.p < LEVEL and found.ece.mean >= _WORTH_SAYING
 
 
 def _usual(run: Outcome, classes: int, training: Sequence[int] | None) -> tuple[str, Floats]:

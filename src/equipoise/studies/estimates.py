@@ -5,16 +5,26 @@ class that has no image, say) is None: JSON knows no NaN.
 """
 
 import math
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from equipoise.studies.inference import Difference, FigureTable, Level, levels
+from equipoise.studies.multiplicity import holm
 
-__all__ = ["Estimate", "Key", "Number", "Value", "estimate_of", "over_runs", "runs_alone"]
+__all__ = [
+    "Estimate",
+    "Key",
+    "Number",
+    "Value",
+    "corrected",
+    "estimate_of",
+    "over_runs",
+    "runs_alone",
+]
 
 
 class Value(BaseModel):
@@ -31,6 +41,27 @@ def _finite(value: Any) -> Any:
 
 
 Number = Annotated[float | None, BeforeValidator(_finite)]
+
+
+class Tested(Protocol):
+    """A `Value` with a p-value."""
+
+    p: Number
+
+    def model_copy(self, *, update: dict[str, Any]) -> Self: ...
+
+
+Found = TypeVar("Found", bound=Tested)
+Place = TypeVar("Place")
+
+
+def corrected(found: Mapping[Place, Found]) -> dict[Place, Found]:
+    """Return all that was tested, its p-values corrected for their number (Holm, 1979)."""
+    p_values = holm([np.nan if one.p is None else one.p for one in found.values()])
+    return {
+        place: one.model_copy(update={"p": _finite(p)})
+        for (place, one), p in zip(found.items(), p_values, strict=True)
+    }
 
 
 class Estimate(Value):

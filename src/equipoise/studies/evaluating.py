@@ -1,10 +1,10 @@
 """`evaluate`: the verdict on predictions that were made elsewhere, by any net and framework."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -12,12 +12,15 @@ import pyarrow.parquet as pq
 
 from equipoise import __version__
 from equipoise.errors import DamagedError, InputError, require, unknown, whole_seed
-from equipoise.files import atomic, claim, read_sealed, write_sealed, write_text
+from equipoise.files import atomic, claim, write_sealed, write_text
 from equipoise.objectives import Objective, ObjectiveLike, get_objective
 from equipoise.studies.analysis import PENDING, after_look, analysed
+from equipoise.studies.estimates import Value
+from equipoise.studies.formats import MADE_AGAIN
 from equipoise.studies.predicted import read_predictions_table
 from equipoise.studies.scoring import Setting, score
 from equipoise.studies.sequential import begin
+from equipoise.studies.study_file import read_as
 from equipoise.studies.summary import DecisionName, Study, StudyData, StudySummary
 from equipoise.studies.trials import Outcome, by_recipe
 from equipoise.training.calibrating import temperature
@@ -26,7 +29,23 @@ from equipoise.training.tuning import tune
 __all__ = ["check_question", "evaluate", "evaluated", "is_evaluation"]
 
 _PREDICTIONS = "predictions.parquet"
-_FACTS = "study.json"
+_FILE = "study.json"
+
+
+class EvaluationFile(Value):
+    """What study.json holds of predictions that were made elsewhere; `margin` is in points."""
+
+    equipoise: str
+    kind: Literal["evaluation"] = "evaluation"
+    source: str
+    command: str
+    digest: str
+    classes: tuple[str, ...]
+    recipes: tuple[str, ...]
+    objective: str | dict[str, Any]
+    decision: DecisionName
+    margin: float
+    seed: int
 
 
 def evaluate(
@@ -36,7 +55,7 @@ def evaluate(
     out: str | Path | None = None,
     classes: Sequence[str] | None = None,
     objective: ObjectiveLike | None = None,
-    decision: str = "tuned",
+    decision: Literal["tuned", "plain"] = "tuned",
     margin: float = 1.0,
     seed: int = 0,
     command: str = "",
@@ -79,29 +98,26 @@ def evaluate(
     check_question(decision, margin)
     outcomes = read_predictions_table(table)
     names = _class_names(outcomes[0].test.logits.shape[1], classes)
-    recipes = _ordered(outcomes, baseline)
-    positive = _positive(outcomes[0], names)
-    bound = get_objective(objective).on(names, positive)
-    facts = {
-        "equipoise": __version__,
-        "kind": "evaluation",
-        "source": _source(table),
-        "command": command,
-        "digest": _digest(outcomes),
-        "classes": list(names),
-        "recipes": recipes,
-        "objective": bound.to_json(),
-        "decision": decision,
-        "margin": margin,
-        "seed": whole_seed(seed) % 2**64,  # NumPy's generators take no negative one
-    }
+    bound = get_objective(objective).on(names, _positive(outcomes[0], names))
+    about = EvaluationFile(
+        equipoise=__version__,
+        source=_source(table),
+        command=command,
+        digest=_digest(outcomes),
+        classes=names,
+        recipes=_ordered(outcomes, baseline),
+        objective=bound.to_json(),
+        decision=decision,
+        margin=margin,
+        seed=whole_seed(seed) % 2**64,  # NumPy's generators take no negative one
+    )
     if out is None:
-        return _judged(facts, outcomes, None)
+        return _judged(about, outcomes, None)
     folder = Path(out)
-    with claim(folder, "evaluation", {k: v for k, v in facts.items() if k != "command"}):
-        write_sealed(folder / _FACTS, facts)
+    with claim(folder, "evaluation", about.model_dump(mode="json", exclude={"command"})):
+        write_sealed(folder / _FILE, about.model_dump(mode="json"))
         _write(folder / _PREDICTIONS, outcomes)
-        study = _judged(facts, outcomes, folder)
+        study = _judged(about, outcomes, folder)
         write_text(folder / "summary.json", study.summary.model_dump_json(indent=1) + "\n")
         return study
 
@@ -115,53 +131,52 @@ def check_question(decision: str, margin: float) -> None:
 
 def is_evaluation(folder: Path) -> bool:
     """Whether a folder holds predictions that were made elsewhere, and what was made of them."""
-    return (folder / _PREDICTIONS).is_file() and (folder / _FACTS).is_file()
+    return (folder / _PREDICTIONS).is_file() and (folder / _FILE).is_file()
 
 
 def evaluated(folder: Path) -> Study:
     """Return the evaluation in a folder, judged again from its predictions."""
-    facts, path = read_sealed(folder / _FACTS), folder / _PREDICTIONS
+    about, path = read_as(EvaluationFile, folder), folder / _PREDICTIONS
     outcomes = read_predictions_table(path)
-    if _digest(outcomes) != facts["digest"]:
-        raise DamagedError(f"{path} is not what was written. Give the command that made it again.")
-    return _judged(facts, outcomes, folder)
+    if _digest(outcomes) != about.digest:
+        raise DamagedError(f"{path} is not what was written. {MADE_AGAIN}")
+    return _judged(about, outcomes, folder)
 
 
-def _judged(facts: Mapping[str, Any], outcomes: Sequence[Outcome], folder: Path | None) -> Study:
-    classes = tuple(facts["classes"])
-    positive = _positive(outcomes[0], classes)
-    objective = get_objective(facts["objective"]).on(classes, positive)
+def _judged(about: EvaluationFile, outcomes: Sequence[Outcome], folder: Path | None) -> Study:
+    positive = _positive(outcomes[0], about.classes)
+    objective = get_objective(about.objective).on(about.classes, positive)
     tuned = [_tuned(outcome, objective) for outcome in outcomes]
     can_tune = all(outcome.tuned is not None for outcome in tuned)
-    decision: DecisionName = facts["decision"] if can_tune else "plain"
+    decision: DecisionName = about.decision if can_tune else "plain"
     folds, overlap = _folds(tuned)
-    setting = Setting(objective, positive, facts["seed"], folds is not None, overlap)
-    runs = by_recipe(tuned, facts["recipes"])
+    setting = Setting(objective, positive, about.seed, folds is not None, overlap)
+    runs = by_recipe(tuned, about.recipes)
     seeds = sorted({outcome.seed for outcome in tuned})
-    margin = facts["margin"] / 100
+    margin = about.margin / 100
     # One look, at all there is, as a comparison with so many seeds has it.
-    once = begin(facts["recipes"][1:], (len(seeds),))
+    once = begin(about.recipes[1:], (len(seeds),))
     scored = score(runs, setting)
     table = scored.tables[decision, objective.name]
     upwards = objective.higher_is_better
     ledger = after_look(once, table, scored.recipes, margin, higher_is_better=upwards)
     summary = StudySummary(
-        equipoise=facts["equipoise"],
-        kind="evaluation",
-        command=facts["command"],
+        equipoise=about.equipoise,
+        kind=about.kind,
+        command=about.command,
         finished=True,
-        data=StudyData(source=facts["source"], digest=facts["digest"], classes=classes),
-        positive_class=classes[positive] if len(classes) == 2 else None,
+        data=StudyData(source=about.source, digest=about.digest, classes=about.classes),
+        positive_class=about.classes[positive] if len(about.classes) == 2 else None,
         objective=objective.name,
         tuned_for=objective,
         decision=decision,
         margin=margin,
-        seed=facts["seed"],
+        seed=about.seed,
         seeds=tuple(seeds),
         draws=tuple(sorted({outcome.draw for outcome in tuned})),
         folds=folds,
         overlap=overlap if folds else None,
-        recipes=dict.fromkeys(facts["recipes"]),
+        recipes=dict.fromkeys(about.recipes),
         looks=ledger,
         answer=PENDING,
     )
@@ -180,14 +195,14 @@ def _class_names(number: int, given: Sequence[str] | None) -> tuple[str, ...]:
     return names
 
 
-def _ordered(outcomes: Sequence[Outcome], baseline: str | None) -> list[str]:
+def _ordered(outcomes: Sequence[Outcome], baseline: str | None) -> tuple[str, ...]:
     """Return the recipes, the baseline first."""
-    names = list(dict.fromkeys(outcome.recipe for outcome in outcomes))
+    names = tuple(dict.fromkeys(outcome.recipe for outcome in outcomes))
     if baseline is None:
         return names
     if baseline not in names:
         raise unknown("recipe", baseline, names)
-    return [baseline, *(name for name in names if name != baseline)]
+    return (baseline, *(name for name in names if name != baseline))
 
 
 def _positive(outcome: Outcome, classes: Sequence[str]) -> int:

@@ -1,13 +1,17 @@
 """Figures as readers see them: percentages, points, seconds, and the names of the metrics."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from equipoise.metrics import FIGURES
-from equipoise.objectives import figure_is_share, figure_label
+from equipoise.objectives import figure_is_share as is_share
+from equipoise.objectives import figure_label as metric_name
+from equipoise.objectives import within_sentence
 
 __all__ = [
+    "MADE_AGAIN",
     "METRICS",
     "ORACLE",
+    "assigned",
     "change",
     "count",
     "duration",
@@ -24,6 +28,9 @@ __all__ = [
     "quoted",
 ]
 
+# What mends a study whose files are not what was written.
+MADE_AGAIN = "Give the command that made it again."
+
 # The reserved name of the reference recipe when it is trained on real images.
 ORACLE = "oracle"
 
@@ -34,20 +41,9 @@ NOTHING = "–"
 METRICS = {name: figure.label for name, figure in FIGURES.items()}
 
 
-def metric_name(metric: str) -> str:
-    """Return how a reader calls a metric."""
-    return figure_label(metric)
-
-
 def in_sentence(metric: str) -> str:
     """Return a metric's name as it stands within a sentence."""
-    name = metric_name(metric)
-    return name if name[1:2].isupper() or name[1:2].isdigit() else name[:1].lower() + name[1:]
-
-
-def is_share(metric: str) -> bool:
-    """Return whether a metric is shown in per cent; the others are shown as decimals."""
-    return figure_is_share(metric)
+    return within_sentence(metric_name(metric))
 
 
 def higher_is_better(metric: str) -> bool:
@@ -119,6 +115,14 @@ def duration(seconds: float | None) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f}{_THIN}min"
     return f"{seconds / 3600:.1f}{_THIN}h"
+
+
+def assigned(fields: Mapping[str, object]) -> str:
+    """Return fields with their values as they stand in a cell: "learning_rate 0.01, ema None"."""
+    return ", ".join(
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in fields.items()
+    )
 
 
 def quoted(recipe: str) -> str:

@@ -48,7 +48,7 @@ class FigureTable:
         A row a recipe, the baseline first; a column a run (a seed and a draw). NaN where a recipe
         lacks the run, or where its figure has no meaning.
     resampled : (B, R, n) floats
-        The same figures under B bootstrap resamples of the test images (`resampling`), the same
+        The same figures under B bootstrap resamples of the test images (`image_weights`), the same
         resamples for all recipes and all runs that share their test images.
     seeds, draws : (n,) integers
         What the columns are. Folds count as draws.

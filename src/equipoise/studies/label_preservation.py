@@ -18,8 +18,8 @@ from sklearn.metrics import confusion_matrix
 from equipoise.errors import DamagedError, InputError, printable, require
 from equipoise.files import damage, read_json
 from equipoise.images import ImageSet, Splits
-from equipoise.studies.estimates import Number, Value
-from equipoise.studies.multiplicity import holm
+from equipoise.studies.estimates import Number, Value, corrected
+from equipoise.studies.inference import LEVEL
 from equipoise.studies.shortcut import FILE, RECOGNISED, predict_augmented
 from equipoise.techniques import resolve
 from equipoise.training import Model
@@ -39,8 +39,6 @@ __all__ = [
 _UNSAFE = 0.25
 _NAMED = 4  # classes in one sentence
 _MOST = 2 / 3  # of the classes: beyond this the technique is hard altogether
-
-_LEVEL = 0.05
 
 
 class Loss(Value):
@@ -162,13 +160,10 @@ def _judged(confusions: Mapping[str, Sequence[NDArray[np.int_]]], classes: Seque
         for technique, matrices in confusions.items()
         for k, name in enumerate(classes)
     }
-    corrected = holm([np.nan if one.p is None else one.p for one in found.values()])
     judged: Safety = {technique: {} for technique in confusions}
-    for ((technique, name), one), p in zip(found.items(), corrected, strict=True):
-        unsafe = bool(p < _LEVEL)
-        judged[technique][name] = one.model_copy(
-            update={"p": None if np.isnan(p) else float(p), "unsafe": unsafe}
-        )
+    for (technique, name), one in corrected(found).items():
+        unsafe = one.p is not None and one.p < LEVEL
+        judged[technique][name] = one.model_copy(update={"unsafe": unsafe})
     return judged
 
 

@@ -28,7 +28,7 @@ from equipoise.studies.estimates import (
     over_runs,
     runs_alone,
 )
-from equipoise.studies.inference import Difference, differences
+from equipoise.studies.inference import LEVEL, Difference, differences
 from equipoise.studies.multiplicity import holm
 from equipoise.training import Model, load_model
 from equipoise.training.presenting import Roster, draw_up
@@ -47,7 +47,6 @@ MEMORY = "memory.json"
 _SAMPLE = 300  # images of each kind
 # Smaller gaps are not worth a sentence, however sure they are.
 _WORTH_SAYING = 0.05
-_LEVEL = 0.05
 
 # (images, labels) of one kind.
 Kind = tuple[NDArray[np.uint8], NDArray[np.int64]]
@@ -249,7 +248,7 @@ def _memory(
             **kinds,
             gap=None if gap is None else estimate_of(gap),
             p=p,
-            learned=gap is not None and p < _LEVEL and gap.mean >= _WORTH_SAYING,
+            learned=gap is not None and p < LEVEL and gap.mean >= _WORTH_SAYING,
         )
     ends = {kind: _recalls(runs, kind) for kind in ("clean", "validation")}
     return Memory(classes=first["classes"], **ends, techniques=techniques)

@@ -21,10 +21,9 @@ from equipoise.images import ImageSet
 from equipoise.mapped import blocks
 from equipoise.recipes import Recipe
 from equipoise.strengths import weaken
-from equipoise.studies.estimates import Key, Number, Value, runs_alone
-from equipoise.studies.inference import differences
+from equipoise.studies.estimates import Key, Number, Value, corrected, runs_alone
+from equipoise.studies.inference import LEVEL, differences
 from equipoise.studies.memorisation import MEMORY
-from equipoise.studies.multiplicity import holm
 from equipoise.techniques import Technique
 from equipoise.training import Model, load_model
 
@@ -142,11 +141,9 @@ def shortcut_matrix(
         for row, label in enumerate(classes):
             rises = _rises(clean, shown, row, classes, keys)
             found |= {(name, technique, label): rises[k] for k, name in enumerate(order)}
-    p = holm([np.nan if one.p is None else one.p for one in found.values()])
     matrix: Shortcut = {name: {} for name in folders}
-    for (name, technique, label), one, corrected in zip(found, found.values(), p, strict=True):
-        judged = one.model_copy(update={"p": None if np.isnan(corrected) else float(corrected)})
-        matrix[name].setdefault(technique, {})[label] = judged
+    for (name, technique, label), one in corrected(found).items():
+        matrix[name].setdefault(technique, {})[label] = one
     return matrix
 
 
@@ -207,7 +204,6 @@ def predict_augmented(
 
 # Smaller rises are not worth a sentence, however sure they are.
 _WORTH_SAYING = 0.05
-_LEVEL = 0.05
 _NAMED = 4  # classes in one sentence
 
 
@@ -268,7 +264,7 @@ def _is_lost(rise: Rise) -> bool:
     if rise.p is None or rise.excess is None:
         return False
     least = min(rise.augmented - rise.clean, rise.augmented - rise.control, rise.excess)
-    return rise.p < _LEVEL and least >= _WORTH_SAYING
+    return rise.p < LEVEL and least >= _WORTH_SAYING
 
 
 def _takers(rises: Sequence[Rise]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 - *Units.* Runs of one draw are more alike than runs of two, so with several draws (or folds) the
   unit is a draw, its runs averaged; else each run is a unit.
 - *The spread of the units* of a difference is estimated from few of them, and so moderated over the
-  recipes: `equipoise.studies.standard_errors`.
+  recipes: see `moderated`.
 - *The test images* come in by a bootstrap of images alone, in which every run of every recipe sees
   the same resample. It says how much of the units' spread is due to images, and how much more there
   is that no number of units averages out. With few images that is moderated over the recipes, too.

@@ -2,24 +2,24 @@
 
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from joblib import cpu_count
 from pydantic import ConfigDict, Field, ValidationError
 
 from equipoise import __version__
 from equipoise.auditing import audit
-from equipoise.errors import DamagedError, InputError
+from equipoise.errors import InputError
 from equipoise.files import forget_damaged, read_sealed, write_sealed, write_text
 from equipoise.images import Splits
 from equipoise.objectives import Objective, get_objective
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.studies.drawing import folded
 from equipoise.studies.estimates import Number, Value
-from equipoise.studies.formats import ORACLE
+from equipoise.studies.formats import MADE_AGAIN, ORACLE
 from equipoise.studies.scoring import Setting
 from equipoise.studies.sequential import Ledger, begin
 from equipoise.studies.summary import DecisionName, StudyData
@@ -34,6 +34,7 @@ __all__ = [
     "describe_study",
     "earlier_study",
     "extend_plan",
+    "read_as",
     "read_plan",
     "read_study_file",
     "write_study_file",
@@ -174,7 +175,7 @@ def describe_study(
             source=data.source,
             digest=data.digest,
             classes=tuple(data.classes),
-            audit=audit(data),
+            audit=audit(replace(data, left_out=setup.left_out)),
             notes=tuple(data.notes),
         ),
         untested_words=() if folds else tuple(untested_words(data.untested, data.classes)),
@@ -275,7 +276,15 @@ def write_study_file(folder: Path, plan: StudyPlan, about: StudyFile) -> None:
 
 
 def read_study_file(folder: Path) -> StudyFile:
-    """Read study.json.
+    """Read the study.json of a comparison."""
+    return read_as(StudyFile, folder)
+
+
+Form = TypeVar("Form", bound=Value)
+
+
+def read_as(form: type[Form], folder: Path) -> Form:
+    """Read study.json in the form of a comparison or an evaluation.
 
     Raises
     ------
@@ -285,9 +294,7 @@ def read_study_file(folder: Path) -> StudyFile:
     if not (folder / _FILE).is_file():
         raise InputError(f"{folder} is no study: it has no {_FILE}.")
     try:
-        return StudyFile(**read_sealed(folder / _FILE))
-    except DamagedError as error:
-        raise DamagedError(f"{error} Give the command that made it again.") from None
+        return form(**read_sealed(folder / _FILE, MADE_AGAIN))
     except ValidationError:
         raise InputError(
             f"{folder} is a study of another version: give the command that made it again, with a "

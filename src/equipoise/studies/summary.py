@@ -1,8 +1,8 @@
 """`StudySummary`: all that a study found, written once and read by page, terminal and users.
 
 Its JSON is `summary.json`, its schema stands in the documentation. What a part means is said where
-it is made: `questions` for the verdicts, `recommendation` for the answer, `marks`, `safety`,
-`memory` and `calibration` for the diagnostics.
+it is made: `analysis` for the verdicts, `recommendation` for the answer, `shortcut`,
+`label_preservation`, `memorisation` and `calibration` for the diagnostics.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,7 @@
 """One run of a study: a recipe trained with one seed on one draw of the data, and what it left."""
 
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.errors import DamagedError, WorkError, require
+from equipoise.errors import DamagedError, Remark, WorkError, require
 from equipoise.files import read_json, read_sealed, write_sealed, write_text
-from equipoise.images import Splits
+from equipoise.images import LeftOut, Splits
 from equipoise.objectives import Objective, ObjectiveLike
 from equipoise.parallel import check_backend
 from equipoise.readers import check_apart, read
@@ -108,6 +109,8 @@ class TrainingSetup:
     jobs : int, optional
         Runs side by side; None for one a core.
     backend : {'loky', 'ray'}
+    left_out : tuple of LeftOut
+        What is not used of the data and of the recipes' `extra` folders.
     """
 
     data: Splits
@@ -117,6 +120,7 @@ class TrainingSetup:
     device: str
     jobs: int | None = None
     backend: str = "loky"
+    left_out: tuple[LeftOut, ...] = ()
 
     def fit(
         self,
@@ -156,7 +160,7 @@ def check_setup(
     jobs: int | None,
     backend: str,
 ) -> TrainingSetup:
-    """Return how runs are trained on the data.
+    """Return how runs are trained on the data; what is left out of `extra` folders is told.
 
     Raises
     ------
@@ -166,11 +170,15 @@ def check_setup(
     require(jobs is None or jobs >= 1, "jobs >= 1", jobs=jobs)
     check_backend(backend)
     device = get_device(device).type  # settled here: machines of a cluster may differ
+    left_out = list(data.left_out)
     for recipe in recipes:
-        check(data, recipe, trainer, equal=equal, objective=objective)
+        joined = check(data, recipe, trainer, equal=equal, objective=objective)
+        left_out += [one for one in joined.left_out if one not in left_out]
+    for one in left_out[len(data.left_out) :]:
+        warnings.warn(Remark(one.line), stacklevel=3)
     goal = aim(data, objective)
     same: Equal = "epochs" if equal == "epochs" else "steps"
-    return TrainingSetup(data, trainer, same, goal, device, jobs, backend)
+    return TrainingSetup(data, trainer, same, goal, device, jobs, backend, tuple(left_out))
 
 
 def check_output(out: str | Path | None, data: Splits, recipes: Sequence[Recipe]) -> Path:

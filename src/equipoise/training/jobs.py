@@ -121,8 +121,14 @@ class Job:
 
 def check(
     data: Splits, recipe: Recipe, trainer: Trainer, *, equal: str, objective: ObjectiveLike
-) -> None:
-    """Raise `InputError` where a run would, without its work."""
+) -> Splits:
+    """Return the data with the recipe's extra images, checked as a run would, without its work.
+
+    Raises
+    ------
+    InputError
+        Where a run would.
+    """
     check_equal(equal)
     data = with_extra(data, recipe)
     check_extra(data, recipe)
@@ -140,6 +146,7 @@ def check(
     budget(train.labels, trainer, equal=equal)
     check_recipe(train.array, train.labels, train.ids, recipe, classes=data.classes)
     _check_measures(train.labels, recipe, trainer, len(data.classes))
+    return data
 
 
 def _check_validated(data: Splits) -> None:

@@ -5,7 +5,6 @@ says how good it is.
 """
 
 from dataclasses import dataclass, replace
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from equipoise.objectives import Objective
 from equipoise.recipes import NAMED, Recipe
 from equipoise.studies.comparing import compare
 from equipoise.studies.search.attempts import Arm, Result
-from equipoise.studies.search.halving import FINALISTS, SEEDS, TAIL, seconds_of_run
+from equipoise.studies.search.halving import FINALISTS, SEEDS, confirmation
 from equipoise.studies.search.state import SearchState
 from equipoise.studies.study_file import earlier_study, read_plan
 from equipoise.studies.summary import Study
@@ -76,25 +75,22 @@ def _differs(one: Recipe, other: Recipe) -> bool:
 def confirm(state: SearchState, who: Finalists) -> Study:
     """Compare the finalists with new seeds, as many as are needed and the time allows."""
     plan, setup, recipes = state.plan, state.plan.setup, who.recipes
-    folder = plan.folder / "confirm"
+    folder, most = plan.folder / "confirm", SEEDS
     if (earlier := earlier_study(folder)) is not None:
         recipes = tuple(recipe for recipe in recipes if recipe.name in earlier.recipes)
-    elif _first_look(state, len(recipes)) > state.left:
-        recipes = recipes[:2]
+        most = max(n for family in earlier.ledger.families for n in family.planned)
+    elif plan.timed:
+        many, most = confirmation(state, state.left - _END)
+        recipes = recipes[:many]
     return compare(
         # What was left out of training decides nothing here, whatever becomes of it.
         replace(setup.data, withheld=None), recipes,
-        seeds="auto" if plan.timed else SEEDS, out=folder, trainer=who.trainer,
+        seeds="auto" if plan.timed else SEEDS, most_seeds=most, out=folder, trainer=who.trainer,
         budget=f"{max(state.left - _END, 1.0):.0f}s" if plan.timed else None,
         # The search's own seed is none of them: its luck must not count twice.
         seed=plan.seed + 1, objective=setup.objective, equal=setup.equal, jobs=plan.jobs,
         backend=setup.backend, device=setup.device, command=plan.command,
     )  # fmt: skip
-
-
-def _first_look(state: SearchState, recipes: int) -> float:
-    """Seconds that the runs of so many recipes take side by side, and what comes after them."""
-    return ceil(recipes * SEEDS / state.plan.jobs) * seconds_of_run(state) + TAIL
 
 
 def validated(study: Study, objective: Objective) -> dict[str, dict[str, float]]:

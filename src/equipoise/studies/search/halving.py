@@ -27,10 +27,10 @@ from equipoise.studies.search.attempts import (
 from equipoise.studies.search.sampling import suggest
 from equipoise.studies.search.space import locate
 from equipoise.studies.search.state import SearchState
-from equipoise.studies.sequential import AUTO
+from equipoise.studies.sequential import AUTO, planned_looks
 from equipoise.training import Trainer, check
 
-__all__ = ["FINALISTS", "SEEDS", "TAIL", "run_waves", "seconds_of_epoch", "seconds_of_run"]
+__all__ = ["FINALISTS", "SEEDS", "TAIL", "confirmation", "run_waves"]
 
 # The share of the budget that is kept to confirm, at most.
 CONFIRM = 0.4
@@ -73,12 +73,29 @@ def run_waves(state: SearchState, told: Callable[[], object]) -> None:
 
 
 def _keep_time_to_confirm(state: SearchState) -> None:
-    """Keep for the confirmation what it can take: its share of the budget, or what it needs."""
+    """Keep for the confirmation what it will take, within its share of the budget."""
     if state.plan.timed:
-        jobs, whole = state.plan.jobs, seconds_of_run(state)
-        least = ceil(2 * SEEDS / jobs) * whole + TAIL
-        most = ceil(FINALISTS * AUTO[-1] / jobs) * whole + len(AUTO) * TAIL
-        state.kept = max(least, min(CONFIRM * state.plan.limits.seconds, most))
+        design = confirmation(state, CONFIRM * state.plan.limits.seconds)
+        state.kept = _seconds_to_confirm(state, *design)
+
+
+def confirmation(state: SearchState, seconds: float) -> tuple[int, int]:
+    """Return how many recipes and seeds can be confirmed in that time; two and three at least.
+
+    No more seeds are planned than there is time for: the time kept for a look that would end too
+    late would go to nobody.
+    """
+    for recipes in (FINALISTS, FINALISTS - 1):
+        for seeds in range(AUTO[-1], SEEDS - 1, -1):
+            if _seconds_to_confirm(state, recipes, seeds) <= seconds:
+                return recipes, seeds
+    return FINALISTS - 1, SEEDS
+
+
+def _seconds_to_confirm(state: SearchState, recipes: int, seeds: int) -> float:
+    """Seconds that all runs take side by side, and what comes after them at every look."""
+    runs, looks = recipes * seeds, len(planned_looks("auto", seeds))
+    return ceil(runs / state.plan.jobs) * _seconds_of_run(state) + looks * TAIL
 
 
 def _carried_out(
@@ -125,11 +142,11 @@ def _run(state: SearchState, wave: Sequence[Attempt], told: Callable[[], object]
 def _seconds_for(state: SearchState, attempt: Attempt) -> float:
     """Seconds that a run will take: by the arm's own pace where it is known, else by others'."""
     own = [r.seconds / r.epochs for r in list(state.results.values()) if r.arm == attempt.arm]
-    return attempt.epochs * (min(own) if own else seconds_of_epoch(state))
+    return attempt.epochs * (min(own) if own else _seconds_of_epoch(state))
 
 
-def seconds_of_epoch(state: SearchState) -> float:
-    """Return what three of four arms did not exceed, or what was expected."""
+def _seconds_of_epoch(state: SearchState) -> float:
+    """What three of four arms did not exceed, or what was expected."""
     paces: dict[int, float] = {}
     for result in list(state.results.values()):
         pace = result.seconds / result.epochs
@@ -139,9 +156,9 @@ def seconds_of_epoch(state: SearchState) -> float:
     return sorted(paces.values())[(3 * len(paces)) // 4 - (len(paces) > 3)]
 
 
-def seconds_of_run(state: SearchState) -> float:
-    """Return what a run of full length takes."""
-    return seconds_of_epoch(state) * state.plan.setup.trainer.epochs
+def _seconds_of_run(state: SearchState) -> float:
+    """What a run of full length takes."""
+    return _seconds_of_epoch(state) * state.plan.setup.trainer.epochs
 
 
 def _judge(state: SearchState) -> None:
@@ -162,7 +179,7 @@ def _judge(state: SearchState) -> None:
 
 def _seconds_to_climb(state: SearchState) -> float:
     """Seconds that a newcomer takes to climb all rungs."""
-    return seconds_of_epoch(state) * sum(state.plan.rungs)
+    return _seconds_of_epoch(state) * sum(state.plan.rungs)
 
 
 def _among_best(state: SearchState, result: Result) -> bool:
@@ -177,7 +194,7 @@ def _best_few(state: SearchState, waiting: Sequence[Arm]) -> set[int]:
     lengths = state.plan.rungs
     rest = [arm for arm in waiting if arm.rung < len(lengths) - 1]
     rest.sort(key=lambda a: (-a.rung, -state.results[a.number, lengths[a.rung]].utility, a.number))
-    rounds = int(state.search_left // seconds_of_run(state))
+    rounds = int(state.search_left // _seconds_of_run(state))
     return {arm.number for arm in rest[: max(0, rounds) * state.plan.jobs]}
 
 
@@ -235,7 +252,7 @@ class _Room:
         self.newcomers = 0
         self._arms = state.plan.limits.trials - len(state.arms)
         self._wall, self._climb = state.search_left, _seconds_to_climb(state)
-        self._whole = seconds_of_run(state)
+        self._whole = _seconds_of_run(state)
         planned = sum(_seconds_for(state, attempt) for attempt in _pending(state))
         self._seconds = _FILLED * state.plan.jobs * self._wall - planned
         # Late bloomers, who take a whole run each, get half of it.

@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from equipoise.errors import DamagedError, InputError, plural
+from equipoise.errors import InputError, plural
 from equipoise.files import read_sealed, write_sealed, write_text
 from equipoise.studies.estimates import Estimate
-from equipoise.studies.formats import change, in_sentence, interval, level
+from equipoise.studies.formats import MADE_AGAIN, change, in_sentence, interval, level
 from equipoise.studies.search.confirming import BASELINE, Finalists, ranked, validated
 from equipoise.studies.search.sampling import importance
 from equipoise.studies.search.state import SearchPlan, SearchState
@@ -51,7 +51,7 @@ def _given(plan: SearchPlan) -> dict[str, Any]:
         "source": data.source,
         "data_digest": data.digest,
         "classes": list(data.classes),
-        "left_out": [asdict(one) for one in data.left_out],
+        "left_out": [asdict(one) for one in setup.left_out],
         "notes": list(data.notes),
         "untested_words": untested_words(data.untested, data.classes),
         "command": plan.command,
@@ -82,10 +82,7 @@ def read_search(folder: Path) -> dict[str, Any]:
     """
     if not (folder / FILE).is_file():
         raise InputError(f"{folder} is no search: it has no {FILE}.")
-    try:
-        return read_sealed(folder / FILE)
-    except DamagedError as error:
-        raise DamagedError(f"{error} Give the command that made it again.") from None
+    return read_sealed(folder / FILE, MADE_AGAIN)
 
 
 def leaderboard(state: SearchState) -> list[dict[str, Any]]:
