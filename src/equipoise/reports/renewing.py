@@ -9,7 +9,7 @@ from equipoise.reports.page import report
 __all__ = ["renewing"]
 
 _REST = 20  # a page that took a second is followed by so many seconds without one
-Told = Callable[[int, int, str], object]  # done, in all, a remark on what is finished
+Told = Callable[..., None]  # of done, in all, and a remark on what is finished
 
 
 def renewing(folder: Path, progress: Told) -> Told:
