@@ -13,6 +13,8 @@ from PIL import Image, UnidentifiedImageError
 from equipoise.errors import plural
 from equipoise.images import LeftOut
 from equipoise.reports.folder import StudyFiles
+from equipoise.studies.charts import scale_of
+from equipoise.studies.estimates import Estimate
 from equipoise.studies.formats import change, listed, percent, points, quoted
 from equipoise.studies.memorisation import Copies
 from equipoise.studies.summary import StudySummary
@@ -65,8 +67,9 @@ def _shortcut(summary: StudySummary, files: StudyFiles) -> Finding | None:
     if not summary.shortcut:
         return None
     if not summary.marks:
+        probed = next((name for of in summary.shortcut.values() for name in of), "")
         line = "No technique has become the mark of a class."
-        return Finding("shortcut", 0, line, _bars([(0.04, "accent")]))
+        return Finding("shortcut", 0, line, _tiles(files, probed, 0, len(_rows(summary))))
     first, more = summary.marks[0], len(summary.marks) - 1
     line = f"{first.sentence.split(':')[0]}{f', and {more} more' if more else ''}."
     rows = _rows(summary)
@@ -83,8 +86,11 @@ def _safety(summary: StudySummary, files: StudyFiles) -> Finding | None:
     }
     unsafe = {technique: classes for technique, classes in lost.items() if classes}
     if not unsafe:
-        line = "After every technique most images are still recognised."
-        return Finding("safety", 0, line, _bars([(0.96, "accent")]))
+        every = [loss.lost for of in summary.label_safety.values() for loss in of.values()]
+        kept = [(1 - (share or 0.0), "accent") for share in every[:8]]
+        return Finding(
+            "safety", 0, "After every technique most images are recognised.", _bars(kept)
+        )
     worst = max(unsafe, key=lambda technique: max(unsafe[technique].values()))
     label = max(unsafe[worst], key=lambda name: unsafe[worst][name])
     line = (
@@ -107,20 +113,25 @@ def _memory(summary: StudySummary) -> Finding | None:
         if (learned := [copies for copies in of.techniques.values() if copies.learned])
     }
     if not gaps:
+        shown = [one for of in summary.memory.values() for one in of.techniques.values()]
         line = "No recipe has learned its copies by heart."
-        return Finding("memory", 0, line, _bars([(0.9, "accent"), (0.88, "muted")]))
+        return Finding("memory", 0, line, _heart(shown[0]) if shown else Markup())
     worst = max(gaps.values(), key=_gap)
     line = (
         f"{listed(gaps)} learned copies by heart: they are recognised "
         f"{points('recall', _gap(worst))} better than fresh ones of the same images."
     )
-    ends = ((worst.copies, "warm"), (worst.fresh, "muted"))
-    shown = [(one.mean or 0.0, tone) for one, tone in ends if one]
-    return Finding("memory", 2, line, _bars(shown))
+    return Finding("memory", 2, line, _heart(worst))
 
 
 def _gap(copies: Copies) -> float:
     return 0.0 if copies.gap is None else copies.gap.mean or 0.0
+
+
+def _heart(copies: Copies) -> Markup:
+    """The recall on copies beside that on fresh ones."""
+    ends = ((copies.copies, "warm"), (copies.fresh, "muted"))
+    return _bars([(one.mean or 0.0, tone) for one, tone in ends if one is not None])
 
 
 def _calibration(summary: StudySummary) -> Finding | None:
@@ -172,7 +183,7 @@ def _left_out(summary: StudySummary) -> Finding | None:
 def _untested(summary: StudySummary) -> Finding | None:
     if not summary.untested_words:
         return None
-    return Finding("untested", 2, summary.untested_words[0], _bars([(0.0, "muted")]))
+    return Finding("untested", 2, summary.untested_words[0])
 
 
 def _beside(summary: StudySummary) -> Finding | None:
@@ -190,7 +201,8 @@ def _beside(summary: StudySummary) -> Finding | None:
     if not parts:
         return None
     line = "; ".join(parts)
-    return Finding("beside", 1, f"{line[:1].upper()}{line[1:]}.", _bars([(0.5, "accent")]))
+    picture = Markup() if helps is None else _whisker(helps, summary.margin)
+    return Finding("beside", 1, f"{line[:1].upper()}{line[1:]}.", picture)
 
 
 def _and(words: Sequence[str]) -> str:
@@ -222,6 +234,19 @@ def _dots(across: Sequence[float], up: Sequence[float]) -> Markup:
     return _small(f'<path d="M0 {_TILE}L{_TILE} 0" stroke="var(--muted)"/>{dots}')
 
 
+def _whisker(value: Estimate, margin: float) -> Markup:
+    """A small interval about zero, the margin shaded."""
+    scale = scale_of([value], margin)
+    ends = (-margin, margin, value.low, value.mean, value.high)
+    places = [_TILE * scale.at(end or 0.0) / 100 for end in ends]
+    least, most, low, mean, high = (f"{place:.1f}" for place in places)
+    return _small(
+        f'<path d="M{least} 8H{most}V40H{least}Z" fill="var(--line)"/>'
+        f'<path d="M{low} 24H{high}" stroke="var(--accent)" stroke-width="2"/>'
+        f'<circle cx="{mean}" cy="24" r="4" fill="var(--accent)"/>'
+    )
+
+
 def _small(body: str) -> Markup:
     return Markup(
         f'<svg class="small" viewBox="0 0 {_TILE} {_TILE}" aria-hidden="true">{body}</svg>'
@@ -235,7 +260,7 @@ def _tiles(files: StudyFiles, technique: str, row: int, rows: int) -> Markup:
     pictures = (
         f'<img class="small" src="{uri}" width="{_TILE}" height="{_TILE}" alt="">' for uri in uris
     )
-    return Markup("".join(pictures)) or _bars([(0.1, "accent"), (0.8, "warm")])
+    return Markup("".join(pictures))
 
 
 def _tile(path: Path, row: int, rows: int) -> str:
