@@ -263,7 +263,9 @@ def _forest_row(summary: StudySummary, one: Comparison, scale: Scale, top: int) 
     middle, why = top + 34, reasons(summary, one)
     value = f"{change(metric, one.mean)}{_bracketed(metric, one)}"
     more = f' <tspan class="aside" fill="{_MUTED}">{escape(f"({why})")}</tspan>' if why else ""
+    place = list(summary.recipes).index(one.recipe)
     parts = [
+        f'<g data-recipe="{place}">',
         f'<rect x="{left}%" y="{top + 24}" width="{round(right - left, 2)}%" height="20" '
         f'fill="{_LINE}"/>',
         _line("0%", middle, "100%", middle, _LINE),
@@ -281,7 +283,7 @@ def _forest_row(summary: StudySummary, one: Comparison, scale: Scale, top: int) 
     filled = colour if tone in ("better", "worse") else _PAPER
     parts.append(
         f'<circle cx="{scale.at(one.mean or 0.0)}%" cy="{middle}" r="5" fill="{filled}" '
-        f'stroke="{colour}" stroke-width="2"/>'
+        f'stroke="{colour}" stroke-width="2"/></g>'
     )
     return "".join(parts)
 
