@@ -79,6 +79,10 @@ class Recipe(BaseModel):
         A folder of class folders with images from elsewhere, such as a generative model's, which
         join training and nothing else. In a YAML file it is relative to the file; in a recipe made
         in Python, to the current folder.
+    synthesise : {'smote', 'borderline_smote', 'adasyn'}, optional
+        What brings classes up, 'auto' without a strategy, in the place of copies: points between
+        embeddings of a class, by imbalanced-learn. Only for a trainer with a linear head on a
+        frozen backbone, such as `probe`; without techniques.
     draws : {'natural', 'balanced', 'square_root', 'progressive'}
         Natural: passes over the whole set. Balanced: each class is drawn equally often. Square
         root: in proportion to the square root of its size. Progressive: from natural shares to
@@ -105,6 +109,7 @@ class Recipe(BaseModel):
     scope: Literal["minority", "all"] = "minority"
     strength: _Shares | None = None
     extra: str | None = None
+    synthesise: Literal["smote", "borderline_smote", "adasyn"] | None = None
     draws: Literal["natural", "balanced", "square_root", "progressive"] = "natural"
     mixing: Choice | None = None
     loss: Choice = "cross_entropy"

@@ -1,18 +1,17 @@
 """What else a study found, a line each with a small picture, ranked by how much it matters."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from markupsafe import Markup
+import numpy as np
+from markupsafe import Markup, escape
 from PIL import Image, UnidentifiedImageError
 
 from equipoise.errors import plural
 from equipoise.images import LeftOut
 from equipoise.reports.folder import StudyFiles
+from equipoise.reports.thumbnails import thumbnail, uri
 from equipoise.studies.charts import scale_of
 from equipoise.studies.estimates import Estimate
 from equipoise.studies.formats import change, listed, percent, points, quoted
@@ -255,10 +254,13 @@ def _small(body: str) -> Markup:
 
 def _tiles(files: StudyFiles, technique: str, row: int, rows: int) -> Markup:
     """A class's first example as it is and after a technique, side by side."""
-    sheets = [files.examples.get(name) for name in ("clean", technique)]
-    uris = [uri for path in sheets if path is not None if (uri := _tile(path, row, rows))]
+    words = {"clean": "An example as it is", technique: f"The same after {technique}"}
+    shown = {name: _tile(path, row, rows) for name in words if (path := files.examples.get(name))}
     pictures = (
-        f'<img class="small" src="{uri}" width="{_TILE}" height="{_TILE}" alt="">' for uri in uris
+        f'<img class="small" src="{picture}" width="{_TILE}" height="{_TILE}" '
+        f'alt="{escape(words[name])}">'
+        for name, picture in shown.items()
+        if picture
     )
     return Markup("".join(pictures))
 
@@ -267,10 +269,7 @@ def _tile(path: Path, row: int, rows: int) -> str:
     try:
         with Image.open(path) as sheet:
             side = sheet.height // rows
-            tile: Any = sheet.crop((1, row * side + 1, side - 1, (row + 1) * side - 1))
-            tile.thumbnail((_TILE * 2, _TILE * 2))
-            packed = io.BytesIO()
-            tile.convert("RGB").save(packed, "webp", quality=80)
+            tile = sheet.crop((1, row * side + 1, side - 1, (row + 1) * side - 1)).convert("RGB")
+            return uri(thumbnail(np.asarray(tile), 2 * _TILE))
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError):
         return ""
-    return f"data:image/webp;base64,{base64.b64encode(packed.getvalue()).decode('ascii')}"

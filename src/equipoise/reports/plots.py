@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from equipoise.reports.svg import ACCENT, INK, LINE, MUTED, PAPER, WARM, drawn
+from equipoise.reports.svg import ACCENT, INK, LINE, MUTED, PAPER, WARM, to_svg
 from equipoise.training.predictions import Predictions
 
 __all__ = [
@@ -184,7 +184,7 @@ def learning(
     axes.yaxis.set_major_locator(MaxNLocator(5))
     if shares:
         _in_percent(axes, "y")
-    return drawn(figure)
+    return to_svg(figure)
 
 
 def roc(curves: TradeOff, reference: TradeOff | None, points: Points) -> str:
@@ -232,7 +232,7 @@ def _square(figure: Figure, axes: Axes) -> str:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks([0, 0.25, 0.5, 0.75, 1])
     _in_percent(axes, "both")
-    return drawn(figure)
+    return to_svg(figure)
 
 
 def reliability_plot(bins: Bins, lowest: float, after: Bins | None = None) -> str:
@@ -261,4 +261,4 @@ def reliability_plot(bins: Bins, lowest: float, after: Bins | None = None) -> st
     axes.set_xlim(lowest - 0.02, 1.02)
     axes.set_ylim(min(lowest, least) - 0.04, 1.04)
     _in_percent(axes, "both")
-    return drawn(figure)
+    return to_svg(figure)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from equipoise.studies.charts import COLOURS
 
-__all__ = ["ACCENT", "INK", "LINE", "MUTED", "PAPER", "WARM", "drawn", "inline"]
+__all__ = ["ACCENT", "INK", "LINE", "MUTED", "PAPER", "WARM", "inline", "to_svg"]
 
 # The colours of the light page (style.css). On the page each becomes its variable, so that dark
 # mode repaints the plots; a file of its own keeps them.
@@ -31,7 +31,7 @@ _SETTINGS: Any = {
 }
 
 
-def drawn(figure: Figure) -> str:
+def to_svg(figure: Figure) -> str:
     """Return a figure as the text of an SVG file."""
     FigureCanvasSVG(figure)
     file = io.StringIO()
@@ -48,7 +48,7 @@ def inline(text: str, name: str, description: str) -> Markup:
     Parameters
     ----------
     text : str
-        What `drawn` returned, or a chart's, which fills whatever width it is given.
+        What `to_svg` returned, or a chart's, which fills whatever width it is given.
     name : str
         Unlike that of any other plot of the page: it keeps their ids apart.
     description : str
