@@ -22,6 +22,7 @@ import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 from pathlib import Path
 from statistics import mean, median
 from tempfile import TemporaryDirectory
@@ -41,14 +42,14 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
 import equipoise as eq
-from equipoise.backbones import get_backbone
+from equipoise.backbones import BACKBONES
 from equipoise.backbones.lite import LiteNet, LiteTail
 from equipoise.files import write_text
 from equipoise.images import ImageSet
 from equipoise.readers.sizing import to_channels
 from equipoise.recipes import get_recipe
 from equipoise.studies.estimates import over_runs
-from equipoise.training import fit, get_trainer
+from equipoise.training import budget, fit, get_trainer
 from training import Clock, kept
 
 SETS = {"tiles": "magnetic tiles", "trashnet": "TrashNet"}
@@ -78,6 +79,7 @@ def ours(trainer: str, data: eq.Splits, seed: int) -> Answers:
     with TemporaryDirectory() as place:
         os.environ["EQUIPOISE_CACHE"] = place
         run = fit(data, get_recipe(RECIPE), get_trainer(trainer), seed=seed, device="cpu")
+        assert run.model is not None
         logits = run.model.logits(data.test.array)
     chances = softmax(logits.astype(np.float64), axis=1)
     return {way: (run.model.decided(way).apply(logits), chances) for way in ("tuned", "plain")}
@@ -101,12 +103,12 @@ class PerItem(Dataset[tuple[torch.Tensor, int]]):
 
 
 def plain(data: eq.Splits, seed: int) -> Answers:
-    """The same backbone, blocks, rates and epochs in eager torch; the best epoch is kept."""
+    """The same backbone, blocks, rates and steps in eager torch; the best epoch is kept."""
     how = get_trainer("finetune")
     assert how.backbone is not None
     assert isinstance(how.tuned_blocks, int)
     torch.manual_seed(seed)
-    frozen = get_backbone(how.backbone).net()
+    frozen = BACKBONES[how.backbone or "lite0"].net()
     net = LiteTail(frozen, len(frozen.blocks) - how.tuned_blocks, len(data.classes))
     trunk = nn.Sequential(frozen.stem, *frozen.blocks[: -how.tuned_blocks])
     weight = torch.from_numpy(1 / data.train.counts[data.train.labels])
@@ -118,9 +120,11 @@ def plain(data: eq.Splits, seed: int) -> Answers:
         {"params": net.classifier.parameters(), "lr": rates[1]},
     ]
     optimiser = torch.optim.AdamW(groups, weight_decay=how.weight_decay)
-    schedule = OneCycleLR(optimiser, rates, epochs=how.epochs, steps_per_epoch=len(loader))
+    # Epochs of the set as it is: as many as make the steps that the trainer takes.
+    epochs = ceil(budget(data.train.labels, how).steps / len(loader))
+    schedule = OneCycleLR(optimiser, rates, epochs=epochs, steps_per_epoch=len(loader))
     best, kept_weights, since = -1.0, net.state_dict(), 0
-    for _ in range(how.epochs):
+    for _ in range(epochs):
         net.train()
         for pictures, labels in loader:
             with torch.no_grad():
@@ -152,7 +156,7 @@ def logits_of(trunk: nn.Module, net: nn.Module, images: ImageSet) -> NDArray[np.
 
 def frozen(data: eq.Splits, seed: int) -> Answers:
     """Embeddings by eager torch, and a logistic regression of scikit-learn with class weights."""
-    net = get_backbone("lite0").net()
+    net = BACKBONES["lite0"].net()
     trunk = nn.Sequential(net.stem, *net.blocks, net.head, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     train, test = (logits_of(trunk, nn.Identity(), part) for part in (data.train, data.test))
     regression = LogisticRegression(class_weight="balanced", max_iter=2000, random_state=seed)
@@ -304,7 +308,7 @@ def tables(runs: dict[str, Runs]) -> str:
 PAGE = """# Photographs: a pretrained net beside what practitioners do
 
 ```sh
-python benchmarks/photographs.py FOLDER --seeds {seeds} --page docs/results/photographs.md
+python benchmarks/photographs.py FOLDER{only} --seeds {seeds} --page docs/results/photographs.md
 ```
 
 Magnetic tiles (Huang, Qiu and Yuan, 2018): 1,344 grey pictures of six classes, 952 to 32 of each,
@@ -314,7 +318,7 @@ of its own: a fifth is tested on, 15 % of the rest is validation. Means, with 95
 the seeds.
 
 All who fine-tune or draw draw each class equally often. "Plain fine-tuning" is the same backbone,
-size, blocks, rates and epochs in eager torch, with one picture at a time read, mirrored at random
+size, blocks, rates and steps in eager torch, with one picture at a time read, mirrored at random
 and normalised; it keeps its best epoch on validation and ends after {patience} epochs without a
 better one. Logistic regression has class weights. The tuned decision is chosen on validation for
 balanced accuracy, the plain one is the likeliest class. Seconds are CPU seconds on one thread, from
@@ -329,7 +333,7 @@ pictures of one size in memory to answers for the test split, with an empty cach
 
 def trunk(rounds: int = 7, pictures: int = 32) -> str:
     """Milliseconds a picture of the frozen trunk, on one thread."""
-    how, backbone = get_trainer("finetune"), get_backbone("lite0")
+    how, backbone = get_trainer("finetune"), BACKBONES["lite0"]
     tuned = how.tuned_blocks
     assert isinstance(tuned, int)
     some = np.random.default_rng(0).integers(0, 256, (pictures, 160, 160, 3), dtype=np.uint8)
@@ -379,7 +383,9 @@ def main() -> None:
     text = tables(all_runs(options))
     print(f"\n{text}")
     if options.page:
-        write_text(options.page, PAGE.format(seeds=options.seeds, patience=PATIENCE, tables=text))
+        some = "" if options.only == list(MAIN) else f" --only {' '.join(options.only)}"
+        page = PAGE.format(seeds=options.seeds, patience=PATIENCE, tables=text, only=some)
+        write_text(options.page, page)
 
 
 if __name__ == "__main__":

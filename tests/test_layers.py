@@ -32,6 +32,7 @@ FLOORS = {
     "extras": 3,
     "strengths": 3,
     "backbones": 3,
+    "deep": 4,
     "sifting": 4,
     "writers": 4,
     "oversampling": 4,

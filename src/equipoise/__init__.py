@@ -16,9 +16,11 @@ _HOME = {
     "Objective": "objectives",
     "Recipe": "recipes",
     "Splits": "images",
+    "Task": "training",
     "Trainer": "training",
     "WorkError": "errors",
     "audit": "auditing",
+    "audit_deep": "deep",
     "augment": "engine",
     "batches": "training",
     "compare": "studies",
@@ -39,6 +41,7 @@ __all__ = ["__version__", *_HOME]
 if TYPE_CHECKING:
     from equipoise.auditing import audit as audit
     from equipoise.backbones import embed as embed
+    from equipoise.deep import audit_deep as audit_deep
     from equipoise.engine import augment as augment
     from equipoise.errors import InputError as InputError
     from equipoise.errors import WorkError as WorkError
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
     from equipoise.studies.search import search as search
     from equipoise.training import Augmented as Augmented
     from equipoise.training import Decision as Decision
+    from equipoise.training import Task as Task
     from equipoise.training import Trainer as Trainer
     from equipoise.training import batches as batches
     from equipoise.training import load_model as load_model

@@ -230,6 +230,10 @@ class Splits:
         How images were, or other ones are to be, brought to size.
     size : int, optional
         The side that images were brought to; None where all kept their own.
+    dropped : ImageSet, optional
+        Images whose labels are suspected, left out of training.
+    suspects : (S,) int64, optional
+        The ids of all suspects, those in validation and test too. None of them is trained on.
     """
 
     train: ImageSet
@@ -246,6 +250,8 @@ class Splits:
     withheld: ImageSet | None = None
     fit: str = "squash"
     size: int | None = None
+    dropped: ImageSet | None = None
+    suspects: NDArray[np.int64] | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -274,6 +280,8 @@ class Splits:
             _feed(state, name, part)
         if self.range is not None:
             state.update(repr(self.range).encode())
+        if self.suspects is not None:
+            state.update(b"suspects" + np.sort(self.suspects).tobytes())
         return state.hexdigest()
 
     @property

@@ -82,6 +82,10 @@ class Recipe(BaseModel):
     extra_weight : float
         In (0, 1]: how much an image of the `extra` folder counts in the loss, where a real one
         counts 1.
+    synthesise : {'smote', 'borderline_smote', 'adasyn'}, optional
+        What brings classes up, 'auto' without a strategy, in the place of copies: points between
+        embeddings of a class, by imbalanced-learn. Only for a trainer with a linear head on a
+        frozen backbone, such as `probe`; without techniques.
     draws : {'natural', 'balanced', 'square_root', 'progressive'}
         Natural: passes over the whole set. Balanced: each class is drawn equally often. Square
         root: in proportion to the square root of its size. Progressive: from natural shares to
@@ -109,6 +113,7 @@ class Recipe(BaseModel):
     strength: _Shares | None = None
     extra: str | None = None
     extra_weight: Annotated[Number, Field(gt=0, le=1)] = 1.0
+    synthesise: Literal["smote", "borderline_smote", "adasyn"] | None = None
     draws: Literal["natural", "balanced", "square_root", "progressive"] = "natural"
     mixing: Choice | None = None
     loss: Choice = "cross_entropy"

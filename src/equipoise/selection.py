@@ -10,7 +10,17 @@ from typing import Any
 
 from equipoise.errors import InputError, printable, require, unknown, whole_seed
 
-__all__ = ["FITS", "FULL", "LARGE", "MOST_BYTES", "MOST_PIXELS", "SMALL", "Range", "Selection"]
+__all__ = [
+    "FITS",
+    "FULL",
+    "LARGE",
+    "LIST",
+    "MOST_BYTES",
+    "MOST_PIXELS",
+    "SMALL",
+    "Range",
+    "Selection",
+]
 
 Range = tuple[int, int]  # the values of sixteen bits that become 0 and 255
 
@@ -18,6 +28,7 @@ FULL: Range = (0, 2**16 - 1)
 
 FITS = ("squash", "crop", "pad")  # see `readers.sizing.resize`
 SMALL = 64  # pixels a side: sets of one size up to this keep it
+LIST = ".csv"  # how a file of groups ends
 LARGE = 160  # what larger pictures are brought to for the default pretrained net
 MOST_PIXELS = 100_000_000  # a file of a few bytes can claim any size; this one is 300 MB decoded
 MOST_BYTES = 2**28  # of one encoded file
@@ -97,13 +108,20 @@ class Selection:
         None,
         str,
         "Keep images together: [bold]near[/bold] duplicates, those of a [bold]folder[/bold] below "
-        "a class, or those in whose path a regular expression captures the same: 'patient(\\d+)'.",
+        "a class, those in whose path a regular expression captures the same ('patient(\\d+)'), or "
+        "those of a .csv with columns image,group.",
     )
     drop_classes_below: int | None = _option(
         None, int, "Leave out classes with fewer different images than this."
     )
     drop_conflicts: bool = _option(
         False, bool, "Leave out pictures that stand under two classes.", "--drop-conflicts"
+    )
+    drop_suspects: str | PathLike[str] | None = _option(
+        None,
+        Path,
+        "Leave the images of this list out of training: suspects.csv of [bold]audit --deep[/bold], "
+        "once you have looked at it.",
     )
     seed: int = 0
     cut: bool = True
@@ -145,7 +163,7 @@ class Selection:
         least = self.drop_classes_below
         rule = "drop_classes_below >= 1"
         require(least is None or (_is_whole(least) and least >= 1), rule, drop_classes_below=least)
-        if self.groups not in (None, "near", "folder"):
+        if self.groups not in (None, "near", "folder") and not _is_list(self.groups):
             _check_pattern(self.groups)
         require(self.most_pixels >= 4, "most_pixels >= 4", most_pixels=self.most_pixels)
         require(self.most_bytes >= 1, "most_bytes >= 1", most_bytes=self.most_bytes)
@@ -185,8 +203,12 @@ def _check_pattern(groups: Any) -> None:
     if not found:
         raise InputError(
             f"--groups {printable(groups)}: an expression must capture what a group has in common, "
-            "in brackets: 'patient(\\d+)'. Or give near or folder."
+            "in brackets: 'patient(\\d+)'. Or give near, folder or a .csv with columns image,group."
         )
+
+
+def _is_list(groups: object) -> bool:
+    return isinstance(groups, str) and groups.lower().endswith(LIST)
 
 
 def _is_whole(value: object) -> bool:

@@ -89,6 +89,7 @@ def prepared(tmp_path, monkeypatch, patches) -> Iterator[dict[str, Any]]:
         cv2.imwrite(str(folder / f"{k}.png"), image)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # starting a process costs more than all the work
+    monkeypatch.setenv("EQUIPOISE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NO_ALBUMENTATIONS_UPDATE", "1")  # or it asks the network
     brief = trainers.NAMED["article"].model_copy(update={"epochs": 1})
     monkeypatch.setitem(trainers.NAMED, "article", brief)

@@ -183,7 +183,7 @@ def test_a_study_is_tuned_for_and_judged_by_its_objective(digits, tmp_path, obje
     trainer = QUICK.model_copy(update={"epochs": 1})
     out = tmp_path / "out"
     study = compare(
-        digits, ["none", "weights"], seeds=5, out=out, trainer=trainer, objective=objective, jobs=1
+        digits, ["none", "cutout"], seeds=5, out=out, trainer=trainer, objective=objective, jobs=1
     )
     name = objective["figure"]
     assert study.summary.objective == name
@@ -194,7 +194,7 @@ def test_a_study_is_tuned_for_and_judged_by_its_objective(digits, tmp_path, obje
     assert kept["decision"]["objective"] == objective
     assert row.low < row.mean < row.high
     assert study.summary.question.metric == name
-    assert study.summary.question.of("weights").verdict != "no verdict"
+    assert study.summary.question.of("cutout").verdict != "no verdict"
     with pytest.raises(InputError, match="another objective"):
         compare(digits, ["none"], seeds=5, out=out, trainer=trainer, objective="mcc")
 

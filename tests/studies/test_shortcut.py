@@ -1,9 +1,18 @@
 import numpy as np
 import pytest
 
+from equipoise.engine import augment
 from equipoise.files import write_json
+from equipoise.readers import load
 from equipoise.recipes import Recipe, get_recipe
-from equipoise.studies.shortcut import find_shortcuts, remedied, shortcut_matrix
+from equipoise.studies.shortcut import (
+    find_shortcuts,
+    predict_augmented,
+    remedied,
+    shortcut_matrix,
+)
+from equipoise.techniques import resolve
+from equipoise.training import Trainer, fit
 
 
 def _folders(tmp_path, name, runs):
@@ -142,3 +151,14 @@ def test_the_remedy_is_a_recipe_that_shows_the_mark_to_all(tmp_path):
     crop, _, noise = weaker.resolved()
     assert noise.parameters == {"white": 0.075, "black": 0.05}
     assert crop.parameters == {"scale": 0.625}
+
+
+def test_images_are_shown_some_at_a_time_and_it_makes_no_difference(monkeypatch):
+    data, noise = load("digits"), resolve("noise")
+    part = data.validation
+    model = fit(data, get_recipe("none"), Trainer(name="t", epochs=2), seed=0, device="cpu").model
+    shown = np.asarray(augment(part.array, noise, seed=5, ids=part.ids))
+    monkeypatch.setattr("equipoise.mapped._BLOCK", 7 * part.array[0].nbytes)
+    decided = predict_augmented(model, part, noise, seed=5)
+    np.testing.assert_array_equal(decided, model.predict(shown, "plain"))
+    assert len(np.unique(decided)) > 1

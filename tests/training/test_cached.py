@@ -13,7 +13,7 @@ from equipoise.planning import Plan
 from equipoise.recipes import Recipe
 from equipoise.training import fit, get_trainer, load_model
 from equipoise.training.budgets import budget
-from equipoise.training.cached import CachedSet, activations_of, present_cached
+from equipoise.training.cached import CachedSet, activations_of, extract, present_cached
 from equipoise.training.presenting import draw_up
 from equipoise.training.saving import save_model
 
@@ -188,3 +188,18 @@ def test_a_second_run_extracts_nothing(pictures, tmp_path, monkeypatch):
     assert {row.tobytes() for row in again.predictions["test"].logits} == extracted
     activations_of(pictures.test, TRUNK)  # the test split's are among them
     assert ActivationCache().size() == size
+
+
+@pytest.mark.parametrize("backend", ["loky", pytest.param("ray", marks=pytest.mark.slow)])
+def test_what_is_extracted_ahead_is_not_computed_again_by_a_run(
+    pictures, tmp_path, monkeypatch, backend
+):
+    if backend == "ray":
+        pytest.importorskip("ray")
+    monkeypatch.setenv("EQUIPOISE_CACHE", str(tmp_path))
+    trainer = get_trainer("finetune", epochs=1)
+    extract(pictures, trainer, backend)
+    kept = ActivationCache().size()
+    assert kept > 0
+    fit(pictures, Recipe(name="none"), trainer, seed=0)
+    assert ActivationCache().size() == kept

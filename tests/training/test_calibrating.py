@@ -19,9 +19,9 @@ def test_probabilities_are_calibrated():
     logits, labels = sample(2, 2000, 3)
     moved = 2 * logits + np.array([0.0, 1.0, -3.0])
     found = calibrate(moved, labels)
-    # Within what the prior takes: a bias, in images.
-    np.testing.assert_allclose(found.probabilities(moved).sum(0), np.bincount(labels), atol=2.5)
-    np.testing.assert_allclose(found.probabilities(moved), softmax(logits, axis=1), atol=0.05)
+    # Within what the prior takes of a bias that the shares do not explain, in images.
+    np.testing.assert_allclose(found.probabilities(moved).sum(0), np.bincount(labels), atol=12)
+    np.testing.assert_allclose(found.probabilities(moved), softmax(logits, axis=1), atol=0.1)
     assert found.scale == pytest.approx(0.5, rel=0.1)
     # The same model without a prior, by another solver, is hardly better.
     rival = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(moved, labels)
@@ -70,3 +70,14 @@ def test_temperature_stays_within_bounds():
     logits = np.array([[3.0, 0.0], [0.0, 3.0]])
     assert 0.01 <= temperature(logits, [0, 1]) < 0.1
     assert 10 < temperature(logits, [1, 0]) <= 100
+
+
+def test_a_class_with_few_images_moves_as_the_shares_of_the_others_say():
+    """A net that drew classes equally often lacks their shares; a few images say little of one."""
+    lacking = np.arange(5) - 2.0
+    off = []
+    for seed in range(40):
+        logits, labels = sample(seed, 200, 5, skew=1)
+        found = calibrate(logits + lacking, labels)
+        off.append(found.biases / found.scale + lacking)
+    assert np.sqrt(np.mean(np.square(off))) < 0.335  # 0.363 with one prior for all biases

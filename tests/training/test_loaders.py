@@ -182,7 +182,7 @@ def test_what_needs_the_trainer_is_refused(digits, recipe):
         lambda: eq.batches(train.array, train.labels, recipe),
         lambda: eq.Augmented(Pictures(train, "array"), recipe),
     ):
-        with pytest.raises(eq.InputError, match=r"outside equipoise\.train must hold"):
+        with pytest.raises(eq.InputError, match=r"in a training loop of your own must hold"):
             make()
 
 

@@ -192,6 +192,6 @@ def test_a_stream_without_an_end_refuses_what_changes(digits):
         {"draws": "balanced", "defer": 0.5},
         {"mixing": "mixup"},
     ):
-        with pytest.raises(InputError, match=r"outside equipoise\.train"):
+        with pytest.raises(InputError, match=r"in a training loop of your own"):
             presented(digits, **fields)
     presented(digits, loss="weighted", defer=0.5)

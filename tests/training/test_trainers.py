@@ -8,6 +8,7 @@ from equipoise import InputError
 from equipoise.backbones import get_backbone
 from equipoise.cli import models, run, searching, studies
 from equipoise.selection import LARGE, Selection
+from equipoise.training import budget
 from equipoise.training.trainers import NAMED, Trainer, get_trainer, large_side, with_trainer
 
 
@@ -107,3 +108,14 @@ def test_the_line_on_the_trainer_stands_before_the_work(photos, tmp_path, capsys
     assert run([*command, str(tmp_path / "b"), "--quiet"]) == 0
     assert run([*command, str(tmp_path / "c"), "--trainer", "fast"]) == 0
     assert "net from scratch" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [None, "finetune", "probe"])
+def test_a_small_set_gets_more_epochs_unless_they_are_given(photos, name):
+    data = eq.load(photos, size=96)
+    steps = [
+        budget(data.train.labels, with_trainer(data, name, epochs=epochs)[1]).steps
+        for epochs in (None, 2)
+    ]
+    assert steps[0] >= 200 > steps[1]
+    assert NAMED["finetune-all"].least_steps == 0

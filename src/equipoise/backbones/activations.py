@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from joblib import cpu_count
@@ -28,10 +29,18 @@ from equipoise.files import atomic
 from equipoise.mapped import filled
 from equipoise.readers.decoding import digest
 
-__all__ = ["MOST_BYTES", "ActivationCache", "Trunk", "activations", "cache_folder", "rounded"]
+__all__ = [
+    "BATCH",
+    "MOST_BYTES",
+    "ActivationCache",
+    "Trunk",
+    "activations",
+    "cache_folder",
+    "computed",
+]
 
 MOST_BYTES = 10 * 2**30
-_BATCH = 16  # pictures a call of the trunk
+BATCH = 16  # pictures a call of the trunk
 _TOGETHER = 256  # pictures whose activations are written together
 _VALUES, _ADDRESSES = ".values.npy", ".addresses.npy"
 _ADDRESS = "V16"
@@ -50,10 +59,16 @@ class Trunk:
         From (N, H, W, 3) uint8 pictures to (N, …) float32 activations; called by many threads.
     identity : str
         Says all that the activations depend on besides the pictures: weights, cut, runtime.
+    graph : bytes, optional
+        The same as an ONNX model from `pictures` to `activations`, where there is one.
+    module : nn.Module, optional
+        The same as a module of torch, where it is one.
     """
 
     run: Callable[[Pictures], NDArray[np.float32]]
     identity: str
+    graph: bytes | None = None
+    module: Any = None
 
     @property
     def digest(self) -> str:
@@ -211,16 +226,25 @@ def activations(
             found = np.array(list(pool.map(digest, some)), _ADDRESS)
             new = _unseen(shelf, found)
             if len(new):
-                batches = [some[new[i : i + _BATCH]] for i in range(0, len(new), _BATCH)]
-                shelf.add(found[new], np.concatenate(list(pool.map(trunk.run, batches))))
+                shelf.add(found[new], _computed(some[new], trunk, pool))
             addresses.append(found)
             if progress:
                 progress(stop, count)
     return _gathered(shelf, np.concatenate(addresses))
 
 
-def rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return activations as the cache gives them back: rounded to float16 where a row fits it."""
+def computed(pictures: Pictures, trunk: Trunk, jobs: int) -> NDArray[np.float32]:
+    """Return a trunk's activations of (N, H, W, 3) pictures, rounded as those of the cache are."""
+    with ThreadPoolExecutor(jobs) as pool:
+        return _rounded(_computed(pictures, trunk, pool))
+
+
+def _computed(pictures: Pictures, trunk: Trunk, pool: ThreadPoolExecutor) -> NDArray[np.float32]:
+    batches = [pictures[i : i + BATCH] for i in range(0, max(1, len(pictures)), BATCH)]
+    return np.concatenate(list(pool.map(trunk.run, batches)))
+
+
+def _rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:
     halves, fit = _halves(values)
     return np.where(fit.reshape(-1, *[1] * (values.ndim - 1)), halves, values).astype(np.float32)
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.backbones.activations import ActivationCache, Pictures, activations
-from equipoise.backbones.published import get_backbone
+from equipoise.backbones.named import get_backbone
 from equipoise.images import ImageSet
 from equipoise.readers.sizing import resize, to_channels
 
@@ -29,7 +29,7 @@ def embed(
     images : ImageSet or (N, H, W, C) uint8 array
         Grey pictures are brought to colour, transparency is laid on white.
     backbone : str
-        A name of `BACKBONES`.
+        `lite0`, `lite1`, `lite2`, FILE.onnx, `hf/` and a repository or folder, `timm/` and a name.
     size : int, optional
         Side in pixels that the pictures are brought to; by default the backbone's own.
     cache : ActivationCache, optional
@@ -47,6 +47,7 @@ def embed(
     chosen = get_backbone(backbone)
     pictures = images.images if isinstance(images, ImageSet) else images
     side = size or chosen.size
+    chosen.check_size((side, side))
 
     def block(start: int, stop: int) -> Pictures:
         return np.stack([to_channels(resize(pictures[i], side), 3) for i in range(start, stop)])

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from equipoise.backbones.lite import Block, Convolution, LiteNet
 
-__all__ = ["trunk_graph"]
+__all__ = ["OPSET", "trunk_graph"]
 
-_OPSET = 17
+OPSET = 18
 _IR = 8
 
 Floats = NDArray[np.float32]
@@ -46,7 +46,8 @@ def trunk_graph(net: LiteNet, blocks: int | None) -> bytes:
         assert isinstance(block, Block)
         x = graph.block(block, x)
     if blocks is None:
-        x = graph.add("ReduceMean", graph.convolution(net.head, x), axes=[2, 3], keepdims=0)
+        axes = graph.constant([2, 3], np.int64)
+        x = graph.add("ReduceMean", graph.convolution(net.head, x), axes, keepdims=0)
     graph.add("Identity", x, output="activations")
     return graph.serialised()
 
@@ -64,9 +65,9 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, list(inputs), [output], **fields))
         return output
 
-    def constant(self, values: ArrayLike) -> str:
+    def constant(self, values: ArrayLike, kind: DTypeLike = np.float32) -> str:
         name = next(self.names)
-        self.constants.append(numpy_helper.from_array(np.asarray(values, np.float32), name))
+        self.constants.append(numpy_helper.from_array(np.asarray(values, kind), name))
         return name
 
     def normalised(self, pictures: str) -> str:
@@ -100,7 +101,7 @@ class _Graph:
         pictures = helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["n", "h", "w", 3])
         activations = helper.make_tensor_value_info("activations", TensorProto.FLOAT, None)
         graph = helper.make_graph(self.nodes, "trunk", [pictures], [activations], self.constants)
-        opset = [helper.make_opsetid("", _OPSET)]
+        opset = [helper.make_opsetid("", OPSET)]
         return helper.make_model(graph, opset_imports=opset, ir_version=_IR).SerializeToString()
 
 

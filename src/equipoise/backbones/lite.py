@@ -190,6 +190,11 @@ class LiteTail(nn.Module):
         self.blocks = net.blocks[frozen:]
         self.head = net.head
         self.classifier = nn.Linear(_HEAD, classes)
+        # A random head would first pull the pretrained blocks about.
+        nn.init.zeros_(self.classifier.weight)
+        nn.init.zeros_(self.classifier.bias)
+        # A quarter faster on a CPU; torch's annotations do not know of it.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return (N, classes) logits."""

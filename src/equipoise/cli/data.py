@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equipoise.cli import show
+from equipoise.cli.deep import Deep, lists_as_options, look_deeply, print_deep, write_lists
 from equipoise.cli.generating import sift_against
-from equipoise.cli.options import Cache, Data, Output, Seed, Workers
+from equipoise.cli.options import Data, Output, Seed, Workers
 from equipoise.cli.selecting import as_given, selected, selects
 from equipoise.errors import InputError, WorkError, plural, printable
 from equipoise.selection import Selection
@@ -17,6 +18,7 @@ from equipoise.typed import names_of
 
 if TYPE_CHECKING:
     from equipoise.auditing import Audit
+    from equipoise.deep import DeepAudit
     from equipoise.images import Splits
     from equipoise.studies.label_preservation import Safety
     from equipoise.writers import Summary
@@ -66,10 +68,11 @@ def audit(
         bool,
         typer.Option(
             "--strict",
-            help="Exit with 1 if images, groups or (with --near) near duplicates leak across "
-            "splits, or (with --against) an image falls.",
+            help="Exit with 1 if images, groups or (with --near or --deep) near duplicates leak "
+            "across splits, or (with --against) an image falls.",
         ),
     ] = False,
+    looking: Deep,
     against: Annotated[
         str | None,
         typer.Option(
@@ -85,7 +88,6 @@ def audit(
         str, typer.Option(help="With --model: the techniques to try on its validation images.")
     ] = "crop,flip,noise",
     selection: Selection,
-    cache: Cache = None,
     seed: Seed = 0,
     output: Output,
 ) -> None:
@@ -95,13 +97,15 @@ def audit(
     elsewhere are held against a data set instead: near copies, what is not taken for its class, and
     what is far from it.
 
-    equipoise audit photos/ --near --out audit
+    equipoise audit photos/ --deep --out audit
 
     equipoise audit generated/ --against photos/ --out sieve
     """
     if against is not None:
-        if near or model is not None:
-            raise InputError("--against looks at images from elsewhere: no --near and no --model.")
+        if near or looking.deep or model is not None:
+            raise InputError(
+                "--against looks at images from elsewhere: no --near, no --deep and no --model."
+            )
         sift_against(data, against, selection, out=out, strict=strict, output=output)
         return
     from equipoise.auditing import audit as look
@@ -109,43 +113,54 @@ def audit(
 
     if out is not None:
         check_apart(out, data)
-
+    net = looking.net()
     splits = selected(data, selection, quiet=output.quiet)
     found = look(splits, near=near)
+    seen = None if net is None else look_deeply(splits, net, seed, looking.jobs, bare=output.bare)
     safety = None
     if model is not None:
         sized = selected(data, replace(selection, cut=True), quiet=True)
         safety = _safety(sized, model, names_of(techniques))
-    written = [] if out is None else _write_audit(found, splits, out)
+    fields = found.to_dict() | ({} if seen is None else {"deep": seen.to_dict()})
+    written = [] if out is None else _write_audit(out, fields, splits, seen)
     if output.as_json:
-        show.print_json(
-            {**found.to_dict(), **({} if safety is None else {"safety": _as_json(safety)})}
-        )
+        show.print_json(fields | ({} if safety is None else {"safety": _as_json(safety)}))
     elif not output.quiet:
-        print_audit(found)
-        if safety is not None:
-            _print_safety(safety)
-        show.say(*written)
-        show.say(_next(found, splits, as_given(data, selection)))
+        _print_all(found, seen, safety)
+        if written:
+            show.say(f"Written: {', '.join(map(str, written))}")
+        lists = "" if out is None or seen is None else lists_as_options(out, seen, splits)
+        show.say(_next(fields, splits, as_given(data, selection) + lists))
     if strict:
-        _refuse_leaks(data, found)
+        _refuse_leaks(data, fields)
 
 
-def _write_audit(found: "Audit", splits: "Splits", out: Path) -> list[str]:
-    """Write an audit's JSON and page, and return a line about them."""
+def _write_audit(
+    out: Path, fields: dict[str, Any], splits: "Splits", seen: "DeepAudit | None"
+) -> list[Path]:
+    """Write the audit's JSON, page and lists; return where they are."""
     from equipoise.files import write_json
     from equipoise.reports import audit_page
 
-    write_json(out / "audit.json", found.to_dict())
-    audit_page(found.to_dict(), out / "audit.html", source=splits.source, notes=splits.notes)
-    return [f"Written: {out / 'audit.html'}, {out / 'audit.json'}"]
+    page, data = out / "audit.html", out / "audit.json"
+    write_json(data, fields)
+    audit_page(fields, page, source=splits.source, notes=splits.notes, deep=seen)
+    return [page, data, *([] if seen is None else write_lists(out, seen))]
 
 
-def _next(found: "Audit", splits: "Splits", data: str) -> str:
+def _print_all(found: "Audit", seen: "DeepAudit | None", safety: "Safety | None") -> None:
+    print_audit(found)
+    if seen is not None:
+        print_deep(seen)
+    if safety is not None:
+        _print_safety(safety)
+
+
+def _next(fields: dict[str, Any], splits: "Splits", data: str) -> str:
     """Return what to do after an audit: nothing that would train on what is tested."""
-    if found.leaks or found.straddling_groups or found.near_leaks:
+    if any(_across(fields).values()):
         return "Next: keep what stands in more than one split in one alone, and audit again"
-    if found.near_duplicates and not len(splits.test) and "--groups" not in data:
+    if fields["near_duplicates"] and not len(splits.test) and "--groups" not in data:
         data += " --groups near"
     if len(splits.classes) < 2:
         return "Next: add images of another class, for there is nothing to tell apart"
@@ -189,13 +204,20 @@ def _print_safety(safety: "Safety") -> None:
     )
 
 
-def _refuse_leaks(data: str, found: "Audit") -> None:
+def _across(fields: dict[str, Any]) -> dict[str, list[Any]]:
+    """Return what stands in more than one split, kind by kind; twins are near duplicates, too."""
+    found = {key: fields[key] or [] for key in _ACROSS}
+    twins = fields.get("deep", {}).get("twins", [])
+    found["near_leaks"] = found["near_leaks"] or [t for t in twins if len(set(t["splits"])) > 1]
+    return found
+
+
+def _refuse_leaks(data: str, fields: dict[str, Any]) -> None:
     """End with what stands in more than one split, naming the first of each kind."""
-    fields = found.to_dict()
     wrong = [
-        f"{plural(len(fields[key]), *words)}, such as {_such_as(fields[key][0])}"
-        for key, words in _ACROSS.items()
-        if fields[key]
+        f"{plural(len(some), *_ACROSS[key])}, such as {_such_as(some[0])}"
+        for key, some in _across(fields).items()
+        if some
     ]
     if wrong:
         raise WorkError(f"{data}: {'; '.join(wrong)}. Keep each in one split alone.")
@@ -238,7 +260,7 @@ def _such_as(item: Any) -> str:
         return printable(item)
     if "reason" in item:
         return f"{printable(item['name'])} ({item['reason']})"
-    sign = " ≈ " if "distance" in item else " = "
+    sign = " ≈ " if "distance" in item or "likeness" in item else " = "
     names = [
         f"{printable(name)} ({split})"
         for name, split in zip(item["images"], item["splits"], strict=True)

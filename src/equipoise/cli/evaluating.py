@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.options import Aim, Out, Output, Question, Seed, objective_again
+from equipoise.cli.options import Aim, Criterion, Out, Output, Seed, objective_again
 from equipoise.cli.selecting import selects
 from equipoise.typed import names_of
 
@@ -33,7 +33,7 @@ def evaluate(
     classes: Annotated[
         str | None, typer.Option(help="Names of the classes, by label: cat,dog.")
     ] = None,
-    question: Question,
+    criterion: Criterion,
     aim: Aim,
     seed: Seed = 0,
     output: Output,
@@ -55,7 +55,7 @@ def evaluate(
         out=out,
         classes=None if classes is None else names_of(classes),
         objective=aim.resolve(),
-        **asdict(question),
+        **asdict(criterion),
         seed=seed,
         command=shlex.join(["equipoise", *sys.argv[1:]]),
     )

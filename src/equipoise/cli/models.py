@@ -72,6 +72,7 @@ def train(
         show.print_json(result.metrics)
     elif not output.quiet:
         note_more(result.metrics.get("left_out", ()), splits)
+        assert result.model is not None  # as it has where no function of one's own trained
         _print_run(result.metrics, result.model.decision, out)
         note_few_steps(splits, how, training.equal)
 
@@ -92,7 +93,7 @@ def _print_run(metrics: dict[str, Any], decision: "Decision", out: Path) -> None
     plain, tuned = metrics["test"]["plain"], metrics["test"]["tuned"]
     rows = [(name, _figure(plain[name]), _figure(tuned[name])) for name in names]
     show.grid(("on the test split", "plain decision", "tuned decision"), rows)
-    show.tell(*untested_words(metrics["untested"], metrics["classes"]), *decision.remarks)
+    show.tell(*untested_words(metrics["untested"], metrics["classes"]), *metrics["remarks"])
     show.say(
         "",
         f"Model: {out / 'model.pt'}",
@@ -168,7 +169,7 @@ def export(
     out: Annotated[Path, typer.Option(help="The file to write, .onnx.")],
     output: Output,
 ) -> None:
-    """Write a model as ONNX: uint8 images in, logits and probabilities out.
+    """Write a model as ONNX: uint8 images in, logits, probabilities and the decided class out.
 
     equipoise export model --out model.onnx
     """

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Aim",
     "Cache",
+    "Criterion",
     "Data",
     "Jobs",
     "Json",
     "Out",
     "Output",
-    "Question",
     "Quiet",
-    "Runs",
+    "Repetitions",
     "Seed",
     "Training",
     "Workers",
@@ -96,6 +96,13 @@ class Training:
         ),
     ] = None
     net: Annotated[str | None, typer.Option(help="Another net than the trainer's.")] = None
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            help="Another pretrained net than lite0: lite1, lite2, FILE.onnx, hf/REPO or a folder, "
+            "timm/NAME."
+        ),
+    ] = None
     epochs: Annotated[int | None, typer.Option(help="Overrides the trainer's epochs.")] = None
     equal: Annotated[
         str, typer.Option(help="What is equal for every recipe: [bold]steps[/bold] or epochs.")
@@ -142,7 +149,7 @@ class Aim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class Criterion:
     """How recipes are compared."""
 
     decision: Annotated[
@@ -159,7 +166,7 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Runs:
+class Repetitions:
     """How many runs a recipe of a comparison gets, and on what."""
 
     seeds: Annotated[

@@ -4,7 +4,7 @@ import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,7 @@ from equipoise.typed import names_of
 
 if TYPE_CHECKING:
     from equipoise.studies.search import Search
+    from equipoise.studies.search.outcome import LeaderboardRow
 
 __all__ = ["finish_search", "search"]
 
@@ -109,8 +110,7 @@ def finish_search(found: "Search", page: Path, data: str, output: Output) -> Non
         return
     if output.quiet:
         return
-    summary = found.summary
-    board = summary["leaderboard"]
+    summary, board = found.found, found.found.leaderboard
     show.grid(
         (
             "recipe",
@@ -122,7 +122,7 @@ def finish_search(found: "Search", page: Path, data: str, output: Output) -> Non
             "ROC-AUC",
             "seconds",
         ),
-        [_cells(row, summary["objective"]) for row in board[:_SHOWN]],
+        [_cells(row, summary.objective) for row in board[:_SHOWN]],
         words=("trainer",),
         spare=("seconds", "ROC-AUC", "trainer", "plain"),
     )
@@ -130,25 +130,24 @@ def finish_search(found: "Search", page: Path, data: str, output: Output) -> Non
     show.tell(
         *more,
         "",
-        *summary.get("untested_words", ()),
-        *summary.get("words", ["The search is not finished."]),
+        *summary.untested_words,
+        *(summary.words or ["The search is not finished."]),
         "",
     )
     show.say(f"Report: {page}")
-    if summary["finished"]:
+    if summary.finished:
         best = found.directory / "best.yaml"
         show.say(f"Best recipe: {best}")
-        goal = objective_again(summary.get("tuned_for"))
+        goal = objective_again(summary.tuned_for)
         again = f"--recipe {shlex.quote(str(best))}{goal} --out model"
         show.say(f"Next: equipoise train {data} {again}")
     else:
         show.say("Next: the same search command again; it goes on from what is finished.")
 
 
-def _cells(row: dict[str, Any], metric: str) -> tuple[object, ...]:
+def _cells(row: "LeaderboardRow", metric: str) -> tuple[object, ...]:
     from equipoise.studies.formats import assigned, level
 
-    changed = assigned(row["trainer"]) or "–"
-    auc = "–" if row["roc_auc"] is None else f"{row['roc_auc']:.3f}"
-    scores = (level(metric, row["score"]), level(metric, row["plain"]), auc)
-    return (row["recipe"], row["place"], changed, row["epochs"], *scores, f"{row['seconds']:.0f}")
+    scores = (level(metric, row.score), level(metric, row.plain), level("roc_auc", row.roc_auc))
+    changed = assigned(row.trainer) or "–"
+    return (row.recipe, row.place, changed, row.epochs, *scores, f"{row.seconds:.0f}")

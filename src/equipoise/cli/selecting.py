@@ -151,11 +151,11 @@ def selected_for(
 
     # Names are looked up before the data set is read: it may be large.
     check_words(equal=training.equal, device=training.device)
-    spec, net, epochs = training.trainer, training.net, training.epochs
-    if spec is not None or net is not None:
-        get_trainer(*(() if spec is None else (spec,)), epochs=epochs, net=net)
-    splits = selected(data, replace(selection, large=large_side(spec, net)), quiet=quiet)
-    return with_trainer(splits, spec, epochs=epochs, net=net)
+    spec, named = training.trainer, {"net": training.net, "backbone": training.backbone}
+    if spec is not None or any(named.values()):
+        get_trainer(spec, epochs=training.epochs, **named)
+    splits = selected(data, replace(selection, large=large_side(spec, **named)), quiet=quiet)
+    return with_trainer(splits, spec, epochs=training.epochs, **named)
 
 
 def trainer_first(

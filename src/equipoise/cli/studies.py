@@ -15,12 +15,12 @@ from equipoise.cli.data import print_audit
 from equipoise.cli.evaluating import finish
 from equipoise.cli.options import (
     Aim,
+    Criterion,
     Data,
     Jobs,
     Out,
     Output,
-    Question,
-    Runs,
+    Repetitions,
     Seed,
     Training,
     Workers,
@@ -76,7 +76,7 @@ def compare(
     recipes: Annotated[
         str, typer.Option(help="Names or YAML files; the first is the reference.")
     ] = _RECIPES,
-    runs: Runs,
+    repetitions: Repetitions,
     oracle: Annotated[
         bool,
         typer.Option(
@@ -95,7 +95,7 @@ def compare(
     selection: Selection,
     training: Training,
     aim: Aim,
-    question: Question,
+    criterion: Criterion,
     workers: Workers,
     seed: Seed = 0,
     output: Output,
@@ -111,8 +111,8 @@ def compare(
     from equipoise.studies.comparing import check_study
 
     # Names are looked up before the data set is read: it may be large.
-    goal, wanted = aim.resolve(), {**asdict(runs), "seeds": runs.number}
-    check_study(runs.number, runs.most_seeds, runs.budget, **asdict(question))
+    goal, wanted = aim.resolve(), {**asdict(repetitions), "seeds": repetitions.number}
+    check_study(repetitions.number, repetitions.most_seeds, repetitions.budget, **asdict(criterion))
     chosen = load_recipes(names_of(recipes))
     shares = None if prior is None else shares_of("--prior", prior)
     splits, how = selected_for(data, selection, training, quiet=output.quiet)
@@ -130,7 +130,7 @@ def compare(
         objective=goal,
         seed=seed,
         **wanted,
-        **asdict(question),
+        **asdict(criterion),
         **asdict(workers),
     )
     if not output.bare:
@@ -155,6 +155,7 @@ def _compare(splits: "Splits", out: Path, data: str, output: Output, **how: Any)
             command=shlex.join(["equipoise", *sys.argv[1:]]),
             started=process_began(),
             progress=tell(move),
+            announce=None if output.bare else show.note,
             **how,
         )
     finish(study, write_report(study), data, output)

@@ -13,9 +13,11 @@ from equipoise.errors import InputError, printable
 from equipoise.images import ImageSet
 from equipoise.near import find_alike
 from equipoise.readers.lineage import Lineage, trace
+from equipoise.readers.lists import read_list
 from equipoise.readers.split_names import split_named
 from equipoise.readers.splitting import units
 from equipoise.readers.table import Table
+from equipoise.selection import LIST
 
 __all__ = ["belonging", "lineage_of"]
 
@@ -45,7 +47,7 @@ def belonging(
     data : ImageSet
         Images of the table.
     table : Table
-    by : 'near', 'folder' or a regular expression, optional
+    by : 'near', 'folder', the path of a .csv or a regular expression, optional
         What `--groups` asks for.
 
     Returns
@@ -104,6 +106,8 @@ def _asked(data: ImageSet, table: Table, by: str) -> tuple[Groups, tuple[str, ..
     names = data.names.tolist()
     if by == "near":
         return _near(data), ()
+    if by.lower().endswith(LIST):
+        return _from_list(data, table, by)
     if by == "folder":
         place = table.place
         if place is None or not names or "#" in place(names[0], int(data.ids[0])):
@@ -124,6 +128,27 @@ def _asked(data: ImageSet, table: Table, by: str) -> tuple[Groups, tuple[str, ..
         else []
     )
     return np.array(folders), tuple(notes)
+
+
+def _from_list(data: ImageSet, table: Table, path: str) -> tuple[Groups, tuple[str, ...]]:
+    """Return the groups of a list of images."""
+    rows = read_list(path, "--groups", needed=("group",))
+    group = {row.name: row.fields[0] for row in rows}
+    strange = sorted(set(group) - set(table.names.tolist()))
+    if rows and len(strange) == len(group):
+        raise InputError(
+            f"--groups {printable(path)}, line {rows[0].line}: there is no image "
+            f"{printable(rows[0].name)!r}, nor any other of the list. Give a list of the same data."
+        )
+    notes = (
+        [
+            f"--groups: images of the list that are not there: {len(strange):,}, such as "
+            f"{printable(strange[0])}"
+        ]
+        if strange
+        else []
+    )
+    return np.array([group.get(name, "") for name in data.names.tolist()]), tuple(notes)
 
 
 def _folder(name: str, class_name: str) -> str:

@@ -11,6 +11,7 @@ from equipoise.images import Broken, ImageSet, LeftOut, Splits, leave_out
 from equipoise.readers.belonging import belonging
 from equipoise.readers.cutting import Shared, check_enough, share_out
 from equipoise.readers.decoded import Decoded, decode_table
+from equipoise.readers.dropping import drop, suspected
 from equipoise.readers.folder import LEAVES
 from equipoise.readers.keeping import keep
 from equipoise.readers.listing import listed
@@ -40,6 +41,7 @@ def load(
     groups: str | None = None,
     drop_classes_below: int | None = None,
     drop_conflicts: bool = False,
+    drop_suspects: str | PathLike[str] | None = None,
     cut: bool = True,
     columns: Mapping[str, str] | None = None,
     follow_links: bool = False,
@@ -83,14 +85,19 @@ def load(
         without `cut`. Every class gives one image at least. Exact duplicates stay together, as do
         groups, and an image and the copies of it that a manifest of `upsample` names: copies of
         what is held out are left out.
-    groups : {'near', 'folder'} or regular expression, optional
+    groups : {'near', 'folder'}, path of a .csv or regular expression, optional
         Which images stay in one split, besides those of a table's column `group`: near duplicates;
-        those of one folder below their class; those in whose name the first group of a regular
+        those of one folder below their class; those that have the same value in column `group` of
+        the file, whose column `image` names them; those in whose name the first group of a regular
         expression captures the same text.
     drop_classes_below : int, optional
         Leave out classes with fewer different images than this; copies do not count.
     drop_conflicts : bool
         Leave out pictures that stand, pixel for pixel, under more than one class.
+    drop_suspects : path, optional
+        A .csv whose column `image` names images with wrong labels, such as `audit_deep` finds. They
+        and their copies are left out of training; in validation and test they stay. Done last, so
+        that validation and test are the same without it.
     cut : bool
         False cuts nothing unless a share is given and, without `size`, resizes nothing: missing
         splits are empty, and images of mixed sizes decode on demand.
@@ -127,6 +134,7 @@ def load(
             groups=groups,
             drop_classes_below=drop_classes_below,
             drop_conflicts=drop_conflicts,
+            drop_suspects=drop_suspects,
             cut=cut,
             columns=columns,
             follow_links=follow_links,
@@ -143,6 +151,7 @@ def read(source: Source, selection: Selection) -> Splits:
     table = _select(open_table(source, selection), selection.classes)
     least = 2 if selection.cut else 1  # an audit may look at one class
     _check_enough_classes(table.classes, least, (*unread(table.broken), *table.left_out))
+    suspects = suspected(table, selection, printable(source_name(source)))
     _check_take(table, selection.take or {})
     _check_long_tail(selection.long_tail, selection.take)
     decoded = (
@@ -165,6 +174,9 @@ def read(source: Source, selection: Selection) -> Splits:
     left_out = (*unread(broken), *table.left_out, *kept.left_out)
     _check_enough_classes(data.classes, least, left_out)
     shared = share_out(data, kept.part, lost[kept.rows], selection)
+    sifted = None if selection.drop_suspects is None else drop(data, shared, suspects, selection)
+    if sifted is not None:
+        shared, notes = sifted.shared, (*notes, *sifted.notes)
     notes += _lacking(data, shared)
     return Splits(
         train=data.select(shared.part == "train"),
@@ -181,6 +193,8 @@ def read(source: Source, selection: Selection) -> Splits:
         withheld=data.select(shared.withheld) if shared.withheld.any() else None,
         fit=selection.fit,
         size=decoded.size,
+        dropped=data.select(sifted.dropped) if sifted and sifted.dropped.any() else None,
+        suspects=data.ids[sifted.listed] if sifted and sifted.listed.any() else None,
     )
 
 

@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, Strat
 from equipoise.errors import InputError, plural, printable
 from equipoise.readers.grouped import by_groups
 
-__all__ = ["Cut", "cut", "folds_of", "units"]
+__all__ = ["Cut", "cut", "dealt", "folds_of", "units"]
 
 _NAMED = 10  # classes that a message names
 
@@ -157,9 +157,9 @@ def folds_of(
     there = _units_of_classes(labels, index, first, len(classes), grouped)
     if there.min() >= folds:
         number = (
-            _dealt(labels, index, folds, state)
+            dealt(labels, index, folds, state)
             if grouped
-            else _dealt(labels[first], None, folds, state)[index]
+            else dealt(labels[first], None, folds, state)[index]
         )
         shared = np.zeros((folds, len(classes)), bool)
         shared[number, labels] = True
@@ -183,7 +183,7 @@ def _units_of_classes(
     return np.bincount(pairs[0], minlength=classes)
 
 
-def _dealt(labels: NDArray[np.int64], groups: Ints | None, folds: int, state: int) -> Ints:
+def dealt(labels: NDArray[np.int64], groups: Ints | None, folds: int, state: int) -> Ints:
     """Deal rows out to stratified folds, whole groups where there are any."""
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     splitter = kind(n_splits=folds, shuffle=True, random_state=state)

@@ -11,11 +11,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from equipoise import __version__
+from equipoise.deep import DeepAudit
 from equipoise.errors import InputError, WorkError, plural
 from equipoise.files import atomic
 from equipoise.images import LeftOut
 from equipoise.readers import check_apart
 from equipoise.reports import diagnosis, search, tables
+from equipoise.reports.deep import deep_view
 from equipoise.reports.figures import Gallery, draw, picture
 from equipoise.reports.folder import StudyFiles, read_files
 from equipoise.studies import Study, StudySummary, formats, open_study
@@ -105,7 +107,12 @@ def _opened(study: Any, directory: Path | None, found: Mapping[str, Any] | None)
 
 
 def audit_page(
-    audit: Mapping[str, Any], path: str | Path, *, source: str = "", notes: Sequence[str] = ()
+    audit: Mapping[str, Any],
+    path: str | Path,
+    *,
+    source: str = "",
+    notes: Sequence[str] = (),
+    deep: DeepAudit | None = None,
 ) -> Path:
     """Write the page of an audit alone.
 
@@ -119,10 +126,17 @@ def audit_page(
         The data set as it was given.
     notes : sequence of str
         What the reader changed on the way.
+    deep : DeepAudit, optional
+        What `audit_deep` found: shown first, with pictures.
     """
     place = target(Path(path))
     check_apart(place, source)
-    context = {"audit": audit_view(audit), "source": source, "notes": list(notes)}
+    context = {
+        "audit": audit_view(audit),
+        "source": source,
+        "notes": list(notes),
+        "deep": None if deep is None else deep_view(deep),
+    }
     write_page(place, environment().get_template("audit.html.j2").render(context))
     return place
 

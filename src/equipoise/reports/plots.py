@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from equipoise.reports.svg import ACCENT, INK, LINE, MUTED, PAPER, WARM, drawn, visible
+from equipoise.reports.svg import ACCENT, INK, LINE, MUTED, PAPER, WARM, to_svg, visible
 from equipoise.training.predictions import Predictions
 
 __all__ = [
@@ -179,7 +179,7 @@ def learning(
     axes.yaxis.set_major_locator(MaxNLocator(5))
     if shares:
         _in_percent(axes, "y")
-    return drawn(figure)
+    return to_svg(figure)
 
 
 def roc(curves: TradeOff, reference: TradeOff | None, points: Points) -> str:
@@ -227,7 +227,7 @@ def _square(figure: Figure, axes: Axes) -> str:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks([0, 0.25, 0.5, 0.75, 1])
     _in_percent(axes, "both")
-    return drawn(figure)
+    return to_svg(figure)
 
 
 def reliability_plot(bins: Bins, lowest: float, after: Bins | None = None) -> str:
@@ -256,7 +256,7 @@ def reliability_plot(bins: Bins, lowest: float, after: Bins | None = None) -> st
     axes.set_xlim(lowest - 0.02, 1.02)
     axes.set_ylim(min(lowest, least) - 0.04, 1.04)
     _in_percent(axes, "both")
-    return drawn(figure)
+    return to_svg(figure)
 
 
 def confusion_map(matrix: NDArray[np.float64], classes: Sequence[str]) -> str:
@@ -278,4 +278,4 @@ def confusion_map(matrix: NDArray[np.float64], classes: Sequence[str]) -> str:
     axes.tick_params(colors=MUTED, labelsize=size, length=0, pad=3)
     for spine in axes.spines.values():
         spine.set_color(LINE)
-    return drawn(figure)
+    return to_svg(figure)

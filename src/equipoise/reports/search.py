@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from equipoise.errors import plural
-from equipoise.files import read_sealed
 from equipoise.studies.formats import (
-    MADE_AGAIN,
     assigned,
     duration,
     level,
@@ -16,6 +14,9 @@ from equipoise.studies.formats import (
     quoted,
 )
 from equipoise.studies.summary import Answer
+
+if TYPE_CHECKING:
+    from equipoise.studies.search.outcome import LeaderboardRow, SearchBudget, SearchSummary
 
 __all__ = ["searched", "standing", "studied"]
 
@@ -40,29 +41,29 @@ def searched(directory: Path) -> dict[str, Any] | None:
     """
     if not (directory / _FILE).is_file():
         return None
-    found = read_sealed(directory / _FILE, MADE_AGAIN)
-    board, metric = found["leaderboard"], found["objective"]
+    from equipoise.studies.search import open_search
+
+    found = open_search(directory).found
+    board, metric = found.leaderboard, found.objective
     return {
-        "words": found.get("words") or [],
-        "best": found.get("best"),
-        "source": found.get("source") or "",
-        "finished": found["finished"],
+        "words": found.words,
+        "best": found.best,
+        "source": found.source,
+        "finished": found.finished,
         "metric": metric_name(metric),
-        "budget": _budget(found["budget"]),
+        "budget": _budget(found.budget),
         "counts": _counts(found),
         "dimensions": {
-            name: {**dimension, "choices": [_choice(c) for c in dimension["choices"]]}
-            for name, dimension in found["dimensions"].items()
+            name: {"of": field.of, "choices": [_choice(c) for c in field.choices]}
+            for name, field in found.dimensions.items()
         },
-        "rows": [_row(row, found.get("best"), metric) for row in board[:_SHOWN]],
+        "rows": [_row(row, found.best, metric) for row in board[:_SHOWN]],
         "more": max(0, len(board) - _SHOWN),
-        "with_trainer": any(row["trainer"] for row in board),
-        "validation": [
-            (name, level(metric, value)) for name, value in (found.get("validation") or {}).items()
-        ],
-        "importance": _bars(found.get("importance") or {}),
-        "importance_of": found.get("importance_of") or 0,
-        "command": found.get("command") or "",
+        "with_trainer": any(row.trainer for row in board),
+        "validation": [(name, level(metric, value)) for name, value in found.validation.items()],
+        "importance": _bars(found.importance),
+        "importance_of": found.importance_of,
+        "command": found.command,
     }
 
 
@@ -82,44 +83,42 @@ def standing(search: Mapping[str, Any]) -> Answer:
     return Answer(kind="no verdict", action=action, evidence=evidence, sentence=sentence)
 
 
-def _choice(value: Any) -> str:
-    return "none" if value in (None, "None") else str(value)
+def _choice(choice: str) -> str:
+    return "none" if choice == "None" else choice
 
 
-def _budget(budget: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _budget(budget: "SearchBudget") -> list[tuple[str, str]]:
     """The budget as pairs of a figure and what it is."""
-    spent = (duration(budget.get("spent")), "spent")
-    seconds = budget.get("seconds")
-    if seconds is None:
-        return [(str(budget["trials"]), "trials at most"), spent]
-    share = percent(budget.get("confirm_share"))
-    return [(duration(seconds), "budget"), spent, (share, "of it kept to confirm")]
+    spent = (duration(budget.spent), "spent")
+    if budget.seconds is None:
+        return [(str(budget.trials), "trials at most"), spent]
+    share = percent(budget.confirm_share)
+    return [(duration(budget.seconds), "budget"), spent, (share, "of it kept to confirm")]
 
 
-def _counts(found: Mapping[str, Any]) -> list[tuple[str, str]]:
-    lengths = ", ".join(map(str, found["rungs"]))
-    whole = sum(row["epochs"] == found["rungs"][-1] for row in found["leaderboard"])
+def _counts(found: "SearchSummary") -> list[tuple[str, str]]:
+    whole = sum(row.epochs == found.rungs[-1] for row in found.leaderboard)
     return [
-        (str(found["trials"]), "recipes tried"),
+        (str(found.trials), "recipes tried"),
         (str(whole), "at full length"),
-        (str(found["runs"]), "runs"),
-        (lengths, "epochs long"),
+        (str(found.runs), "runs"),
+        (", ".join(map(str, found.rungs)), "epochs long"),
     ]
 
 
-def _row(row: Mapping[str, Any], best: str | None, metric: str) -> dict[str, Any]:
+def _row(row: "LeaderboardRow", best: str | None, metric: str) -> dict[str, Any]:
     return {
-        **row,
-        "chosen": row["recipe"] == best,
-        "score_text": level(metric, row["score"]),
-        "plain_text": level(metric, row["plain"]),
-        "auc_text": level("roc_auc", row["roc_auc"]),
-        "seconds_text": duration(row["seconds"]),
-        "changed": assigned(row["trainer"]),
+        **row.model_dump(),
+        "chosen": row.recipe == best,
+        "score_text": level(metric, row.score),
+        "plain_text": level(metric, row.plain),
+        "auc_text": level("roc_auc", row.roc_auc),
+        "seconds_text": duration(row.seconds),
+        "changed": assigned(row.trainer),
     }
 
 
-def _bars(importance: Mapping[str, Any]) -> list[tuple[str, float, str]]:
+def _bars(importance: Mapping[str, float | None]) -> list[tuple[str, float, str]]:
     """Each dimension with its share as a bar's width and in words, largest first."""
     known = [(name, share or 0.0) for name, share in importance.items()]
     top = max((share for _, share in known), default=0.0) or 1.0

@@ -42,7 +42,7 @@ def visible(text: str, width: int = 24) -> str:
     return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
-def drawn(figure: Figure) -> str:
+def to_svg(figure: Figure) -> str:
     """Return a figure as the text of an SVG file."""
     FigureCanvasSVG(figure)
     file = io.StringIO()
@@ -59,7 +59,7 @@ def inline(text: str, name: str, description: str) -> Markup:
     Parameters
     ----------
     text : str
-        What `drawn` returned.
+        What `to_svg` returned.
     name : str
         Unlike that of any other plot of the page: it keeps their ids apart.
     description : str

@@ -92,13 +92,13 @@ class Sieve:
         for row in np.flatnonzero(found.likeness >= self.alike[images.labels]):
             verdict[row] = "copy"
             mirrored = ", mirrored" if found.mirrored[row] else ""
-            name = printable(self.names[found.reference[row]])
-            reason[row] = f"near {name}{mirrored} (likeness {found.likeness[row]:.2f})"
+            real = printable(self.names[found.reference[row]])
+            reason[row] = f"near {real}{mirrored} (likeness {found.likeness[row]:.2f})"
         refused = leaks(images, self.data)
-        for row, mine in enumerate(images.names.tolist()):
-            if verdict[row] == KEPT and mine in refused:
-                verdict[row] = "copy"
-                reason[row] = f"near {refused[mine].split}: {printable(refused[mine].theirs)}"
+        for place, name in enumerate(images.names.tolist()):
+            if verdict[place] == KEPT and name in refused:
+                verdict[place] = "copy"
+                reason[place] = f"near {refused[name].split}: {printable(refused[name].theirs)}"
 
     def _fell_by_likeness(
         self, images: ImageSet, verdict: NDArray, reason: NDArray, progress: Progress | None

@@ -91,6 +91,7 @@ def _remarks(runs: Runs, classes: Sequence[str]) -> tuple[str, ...]:
     untested = f"No test image is of {', '.join(absent)}: all figures are of the other classes."
     return (
         *([untested] if absent else []),
+        *dict.fromkeys(remark for of in runs.values() for run in of for remark in run.remarks),
         *dict.fromkeys(few),
         *(
             f"The floor under {in_sentence(name)} cannot be met on the validation images by runs "

@@ -22,6 +22,7 @@ from equipoise.studies.calibration import check_prior
 from equipoise.studies.diagnostics import run_probes
 from equipoise.studies.drawing import check_draws, check_folds, check_oracle
 from equipoise.studies.evaluating import check_question, evaluated, is_evaluation
+from equipoise.studies.forecasting import expected_seconds, forecast
 from equipoise.studies.formats import ORACLE
 from equipoise.studies.integrity import remove_damaged, trial_identity
 from equipoise.studies.pictures import write_examples, write_mistakes
@@ -55,8 +56,9 @@ from equipoise.studies.trials import (
     run_trial,
 )
 from equipoise.techniques import Technique
-from equipoise.training import Equal, Trainer, side_by_side
+from equipoise.training import Equal, TrainerLike, extract, side_by_side
 from equipoise.training.fingerprints import of_trainer
+from equipoise.training.own import check_resumable
 
 __all__ = ["DEFAULT_RECIPES", "check_study", "compare", "open_study"]
 
@@ -77,7 +79,7 @@ def compare(
     folds: int | None = None,
     oracle: bool = False,
     out: str | Path | None = None,
-    trainer: str | Path | Trainer | None = None,
+    trainer: TrainerLike | None = None,
     epochs: int | None = None,
     equal: Equal = "steps",
     objective: ObjectiveLike = BALANCED,
@@ -90,6 +92,7 @@ def compare(
     device: str = "auto",
     command: str = "",
     progress: Progress | None = None,
+    announce: Callable[[str], None] | None = None,
     started: float | None = None,
 ) -> Study:
     """Compare measures against imbalance on one data set.
@@ -124,8 +127,8 @@ def compare(
     out : path, optional
         The study's folder. One that holds the same study is gone on with: finished runs stay, more
         recipes or seeds extend it. By default a new temporary folder.
-    trainer : name, YAML file or Trainer, optional
-        By default as in `train`.
+    trainer : name, YAML file, Trainer or callable, optional
+        By default as in `train`; or a function that trains: see `equipoise.training.Task`.
     epochs : int, optional
         Overrides the trainer's.
     equal : {'steps', 'epochs'}
@@ -150,6 +153,9 @@ def compare(
     command : str
         Shown in the report as the way to make it again.
     progress : callable, optional
+    announce : callable, optional
+        Called before the first run with a line on how long the study will take, from the first
+        steps of one run, and on what would shorten it.
     started : float, optional
         When the budget began, by `time.monotonic`; by default now.
 
@@ -175,6 +181,7 @@ def compare(
     if oracle:
         check_oracle(splits)
     folder = check_output(out, splits, named)
+    check_resumable(folder, chosen)
     asked: dict[str, Any] = {"decision": decision, "margin": margin}
     fingerprint = {
         "data_digest": splits.digest,
@@ -207,6 +214,9 @@ def compare(
         write_examples(folder / "examples", splits.train, _techniques(plan.recipes), seed)
         work = _Work(folder, setup, about, progress)
         begun = None if earlier is None else read_plan(folder)
+        extract(splits, chosen, backend)
+        if announce is not None and (runs := _to_come(work, plan, ledger))[0]:
+            announce(forecast(_one_run(work, plan), runs, chosen, _beside(work)))
         return _look_by_look(work, plan, begun, ledger, began + seconds)
 
 
@@ -306,14 +316,39 @@ def _due(every: StudyPlan, ledger: Ledger) -> StudyPlan:
 
 def _too_long(work: _Work, plan: StudyPlan, left: float) -> bool:
     """Whether the runs that are missing would take more than the time that is left."""
-    missing = [trial for trial in plan.trials if not over(folder_of(work.folder, trial))]
-    done = [t for t in plan.trials if finished(folder_of(work.folder, t))]
-    if left == inf or not missing or not done:
+    missing, each = _missing(work, plan), _seconds_so_far(work, plan)
+    if left == inf or not missing or each is None:
         return False
-    folders = [folder_of(work.folder, trial) for trial in done]
-    each = sum(read_json(path / "metrics.json")["seconds"] for path in folders) / len(done)
-    jobs = side_by_side(work.setup.jobs, work.setup.device) or cpu_count()
-    return ceil(len(missing) / jobs) * each > left
+    return ceil(len(missing) / _beside(work)) * each > left
+
+
+def _missing(work: _Work, plan: StudyPlan) -> list[Trial]:
+    return [trial for trial in plan.trials if not over(folder_of(work.folder, trial))]
+
+
+def _beside(work: _Work) -> int:
+    """How many runs go side by side."""
+    return side_by_side(work.setup.jobs, work.setup.device) or cpu_count()
+
+
+def _seconds_so_far(work: _Work, plan: StudyPlan) -> float | None:
+    """What a run of a plan has taken on average; None before the first has finished."""
+    folders = [folder_of(work.folder, trial) for trial in plan.trials]
+    seconds = [read_json(f / "metrics.json")["seconds"] for f in folders if finished(f)]
+    return sum(seconds) / len(seconds) if seconds else None
+
+
+def _one_run(work: _Work, plan: StudyPlan) -> float:
+    """Seconds that a run takes: of those that are finished, or from the first steps of one."""
+    data = work.setup.data
+    blind = replace(work.setup, data=replace(data, test=data.validation))
+    found = _seconds_so_far(work, plan)
+    return expected_seconds(blind, plan.recipes[0], plan.seeds[0]) if found is None else found
+
+
+def _to_come(work: _Work, every: StudyPlan, ledger: Ledger) -> tuple[int, int]:
+    """How many runs are missing before the first look, and before the last one there may be."""
+    return len(_missing(work, _due(every, ledger))), len(_missing(work, every))
 
 
 def open_study(folder: str | Path) -> Study:
@@ -349,6 +384,8 @@ def _run(work: _Work, trials: Sequence[Trial]) -> None:
 
 
 def _probe(work: _Work, plan: StudyPlan) -> None:
+    if work.setup.trainer.function is not None:
+        return  # it keeps its net to itself
     place, data, seed = work.folder.resolve(), work.setup.data, work.about.seed
     techniques = _techniques(plan.recipes)
     done = [trial for trial in plan.trials if finished(folder_of(work.folder, trial))]

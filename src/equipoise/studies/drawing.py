@@ -64,9 +64,11 @@ def folded(data: Splits, fold: int, folds: int) -> Splits:
 
     Folds are stratified by class; groups and exact duplicates stay together. Copies that `upsample`
     made are trained on alone, where their originals are. Validation is cut from what is not the
-    fold, in the proportion to training that `data` has.
+    fold, in the proportion to training that `data` has. Suspects are validated and tested on, and
+    never trained on.
     """
-    whole = _joined((data.train, data.validation, data.test))
+    dropped = () if data.dropped is None else (data.dropped,)
+    whole = _joined((data.train, data.validation, data.test, *dropped))
     unit = units(whole.digests, whole.groups)
     own = np.flatnonzero(whole.originals)
     how = grouped(whole, unit, own)
@@ -74,16 +76,25 @@ def folded(data: Splits, fold: int, folds: int) -> Splits:
         whole.labels[own], unit[own], folds, seed=_seed(data), classes=whole.classes, grouped=how
     )
     test, rest = own[number == fold], own[number != fold]
-    left = int(data.train.originals.sum())
+    left = sum(int(part.originals.sum()) for part in (data.train, *dropped))
     share = len(data.validation) / (left + len(data.validation))
     wanted = Cut("validation", share, _seed(data) + fold)
     chosen = cut(whole.labels[rest], unit[rest], wanted, whole.classes, grouped=how)
     validation = rest[chosen]
     held = np.zeros(len(whole), bool)
     held[np.concatenate([test, validation])] = True
+    kept = ~held & ~copies_of_held(whole, unit, held)
+    if data.suspects is not None:
+        kept &= ~np.isin(whole.ids, data.suspects)
+        if lost := np.setdiff1d(whole.labels, whole.labels[kept]).tolist():
+            raise InputError(
+                f"--folds {folds}: without the suspects no training image of class "
+                f"{printable(whole.classes[lost[0]])!r} is left beside fold {fold + 1}. Give more "
+                "folds, or drop fewer suspects."
+            )
     return replace(
         data,
-        train=whole.select(~held & ~copies_of_held(whole, unit, held)),
+        train=whole.select(kept),
         validation=whole.select(validation),
         test=whole.select(test),
     )

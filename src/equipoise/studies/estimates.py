@@ -51,11 +51,11 @@ class Tested(Protocol):
     def model_copy(self, *, update: dict[str, Any]) -> Self: ...
 
 
-Found = TypeVar("Found", bound=Tested)
-Place = TypeVar("Place")
+AnyTested = TypeVar("AnyTested", bound=Tested)
+Where = TypeVar("Where")
 
 
-def corrected(found: Mapping[Place, Found]) -> dict[Place, Found]:
+def corrected(found: Mapping[Where, AnyTested]) -> dict[Where, AnyTested]:
     """Return all that was tested, its p-values corrected for their number (Holm, 1979)."""
     p_values = holm([np.nan if one.p is None else one.p for one in found.values()])
     return {

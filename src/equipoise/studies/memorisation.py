@@ -49,7 +49,7 @@ _SAMPLE = 300  # images of each kind
 _WORTH_SAYING = 0.05
 
 # (images, labels) of one kind.
-Kind = tuple[NDArray[np.uint8], NDArray[np.int64]]
+Labelled = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
 class Recall(Estimate):
@@ -143,7 +143,7 @@ def _rare(train: ImageSet) -> NDArray[np.int64]:
     return rare if len(rare) else np.arange(len(counts))
 
 
-def _clean(part: ImageSet, rare: NDArray[np.int64]) -> Kind:
+def _clean(part: ImageSet, rare: NDArray[np.int64]) -> Labelled:
     rows = _some(np.flatnonzero(np.isin(part.labels, rare)))
     return part.array[rows], part.labels[rows]
 
@@ -157,7 +157,7 @@ def _some(rows: NDArray[np.intp]) -> NDArray[np.intp]:
 
 def _kinds(
     roster: Roster, data: Splits, rare: NDArray[np.int64], seed: int
-) -> Iterator[tuple[str, dict[str, Kind | None]]]:
+) -> Iterator[tuple[str, dict[str, Labelled | None]]]:
     """Yield each technique's copies that were trained on, fresh ones of them, and on validation."""
     unseen = int(roster.copy.max(initial=0)) + 1
     of_rare = np.isin(roster.labels, rare)
@@ -204,7 +204,7 @@ def _carried(
     )
 
 
-def _recall(model: Model, of: Kind | None) -> dict[str, float] | None:
+def _recall(model: Model, of: Labelled | None) -> dict[str, float] | None:
     """The recall of the plain decision, averaged over the classes that are there."""
     if of is None:
         return None
@@ -230,11 +230,11 @@ def memorisation_table(folders: Mapping[str, Mapping[Key, Path]]) -> dict[str, M
     return {name: _memory(name, of, gaps) for name, of in read.items()}
 
 
-Runs = Mapping[Key, Mapping[str, Any]]
+Answers = Mapping[Key, Mapping[str, Any]]
 
 
 def _memory(
-    name: str, runs: Runs, gaps: Mapping[tuple[str, str], tuple[Difference, float]]
+    name: str, runs: Answers, gaps: Mapping[tuple[str, str], tuple[Difference, float]]
 ) -> Memory:
     first = next(iter(runs.values()))
     techniques = {}
@@ -254,7 +254,7 @@ def _memory(
     return Memory(classes=first["classes"], **ends, techniques=techniques)
 
 
-def _recalls(runs: Runs, kind: str) -> Recall | None:
+def _recalls(runs: Answers, kind: str) -> Recall | None:
     found = {key: run[kind] for key, run in runs.items() if run[kind] is not None}
     found = {key: of for key, of in found.items() if of["recall"] is not None}
     if not found:
@@ -263,7 +263,7 @@ def _recalls(runs: Runs, kind: str) -> Recall | None:
     return Recall(**mean.model_dump(), images=next(iter(found.values()))["images"])
 
 
-def _gaps(read: Mapping[str, Runs]) -> dict[tuple[str, str], tuple[Difference, float]]:
+def _gaps(read: Mapping[str, Answers]) -> dict[tuple[str, str], tuple[Difference, float]]:
     """What copies that were trained on are recognised better than fresh ones, and how surely.
 
     Of each recipe and technique with static copies, with a p-value that is corrected for them all.

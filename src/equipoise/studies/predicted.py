@@ -19,19 +19,17 @@ from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, reason
 from equipoise.studies.trials import Outcome
-from equipoise.training.predictions import Predictions
+from equipoise.training.predictions import Predictions, log_of
 
 __all__ = ["read_predictions_table"]
 
 _NEEDED = ("recipe", "seed", "split", "id", "label")
 _SPLITS = {"validation": "validation", "valid": "validation", "val": "validation", "test": "test"}
 _SCORE = re.compile(r"(logit|p)_(0|[1-9][0-9]*)")
-# Of a probability: what rounds to nothing is not impossible, and its logarithm stays finite.
-_LEAST = 1e-12
 # How far the probabilities of a row may be from a sum of 1: tables are written with few digits.
 _OFF = 0.02
 
-Run = tuple[str, int, int]  # recipe, seed, draw
+RunKey = tuple[str, int, int]  # recipe, seed, draw
 
 
 @dataclass(frozen=True)
@@ -239,7 +237,7 @@ def _logits(source: str, table: pa.Table, columns: list[str]) -> NDArray[np.floa
             f"{source}, row {off[0] + 1}: {columns[0]} to {columns[-1]} must sum to 1, but sum to "
             f"{sums[off[0]]:.4g}."
         )
-    return np.log(np.maximum(scores / sums[:, None], _LEAST))
+    return log_of(scores)
 
 
 def _joined(parts: Sequence[_Rows]) -> _Rows:
@@ -248,7 +246,7 @@ def _joined(parts: Sequence[_Rows]) -> _Rows:
     return _Rows(", ".join(dict.fromkeys(part.source for part in parts)), **whole)
 
 
-def _outcome(rows: _Rows, run: Run) -> Outcome:
+def _outcome(rows: _Rows, run: RunKey) -> Outcome:
     recipe, seed, draw = run
     mine = (rows.recipe == recipe) & (rows.seed == seed) & (rows.draw == draw)
     parts = {name: _part(rows, np.flatnonzero(mine & (rows.split == name)), run, name)
@@ -258,7 +256,7 @@ def _outcome(rows: _Rows, run: Run) -> Outcome:
     return Outcome(recipe, seed, draw, parts["test"], parts["validation"])
 
 
-def _part(rows: _Rows, among: NDArray[np.intp], run: Run, split: str) -> Predictions | None:
+def _part(rows: _Rows, among: NDArray[np.intp], run: RunKey, split: str) -> Predictions | None:
     """Return the predictions of a run on a split, in the order of their ids."""
     if not len(among):
         return None
@@ -280,7 +278,7 @@ def _numbered(names: NDArray[np.str_]) -> NDArray[np.int64]:
         return np.arange(len(names))
 
 
-def _in_words(run: Run) -> str:
+def _in_words(run: RunKey) -> str:
     recipe, seed, draw = run
     of = f" draw {draw}" if draw else ""
     return f"recipe {printable(recipe)!r} seed {seed}{of}"

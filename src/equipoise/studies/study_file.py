@@ -280,10 +280,10 @@ def read_study_file(folder: Path) -> StudyFile:
     return read_as(StudyFile, folder)
 
 
-Form = TypeVar("Form", bound=Value)
+Kept = TypeVar("Kept", bound=Value)
 
 
-def read_as(form: type[Form], folder: Path) -> Form:
+def read_as(form: type[Kept], folder: Path) -> Kept:
     """Read study.json in the form of a comparison or an evaluation.
 
     Raises

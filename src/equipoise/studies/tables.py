@@ -69,7 +69,8 @@ def _costs(of: Sequence[Outcome], classes: Sequence[str]) -> dict[str, Any]:
     keys = [outcome.key for outcome in of]
 
     def mean(kind: str) -> dict[str, float]:
-        return {name: float(np.mean([getattr(c, kind)[name] for c in costs])) for name in classes}
+        known = [getattr(cost, kind) for cost in costs]
+        return {n: float(np.mean([of[n] for of in known])) for n in classes if n in known[0]}
 
     return {
         "seconds": over_runs([c.seconds for c in costs], keys, (0.0, np.inf)),

@@ -23,6 +23,7 @@ from equipoise.training import (
     Equal,
     Progress,
     Trainer,
+    TrainerLike,
     aim,
     check,
     fit,
@@ -137,7 +138,7 @@ class TrainingSetup:
 
 
 def read_for(
-    trainer: str | Path | Trainer | None,
+    trainer: TrainerLike | None,
     data: Splits | str | Path,
     *,
     epochs: int | None,
@@ -245,6 +246,7 @@ class Cost:
     Attributes
     ----------
     seconds, steps, passes : float
+        None of a function's run, of which only the seconds are known.
     images, sources : mapping of class to int
         Different images that the net was shown, and different images that these were made from.
     generated : mapping of class to int
@@ -252,8 +254,8 @@ class Cost:
     """
 
     seconds: float
-    steps: float
-    passes: float
+    steps: float | None
+    passes: float | None
     images: Mapping[str, int]
     sources: Mapping[str, int]
     generated: Mapping[str, int]
@@ -276,6 +278,8 @@ class Outcome:
         Likewise.
     cost : Cost, optional
         Of our own runs.
+    remarks : tuple of str
+        What should be said of the run, besides its decision's.
     """
 
     recipe: str
@@ -287,6 +291,7 @@ class Outcome:
     adjusted: Decision | None = None
     temperature: float | None = None
     cost: Cost | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[int, int]:
@@ -314,24 +319,26 @@ def read_outcome(study: Path, trial: Trial) -> Outcome:
     metrics = read_json(folder / METRICS)
     classes, positive = metrics["classes"], metrics["positive_class"]
     of = (classes, None if positive is None else classes.index(positive))
-    adjusted = metrics.get("adjusted")
+    adjusted, seen = metrics.get("adjusted"), metrics.get("seen") or {}
+    tuned = Decision.from_dict(metrics["decision"], *of)
     return Outcome(
         recipe=trial.recipe.name,
         seed=trial.seed,
         draw=trial.draw,
         test=read_predictions(folder),
         validation=read_predictions(folder, "validation"),
-        tuned=Decision.from_dict(metrics["decision"], *of),
+        tuned=tuned,
         adjusted=Decision.from_dict(adjusted, *of) if adjusted else None,
         temperature=metrics.get("temperature"),
         cost=Cost(
             seconds=metrics["seconds"],
-            steps=metrics["steps"],
-            passes=metrics["passes"],
-            images=metrics["seen"]["images"],
-            sources=metrics["seen"]["sources"],
+            steps=metrics.get("steps"),
+            passes=metrics.get("passes"),
+            images=seen.get("images", {}),
+            sources=seen.get("sources", {}),
             generated=metrics.get("generated") or {},
         ),
+        remarks=tuple(r for r in metrics.get("remarks", ()) if r not in tuned.remarks),
     )
 
 

@@ -19,7 +19,9 @@ _HOME = {
     "Progress": "loop",
     "Run": "runs",
     "SCHEDULES": "optimisers",
+    "Task": "own",
     "Trainer": "trainers",
+    "TrainerLike": "trainers",
     "adjust": "tuning",
     "aim": "jobs",
     "batches": "loaders",
@@ -29,6 +31,7 @@ _HOME = {
     "check_words": "jobs",
     "export_onnx": "exporting",
     "class_weights": "losses",
+    "extract": "cached",
     "fit": "fitting",
     "get_device": "devices",
     "get_loss": "losses",
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from equipoise.training.budgets import Budget as Budget
     from equipoise.training.budgets import Equal as Equal
     from equipoise.training.budgets import budget as budget
+    from equipoise.training.cached import extract as extract
     from equipoise.training.calibrating import temperature as temperature
     from equipoise.training.decisions import Decision as Decision
     from equipoise.training.devices import get_device as get_device
@@ -77,6 +81,7 @@ if TYPE_CHECKING:
     from equipoise.training.nets import NETS as NETS
     from equipoise.training.nets import build_net as build_net
     from equipoise.training.optimisers import SCHEDULES as SCHEDULES
+    from equipoise.training.own import Task as Task
     from equipoise.training.predicting import predict_files as predict_files
     from equipoise.training.predictions import Predictions as Predictions
     from equipoise.training.runs import Run as Run
@@ -85,6 +90,7 @@ if TYPE_CHECKING:
     from equipoise.training.runs import write_run as write_run
     from equipoise.training.saving import load_model as load_model
     from equipoise.training.trainers import Trainer as Trainer
+    from equipoise.training.trainers import TrainerLike as TrainerLike
     from equipoise.training.trainers import get_trainer as get_trainer
     from equipoise.training.trainers import large_side as large_side
     from equipoise.training.trainers import with_trainer as with_trainer

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise import engine, keys
-from equipoise.backbones import ActivationCache, Trunk, activations
-from equipoise.images import ImageSet
+from equipoise.backbones import ActivationCache, Trunk, activations, get_backbone
+from equipoise.images import ImageSet, Splits
+from equipoise.parallel import scattered
 from equipoise.planning import Plan
 from equipoise.readers.sizing import to_channels
 from equipoise.recipes import Recipe
@@ -24,11 +25,14 @@ from equipoise.training.budgets import Budget
 from equipoise.training.draws import Draws
 from equipoise.training.flips import flipped
 from equipoise.training.presenting import Batch, Roster, draw_up, draws_of
+from equipoise.training.synthesising import synthesise
 from equipoise.training.trainers import Trainer
 
-__all__ = ["CachedSet", "activations_of", "present_cached"]
+__all__ = ["CachedSet", "activations_of", "extract", "present_cached"]
 
 Pixels = NDArray[np.uint8]
+
+_AT_ONCE = 256  # pictures that one task of a cluster embeds
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,8 @@ class CachedSet:
     ----------
     roster : Roster
     values : (P, …) float16 or float32
-        The originals, the static copies, the views; then all of them mirrored, where `flip` is not
-        'none'.
+        The originals, the static copies, the views, the embeddings that were made; then all of them
+        mirrored, where `flip` is not 'none'. Those that were made are their own mirror images.
     place : (M,) int64
         Where each row's own picture is.
     views : (N, V) int64
@@ -49,6 +53,8 @@ class CachedSet:
     flip : str
         The trainer's.
     seed : int
+    remarks : tuple of str
+        What should be said of embeddings that were made.
     """
 
     roster: Roster
@@ -58,6 +64,7 @@ class CachedSet:
     draws: Draws
     flip: str
     seed: int
+    remarks: tuple[str, ...] = ()
 
     ahead = 2  # batches that may be made on another thread
 
@@ -132,9 +139,33 @@ def present_cached(
     place = np.where(made, len(data) + made.cumsum() - 1, roster.source)
     first = len(data) + int(made.sum())
     draws = draws_of(roster, recipe, seed, budget_of)
-    return CachedSet(
+    shows = CachedSet(
         roster, values, place, np.where(views < 0, -1, views + first), draws, trainer.flip, seed
     )
+    return shows if recipe.synthesise is None else _with_synthesised(shows, data, recipe)
+
+
+def _with_synthesised(shows: CachedSet, data: ImageSet, recipe: Recipe) -> CachedSet:
+    """Return a set in which embeddings that are made stand in the place of plain copies."""
+    roster, doubled = shows.roster, shows.flip != "none"
+    _, first = np.unique(roster.source, return_index=True)
+    copied = np.setdiff1d(np.arange(len(roster)), first)
+    kept = roster.source[first]
+    counts = np.bincount(roster.labels[copied], minlength=len(data.classes))
+    made, remarks = synthesise(
+        np.asarray(shows.values[kept], np.float32),
+        data.select(kept),
+        recipe,
+        {label: int(counts[label]) for label in np.flatnonzero(counts).tolist()},
+        seed=shows.seed,
+    )
+    new = np.concatenate([*made.values(), shows.values[:0]]).astype(shows.values.dtype)
+    rows = [copied[roster.labels[copied] == label][: len(of)] for label, of in made.items()]
+    count, place = len(shows.values) // (1 + doubled), shows.place.copy()
+    place[np.concatenate([*rows, copied[:0]])] = count + np.arange(len(new))
+    halves = (shows.values[:count], shows.values[count:])[: 1 + doubled]
+    values = np.concatenate([part for half in halves for part in (half, new)])
+    return replace(shows, values=values, place=place, remarks=tuple(remarks))
 
 
 def _views(roster: Roster, images: int, count: int, seed: int) -> tuple[Plan, NDArray[np.int64]]:
@@ -158,14 +189,41 @@ def _plan(source: NDArray[np.int64], technique: NDArray[np.int_], copy: NDArray[
     return Plan(source, technique.astype(np.int16), copy, np.zeros(len(source), bool))
 
 
+def extract(data: Splits, trainer: Trainer, backend: str = "loky") -> None:
+    """Compute what every run on a frozen trunk needs: pictures and mirror images.
+
+    On all cores of this machine, or with the backend 'ray' of its cluster, whose machines must see
+    the cache under the same path.
+    """
+    name, tuned = trainer.backbone, trainer.tuned_blocks
+    if name is None or tuned == "all":
+        return
+    parts = [part.array for part in data.parts.values()]
+    if trainer.flip != "none":
+        parts.append(data.train.array[:, :, ::-1])
+
+    def one(span: tuple[int, int, int]) -> None:
+        part, start, stop = span
+        _activations(parts[part][start:stop], get_backbone(name).trunk(tuned), jobs=jobs)
+
+    here = backend == "loky"  # where threads share what processes would copy
+    jobs, most = (None, max(map(len, parts))) if here else (1, _AT_ONCE)
+    spans = [(k, i, i + most) for k, part in enumerate(parts) for i in range(0, len(part), most)]
+    for _ in map(one, spans) if here else scattered(one, spans, backend=backend):
+        pass
+
+
 def activations_of(
     images: ImageSet, trunk: Trunk, cache: ActivationCache | None = None, jobs: int | None = 1
 ) -> ImageSet:
     """Return a set with a trunk's activations in the place of its pixels."""
-    pixels = images.array
+    return replace(images, images=_activations(images.array, trunk, cache, jobs=jobs))
 
+
+def _activations(
+    pixels: Pixels, trunk: Trunk, cache: ActivationCache | None = None, jobs: int | None = 1
+) -> Any:
     def shown(start: int, stop: int) -> Pixels:
         return to_channels(pixels[start:stop], 3)
 
-    values: Any = activations(shown, len(images), trunk, cache, jobs=jobs)
-    return replace(images, images=values)
+    return activations(shown, len(pixels), trunk, cache, jobs=jobs)

@@ -14,6 +14,12 @@ __all__ = ["Calibration", "calibrate", "temperature"]
 # Scales outside have no meaning: a net that makes no error on validation would get infinity.
 _SCALES = (0.01, 100.0)
 
+# Chosen by what tuned decisions are worth on other images: docs/results/decisions.md.
+_OFFSETS = 0.25
+
+# In the place of no image of a class, whose log is none; it is added to all.
+_NONE = 0.5
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -41,26 +47,36 @@ def calibrate(logits: Floats, labels: NDArray[np.int_]) -> Calibration:
     For two classes the scaling of Platt ("Probabilistic outputs for support vector machines",
     1999), for more temperature scaling with a bias a class (Alexandari, Kundaje and Shrikumar,
     "Maximum likelihood with bias-corrected calibration is hard-to-beat at label shift adaptation",
-    ICML 2020). The log of the scale and the biases have a standard normal prior, so that where
-    there are few images of a class, or none, what the net says of itself counts instead. With a
-    dozen images of each class the prior changes next to nothing.
+    ICML 2020). The biases are a multiple of the log of the classes' shares in validation, which is
+    what a net lacks that was trained with other shares, and an offset a class. Normal priors hold
+    the log of the scale and the multiple near zero (deviation 1) and the offsets nearer (1/4), so
+    that where there are few images of a class, or none, what the net says of itself counts, and
+    what the other classes show.
     """
     z = logits - logits.max(1, keepdims=True)
-    truth = (labels[:, None] == np.arange(logits.shape[1])).astype(np.float64)
+    classes = logits.shape[1]
+    truth = (labels[:, None] == np.arange(classes)).astype(np.float64)
+    shares = np.log(truth.sum(0) + _NONE)
+    shares -= shares.mean()
+    # From the parameters to the biases, and what the priors make of each parameter.
+    to_biases = np.vstack([np.zeros(classes), shares, np.eye(classes)])
+    precision = np.concatenate([[1.0, 1.0], np.full(classes, _OFFSETS**-2)])
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
-        scale, biases = np.exp(parameters[0]), parameters[1:]
-        logs = log_softmax(scale * z + biases, axis=1)
+        scale = np.exp(parameters[0])
+        logs = log_softmax(scale * z + parameters @ to_biases, axis=1)
         off = np.exp(logs) - truth
-        value = parameters @ parameters / 2 - (logs * truth).sum()
-        slope = np.concatenate([[scale * (off * z).sum()], off.sum(0)]) + parameters
+        value = precision @ parameters**2 / 2 - (logs * truth).sum()
+        slope = to_biases @ off.sum(0) + precision * parameters
+        slope[0] += scale * (off * z).sum()
         # Per image: the solver's tolerances are made for losses of about one.
         return float(value) / len(z), slope / len(z)
 
-    bounds = [tuple(np.log(_SCALES)), *[(None, None)] * logits.shape[1]]
-    start = np.zeros(1 + logits.shape[1])
+    start = np.zeros(2 + classes)
+    bounds = [tuple(np.log(_SCALES)), *[(None, None)] * (classes + 1)]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
-    return Calibration(float(np.exp(found[0])), found[1:] - found[1:].mean())
+    biases = found @ to_biases
+    return Calibration(float(np.exp(found[0])), biases - biases.mean())
 
 
 def temperature(logits: ArrayLike, labels: ArrayLike) -> float:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from equipoise.backbones import BACKBONES, get_backbone
 from equipoise.engine import own_techniques
 from equipoise.errors import InputError, reason
 from equipoise.extras import extra_images
@@ -41,8 +42,10 @@ def contents(data: Splits, recipe: Recipe) -> dict[str, Any]:
 
 
 def of_trainer(trainer: Trainer) -> dict[str, Any]:
-    """Return a trainer and the file of weights that it starts from."""
-    fields = {"trainer": trainer.model_dump(mode="json", exclude_defaults=True)}
+    """Return a trainer and the weights that it starts from, where its fields do not say them."""
+    fields: dict[str, Any] = {"trainer": trainer.model_dump(mode="json", exclude_defaults=True)}
+    if trainer.backbone is not None and trainer.backbone not in BACKBONES:
+        fields["content of the backbone"] = get_backbone(trainer.backbone).digest
     if trainer.weights is None or not Path(trainer.weights).is_file():
         return fields
     try:

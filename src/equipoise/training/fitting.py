@@ -1,36 +1,35 @@
 """`fit` and `train`: from data, a recipe and a trainer to a finished run."""
 
 import warnings
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from equipoise.errors import Remark, WorkError, require, whole_seed
-from equipoise.extras import generated_counts, with_extra
+from equipoise.extras import with_extra
 from equipoise.files import claim
 from equipoise.images import ImageSet, Splits
-from equipoise.metrics import figures
 from equipoise.objectives import DEFAULT as BALANCED
-from equipoise.objectives import Objective, ObjectiveLike
+from equipoise.objectives import ObjectiveLike
 from equipoise.readers import check_apart
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training.cached import activations_of
-from equipoise.training.calibrating import temperature
 from equipoise.training.checkpoints import CHECKPOINT, fingerprint, restore, save
 from equipoise.training.devices import get_device
 from equipoise.training.fingerprints import identity, of_net, of_recipe, of_trainer
 from equipoise.training.jobs import Job, Logs, aim, check, prepare
 from equipoise.training.loop import Report, goes_on, one_thread, run_epoch
+from equipoise.training.measuring import chosen_on, told_of
 from equipoise.training.model import Model, evaluate
 from equipoise.training.nets import Net
+from equipoise.training.own import check_resumable, fit_own
 from equipoise.training.predictions import Predictions
 from equipoise.training.randomness import seeded
 from equipoise.training.runs import Run, finished, read_run, write_run, wrong_with
 from equipoise.training.tracking import board_in, tracked
-from equipoise.training.trainers import Trainer, with_trainer
-from equipoise.training.tuning import adjust, tune
+from equipoise.training.trainers import Trainer, TrainerLike, with_trainer
 
 __all__ = ["fit", "train"]
 
@@ -86,6 +85,12 @@ def fit(
     data, seed = with_extra(data, recipe), whole_seed(seed)
     check(data, recipe, trainer, equal=equal, objective=objective)
     place = get_device(device)
+    if trainer.function is not None:
+        with one_thread(), seeded(seed, place):
+            return fit_own(
+                data, recipe, trainer, seed=seed, equal=equal, objective=aim(data, objective),
+                device=place.type,
+            )  # fmt: skip
     try:
         # A net's own randomness, such as dropout, draws from torch's generator: ours meanwhile.
         with one_thread(), seeded(seed, place):
@@ -126,14 +131,9 @@ def _finish(job: Job, data: Splits) -> Run:
         "test": _predictions(job.model, test),
     }
     net.cpu()
-    validation = predictions["validation"]
-    logits, labels = validation.logits, validation.labels
-    model = replace(
-        job.model,
-        decision=tune(logits, labels, job.objective),
-        adjusted=adjust(logits, labels, data.train.counts, job.objective),
-        temperature=temperature(logits, labels),
-    )
+    chosen = chosen_on(predictions["validation"], data.train.counts, job.objective)
+    told = told_of(data, chosen, predictions, job.objective)
+    told["remarks"] = [*getattr(job.presented, "remarks", ()), *told["remarks"]]
     return Run(
         recipe=job.recipe,
         trainer=job.trainer,
@@ -141,16 +141,14 @@ def _finish(job: Job, data: Splits) -> Run:
         equal=job.equal,
         rows=job.logs.rows,
         history=_history(job.logs),
-        metrics={
-            **_metrics(job, model, predictions),
-            "generated": generated_counts(data),
-            "untested": list(data.untested),
-            "left_out": [asdict(one) for one in data.left_out],
-            "notes": list(data.notes),
-            "source": data.source,
-        },
+        metrics={**told, **_costs(job)},
         predictions=predictions,
-        model=model,
+        model=replace(
+            job.model,
+            decision=chosen.tuned,
+            adjusted=chosen.adjusted,
+            temperature=chosen.temperature,
+        ),
     )
 
 
@@ -170,52 +168,25 @@ def _history(logs: Logs) -> dict[str, list[float]]:
     return history
 
 
-def _metrics(job: Job, model: Model, predictions: dict[str, Predictions]) -> dict[str, Any]:
+def _costs(job: Job) -> dict[str, Any]:
     last = job.logs.rows[-1]
     seen = job.seen.counts()
     return {
-        "classes": list(model.classes),
-        "positive_class": None if model.positive is None else model.classes[model.positive],
-        **{
-            split: _decided(model, predictions[split], job.objective)
-            for split in ("validation", "test")
-        },
-        "decision": model.decision.to_dict(),
-        "adjusted": model.decided("adjusted").to_dict(),
-        "remarks": list(model.decision.remarks),
-        "temperature": model.temperature,
         "epochs": last["epoch"],
         "kept_epoch": last["epoch"] if job.best.weights is None else job.best.epoch,
         "steps": last["step"],
         "passes": last["passes"],
         "seconds": job.elapsed,
         "presented": len(job.presented),
-        "seen": {kind: dict(zip(model.classes, seen[kind], strict=True)) for kind in seen},
+        "seen": {kind: dict(zip(job.model.classes, seen[kind], strict=True)) for kind in seen},
     }
-
-
-def _decided(model: Model, part: Predictions, objective: Objective) -> dict[str, dict[str, Any]]:
-    """The figures of each decision, and those of calibration at the temperature."""
-    result = {}
-    for name in ("plain", "tuned", "adjusted"):
-        labels = model.decided(name).apply(part.logits)
-        result[name] = figures(
-            part.logits,
-            part.labels,
-            positive=model.positive,
-            predictions=labels,
-            also=objective.measures,
-        )
-    cooled = figures(part.logits / model.temperature, part.labels, positive=model.positive)
-    result["calibrated"] = {name: cooled[name] for name in ("ece", "brier", "log_loss")}
-    return result
 
 
 def train(
     data: Splits,
     recipe: str | Path | Recipe = "article",
     *,
-    trainer: str | Path | Trainer | None = None,
+    trainer: TrainerLike | None = None,
     epochs: int | None = None,
     net: str | Net | None = None,
     seed: int = 0,
@@ -234,9 +205,9 @@ def train(
         As `equipoise.load` returns it.
     recipe : str, path or Recipe
         A name, a YAML file, or a recipe.
-    trainer : str, path or Trainer, optional
-        Likewise. By default `finetune` for pictures above 64 pixels a side, and `fast` for smaller
-        ones or where a net is given.
+    trainer : str, path, Trainer or callable, optional
+        Likewise, or a function that trains: see `equipoise.training.Task`. By default `finetune`
+        for pictures above 64 pixels a side, and `fast` for smaller ones or where a net is given.
     epochs : int, optional
         In the trainer's place.
     net : str or callable, optional
@@ -284,6 +255,7 @@ def train(
     for source in (data.source, chosen.extra or ""):
         check_apart(folder, source)
     check(data, chosen, how, equal=equal, objective=objective)
+    check_resumable(folder, how)
     fingerprint = {
         "data": given.digest,
         **of_recipe(data, chosen),
@@ -299,7 +271,7 @@ def train(
             line = f"{folder}: {wrong}. The run is made again."
             warnings.warn(Remark(line), stacklevel=2)
         elif finished(folder):
-            return read_run(folder, net=own, of=of)
+            return read_run(folder, net=own, trainer=how, of=of)
         result = run()
         write_run(folder, result, of)
         return result

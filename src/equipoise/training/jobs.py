@@ -28,9 +28,19 @@ from equipoise.training.mixing import MIXINGS, Mixing, get_mixing
 from equipoise.training.model import Model, channel_statistics
 from equipoise.training.nets import Net, build_net, check_size, whiten
 from equipoise.training.optimisers import get_optimiser
-from equipoise.training.presenting import Batch, Presented, check_recipe, deferred, present
+from equipoise.training.presenting import (
+    Batch,
+    Presented,
+    check_endless,
+    check_on_pixels,
+    check_recipe,
+    deferred,
+    is_endless,
+    present,
+)
 from equipoise.training.randomness import seeded
 from equipoise.training.seen import Seen
+from equipoise.training.synthesising import check_synthesis
 from equipoise.training.trainers import Trainer
 
 __all__ = ["Best", "Job", "Logs", "aim", "check", "check_words", "prepare", "takes"]
@@ -145,10 +155,13 @@ def check(
     _check_validated(data)
     aim(data, objective)
     check_size(wanted[:2])
+    if trainer.backbone is not None:
+        get_backbone(trainer.backbone).check_size(wanted[:2])
     train = data.train
     budget(train.labels, trainer, equal=equal)
     check_recipe(train.array, train.labels, train.ids, recipe, classes=data.classes)
     _check_measures(train.labels, recipe, trainer, len(data.classes))
+    check_synthesis(train, recipe)
     return data
 
 
@@ -164,13 +177,23 @@ def _check_validated(data: Splits) -> None:
 
 
 def takes(trainer: Trainer, recipe: Recipe) -> bool:
-    """Whether a trainer can mix as a recipe asks.
+    """Whether a trainer can show images as a recipe asks.
 
     Activations can be averaged, which is manifold mixup. A box of them is no box of the picture.
+    Only embeddings can be synthesised. A function of one's own may stop when it likes, so that
+    nothing can change towards its end.
     """
+    if recipe.synthesise is not None and not _on_embeddings(trainer):
+        return False
+    if trainer.function is not None:
+        return is_endless(recipe)
     if recipe.mixing is None or trainer.backbone is None or trainer.tuned_blocks == "all":
         return True
     return pick("mixing", recipe.mixing, MIXINGS)[0].name == "mixup"
+
+
+def _on_embeddings(trainer: Trainer) -> bool:
+    return trainer.backbone is not None and trainer.tuned_blocks == 0
 
 
 def check_words(*, equal: str, device: str = "cpu") -> None:
@@ -191,6 +214,13 @@ def _check_measures(
     get_loss(recipe.loss, labels, classes, trainer.label_smoothing, defer=recipe.defer)
     if recipe.mixing is not None:
         get_mixing(recipe.mixing, labels, seed=0)
+    if not _on_embeddings(trainer):
+        check_on_pixels(recipe)
+    if trainer.function is not None:
+        check_endless(recipe)
+    rule = "no techniques where embeddings are synthesised"
+    plain_copies = recipe.synthesise is None or not recipe.techniques
+    require(plain_copies, rule, synthesise=recipe.synthesise, techniques=recipe.techniques)
     require(
         takes(trainer, recipe),
         "no mixing but mixup on the cached activations of a frozen trunk",
@@ -240,7 +270,7 @@ def prepare(
         module = build_net(net or trainer.net, len(mean), len(classes), size, seed, weights)
     else:
         with seeded(seed, CPU):
-            module = backbone.tail(trainer.tuned_blocks, len(classes))
+            module = backbone.tail(trainer.tuned_blocks, len(classes), size)
     module = module.to(device)
 
     def budget_of(presented: int) -> Budget:
@@ -270,7 +300,7 @@ def prepare(
         decision=plain(len(classes)),
         positive=data.rarest if len(classes) == 2 else None,
         flip=trainer.test_time_flip,
-        backbone=trainer.backbone,
+        backbone=None if backbone is None else backbone.name,
         tuned_blocks=trainer.tuned_blocks,
         fit=data.fit,
         range=data.range,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -22,7 +22,7 @@ from equipoise.training.given import (
     given_label,
     given_labels,
 )
-from equipoise.training.presenting import check_endless, draw_up, freshen, present
+from equipoise.training.presenting import Presented, check_endless, draw_up, freshen, present
 
 __all__ = ["Augmented", "Batches", "batches"]
 
@@ -30,19 +30,11 @@ __all__ = ["Augmented", "Batches", "batches"]
 class Batches:
     """Batches of a training set as a recipe presents it; see `batches`."""
 
-    def __init__(
-        self,
-        images: NDArray[np.uint8],
-        labels: ArrayLike,
-        recipe: Recipe,
-        batch_size: int,
-        seed: int,
-        ids: ArrayLike,
-        classes: tuple[str, ...] | None,
-    ) -> None:
+    def __init__(self, presented: Presented, batch_size: int) -> None:
+        require(_is_count(batch_size), "batch_size a whole number >= 1", batch_size=batch_size)
         self.batch_size = batch_size
         self.epoch = 0
-        self._presented = present(images, labels, ids, recipe, seed=seed, classes=classes)
+        self._presented = presented
 
     def __len__(self) -> int:
         return -(-len(self._presented) // self.batch_size)
@@ -105,7 +97,6 @@ def batches(
     """
     pixels = given_images(images)
     numbers, names = given_labels(labels, len(pixels), classes)
-    require(_is_count(batch_size), "batch_size a whole number >= 1", batch_size=batch_size)
     each = np.arange(len(numbers)) if ids is None else np.asarray(ids)
     require(
         each.shape == (len(numbers),) and each.dtype.kind in "iu",
@@ -113,8 +104,10 @@ def batches(
         images=len(numbers),
         ids=f"{each.dtype} of shape {each.shape}",
     )
-    chosen = get_recipe(recipe)
-    return Batches(pixels, numbers, chosen, batch_size, whole_seed(seed), each, names)
+    presented = present(
+        pixels, numbers, each, get_recipe(recipe), seed=whole_seed(seed), classes=names
+    )
+    return Batches(presented, batch_size)
 
 
 def _is_count(value: Any) -> bool:

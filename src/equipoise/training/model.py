@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from torch import Tensor, nn
 
-from equipoise.backbones import Trunk, get_backbone, rounded
+from equipoise.backbones import Trunk, computed, get_backbone
 from equipoise.errors import InputError, require
 from equipoise.images import at_once
 from equipoise.readers.arrays import as_image, as_images
@@ -234,7 +234,8 @@ def evaluate(model: Model, images: NDArray) -> NDArray[np.float32]:
 
 def _logits(model: Model, images: NDArray) -> Tensor:
     if images.dtype == np.uint8 and (trunk := model.trunk) is not None:
-        images = rounded(trunk.run(to_channels(images, 3)))
+        # As many threads as torch has: one, where runs go on side by side.
+        images = computed(to_channels(images, 3), trunk, torch.get_num_threads())
     # torch refuses read-only memory maps and reversed views: it gets a copy.
     pixels = torch.from_numpy(np.array(images, order="C"))
     batch = model.normalise(moved(pixels, device_of(model.net)))

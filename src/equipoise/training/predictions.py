@@ -1,6 +1,6 @@
 """What a net answered on the images of a split, and the file that keeps it with a run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,21 @@ from numpy.typing import NDArray
 
 from equipoise.files import atomic
 
-__all__ = ["PREDICTIONS", "Predictions", "read_predictions", "write_predictions"]
+__all__ = [
+    "PREDICTIONS",
+    "Predictions",
+    "as_logits",
+    "log_of",
+    "read_predictions",
+    "write_predictions",
+]
 
 PREDICTIONS = "predictions.parquet"
+
+# Of a probability: what rounds to nothing is not impossible, and its logarithm stays finite.
+_LEAST = 1e-12
+# How far the probabilities of a row may be from a sum of 1: they may have few digits.
+_OFF = 1e-2
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,19 @@ class Predictions:
     labels: NDArray[np.int64]
     ids: NDArray[np.int64]
     names: NDArray[np.str_]
+
+
+def log_of(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return logits of (N, K) probabilities, whose rows are brought to a sum of 1."""
+    return np.log(np.maximum(probabilities / probabilities.sum(1, keepdims=True), _LEAST))
+
+
+def as_logits(parts: Sequence[NDArray[np.float64]]) -> list[NDArray[np.float32]]:
+    """Return (N, K) arrays as logits: they may all be probabilities, from 0 to 1 with sums of 1."""
+    are_probabilities = all(
+        (part >= 0).all() and (abs(part.sum(1) - 1) <= _OFF).all() for part in parts
+    )
+    return [(log_of(part) if are_probabilities else part).astype(np.float32) for part in parts]
 
 
 def write_predictions(folder: Path, parts: Mapping[str, Predictions]) -> None:

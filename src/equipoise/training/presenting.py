@@ -21,11 +21,13 @@ __all__ = [
     "Presented",
     "Roster",
     "check_endless",
+    "check_on_pixels",
     "check_recipe",
     "deferred",
     "draw_up",
     "draws_of",
     "freshen",
+    "is_endless",
     "present",
 ]
 
@@ -85,7 +87,7 @@ def draw_up(
     left = undersample(labels, recipe.undersample, seed=seed, ids=ids, classes=classes)
     made = plan(
         labels[left],
-        recipe.strategy,
+        recipe.strategy or ("auto" if recipe.synthesise else None),
         0 if fresh else len(techniques),
         seed=seed,
         ids=ids[left],
@@ -284,18 +286,36 @@ def _changes(recipe: Recipe) -> bool:
     return deferred(recipe) or recipe.draws == "progressive"
 
 
-def check_endless(recipe: Recipe) -> None:
-    """Raise `InputError` for a recipe that a stream without an end and without mixing cannot show.
+def is_endless(recipe: Recipe) -> bool:
+    """Whether a stream without an end and without mixing can show what a recipe asks for.
 
-    Draws that change in the course of training need its end, and mixed images have two labels.
+    Draws that change in the course of training need its end, mixed images have two labels, and
+    embeddings are no images.
     """
+    return not _changes(recipe) and recipe.mixing is None
+
+
+def check_endless(recipe: Recipe) -> None:
+    """Raise `InputError` for a recipe that is not endless."""
+    check_on_pixels(recipe)
     require(
-        not _changes(recipe) and recipe.mixing is None,
-        "draws that do not change and no mixing outside equipoise.train",
-        "Train with equipoise.train, or name another recipe.",
+        is_endless(recipe),
+        "draws that do not change and no mixing in a training loop of your own",
+        "Take a trainer by name, or another recipe.",
         draws=recipe.draws,
         defer=recipe.defer,
         mixing=recipe.mixing,
+    )
+
+
+def check_on_pixels(recipe: Recipe) -> None:
+    """Raise `InputError` for a recipe that makes embeddings, where there are images."""
+    require(
+        recipe.synthesise is None,
+        "no synthesise outside a linear head on embeddings",
+        "Train with --trainer probe, or name another recipe.",
+        recipe=recipe.name,
+        synthesise=recipe.synthesise,
     )
 
 

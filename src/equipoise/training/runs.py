@@ -34,7 +34,8 @@ __all__ = [
 
 METRICS = "metrics.json"
 _RECIPE, _TRAINER, _HISTORY, _BATCHES = "recipe.yaml", "trainer.yaml", "history.json", "batches.csv"
-# What every run leaves. Their digests are written last and mark the run as finished.
+# What a run leaves; one of a function leaves no model. Their digests are written last and mark the
+# run as finished.
 FILES = (_RECIPE, _TRAINER, _BATCHES, _HISTORY, PREDICTIONS, MODEL, METRICS)
 
 
@@ -59,7 +60,8 @@ class Run:
         `positive_class`; the classes that are `untested`; what of the source is `left_out`.
     predictions : dict
         From 'validation' and 'test' to `Predictions`.
-    model : Model
+    model : Model, optional
+        None where a function of one's own trained.
     """
 
     recipe: Recipe
@@ -70,7 +72,7 @@ class Run:
     history: dict[str, list[float]]
     metrics: dict[str, Any]
     predictions: dict[str, Predictions]
-    model: Model
+    model: Model | None
 
 
 def write_run(folder: str | Path, run: Run, of: str = "") -> None:
@@ -95,9 +97,10 @@ def write_run(folder: str | Path, run: Run, of: str = "") -> None:
         _write_batches(folder / _BATCHES, run.history)
         write_json(folder / _HISTORY, run.history)
         write_predictions(folder, run.predictions)
-        save_model(run.model, folder / MODEL)
+        if run.model is not None:
+            save_model(run.model, folder / MODEL)
         write_json(folder / METRICS, {**_heading(run), **run.metrics, "rows": run.rows})
-        seal(folder, FILES, of)
+        seal(folder, [name for name in FILES if name != MODEL or run.model is not None], of)
         (folder / CHECKPOINT).unlink(missing_ok=True)
     except OSError as error:
         path = error.filename or folder
@@ -113,7 +116,7 @@ def _heading(run: Run) -> dict[str, Any]:
     return {
         "recipe": run.recipe.name,
         "trainer": run.trainer.name,
-        "net": run.model.net_name,
+        "net": None if run.model is None else run.model.net_name,
         "seed": run.seed,
         "equal": run.equal,
     }
@@ -125,7 +128,7 @@ def _write_batches(path: Path, history: dict[str, list[float]]) -> None:
         writer = csv.writer(file)
         writer.writerow(("batch", *names))
         # Validation has fewer batches than training: its column ends earlier.
-        pairs = zip_longest(*(history[name] for name in names), fillvalue="")
+        pairs = zip_longest(*(history.get(name, ()) for name in names), fillvalue="")
         writer.writerows((number, *pair) for number, pair in enumerate(pairs, 1))
 
 
@@ -153,7 +156,13 @@ def source_of(folder: str | Path) -> str:
         return ""
 
 
-def read_run(folder: str | Path, *, net: Net | None = None, of: str | None = None) -> Run:
+def read_run(
+    folder: str | Path,
+    *,
+    net: Net | None = None,
+    trainer: Trainer | None = None,
+    of: str | None = None,
+) -> Run:
     """Return the run that `write_run` wrote; figures that do not exist are None instead of NaN.
 
     Parameters
@@ -161,6 +170,8 @@ def read_run(folder: str | Path, *, net: Net | None = None, of: str | None = Non
     folder : str or Path
     net : callable, optional
         Needed for a net of one's own, as in `load_model`.
+    trainer : Trainer, optional
+        Needed where it is a function of one's own.
     of : str, optional
         What the run must be.
 
@@ -176,12 +187,12 @@ def read_run(folder: str | Path, *, net: Net | None = None, of: str | None = Non
     heading = {key: metrics.pop(key) for key in ("recipe", "trainer", "net", "seed", "equal")}
     return Run(
         recipe=get_recipe(folder / _RECIPE),
-        trainer=get_trainer(folder / _TRAINER),
+        trainer=trainer or get_trainer(folder / _TRAINER),
         seed=heading["seed"],
         equal=heading["equal"],
         rows=metrics.pop("rows"),
         history=read_json(folder / _HISTORY),
         metrics=metrics,
         predictions={split: read_predictions(folder, split) for split in ("validation", "test")},
-        model=load_model(folder, net=net),
+        model=load_model(folder, net=net) if (folder / MODEL).exists() else None,
     )

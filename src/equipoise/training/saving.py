@@ -43,6 +43,7 @@ def save_model(model: Model, path: Path) -> None:
         "temperature": model.temperature,
         "range": None if model.range is None else list(model.range),
         "backbone": model.backbone,
+        "backbone_digest": None if model.backbone is None else get_backbone(model.backbone).digest,
         "tuned_blocks": model.tuned_blocks,
         "fit": model.fit,
     }
@@ -158,6 +159,7 @@ class _Fields(_Stored):
     temperature: Annotated[float, Field(gt=0)] = 1.0
     range: Annotated[tuple[_Value, _Value], Field(strict=False)] | None = None
     backbone: str | None = None
+    backbone_digest: str | None = None
     tuned_blocks: Annotated[int, Field(ge=0)] | Literal["all"] = "all"
     fit: Literal["squash", "crop", "pad"] = "crop"
 
@@ -197,7 +199,11 @@ def _filled(fields: _Fields, net: Net | None) -> nn.Module:
     def build() -> nn.Module:
         if fields.backbone is not None:
             pretrained = get_backbone(fields.backbone)
-            return pretrained.tail(fields.tuned_blocks, len(fields.classes))
+            if fields.backbone_digest not in (None, pretrained.digest):
+                raise InputError(
+                    f"backbone {fields.backbone} is not the one that the model was trained with."
+                )
+            return pretrained.tail(fields.tuned_blocks, len(fields.classes), fields.size)
         sizes = (len(fields.mean), len(fields.classes), fields.size)
         return build_net(net or fields.net, *sizes, seed=0)
 

@@ -317,6 +317,11 @@ def _planned(
 
 def _measure(recipe: Recipe) -> tuple[Strategy, tuple, str]:
     """What a recipe asks for on disk."""
+    if recipe.synthesise is not None:
+        raise InputError(
+            f"Recipe {recipe.name} makes embeddings ({recipe.synthesise}), which cannot be written "
+            "as images. Train with it: equipoise train DATA --trainer probe."
+        )
     strategy = recipe.strategy
     if strategy is None and recipe.draws == "balanced":
         strategy = "auto"

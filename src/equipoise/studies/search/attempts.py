@@ -12,7 +12,7 @@ from equipoise.errors import DamagedError, WorkError
 from equipoise.files import read_sealed, write_sealed
 from equipoise.recipes import Recipe
 from equipoise.studies.trials import TrainingSetup
-from equipoise.training import Progress, Trainer
+from equipoise.training import Trainer
 from equipoise.training.checkpoints import CHECKPOINT
 from equipoise.training.fingerprints import identity
 
@@ -22,7 +22,6 @@ __all__ = [
     "Arm",
     "Attempt",
     "Result",
-    "expected_seconds",
     "is_late",
     "key_of",
     "read_result",
@@ -47,10 +46,6 @@ _MANY = 3
 _POLICIES = ("chain", "trivial", "one_of")
 
 _FILE = "attempt.json"
-# What is timed before the search begins: so long, and so many steps at least.
-_LOOK, _STEPS = 3.0, 10
-# A step without gradients costs about so much of one with them.
-_FORWARD = 0.35
 
 
 @dataclass(frozen=True)
@@ -192,34 +187,3 @@ def read_result(folder: Path, attempt: Attempt, of: str) -> Result | None:
     except DamagedError:
         return None
     return Result(**found) if found.pop("of") == attempt.identity(of) else None
-
-
-class _EnoughError(Exception):
-    """Enough steps have been timed."""
-
-
-def expected_seconds(setup: TrainingSetup, recipe: Recipe, seed: int) -> float:
-    """Return how long a whole run will take, from its first steps."""
-    started = perf_counter()
-    seen: list[tuple[float, Progress]] = []
-
-    def look(progress: Progress) -> None:
-        seen.append((perf_counter(), progress))
-        if seen[-1][0] - seen[0][0] > _LOOK and len(seen) > _STEPS:
-            raise _EnoughError
-
-    try:
-        setup.fit(recipe, seed, progress=look)
-    except _EnoughError:
-        return seen[0][0] - started + _extrapolated(seen, setup)
-    return perf_counter() - started
-
-
-def _extrapolated(seen: list[tuple[float, Progress]], setup: TrainingSetup) -> float:
-    """Seconds of all steps and evaluations, from the steps seen."""
-    (first, _), (last, told) = seen[0], seen[-1]
-    if any(progress.row is not None for _, progress in seen):
-        return (last - first) / max(told.step - 1, 1) * told.steps
-    step = (last - first) / (len(seen) - 1)
-    evaluated = 2 * len(setup.data.validation) + min(len(setup.data.train), 2000)
-    return step * (told.steps + _FORWARD * told.epochs * evaluated / setup.trainer.batch_size)

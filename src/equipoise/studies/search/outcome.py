@@ -4,15 +4,17 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ConfigDict, Field, ValidationError
 
 from equipoise.errors import InputError, plural
 from equipoise.files import read_sealed, write_sealed, write_text
-from equipoise.studies.estimates import Estimate
+from equipoise.images import LeftOut
+from equipoise.recipes import Recipe
+from equipoise.studies.estimates import Estimate, Number, Value
 from equipoise.studies.formats import MADE_AGAIN, change, in_sentence, interval, level
 from equipoise.studies.search.confirming import BASELINE, Finalists, ranked, validated
 from equipoise.studies.search.sampling import importance
@@ -20,13 +22,107 @@ from equipoise.studies.search.state import SearchPlan, SearchState
 from equipoise.studies.summary import Study, StudySummary
 from equipoise.training import Trainer, untested_words
 
-__all__ = ["BEST", "FILE", "conclude", "leaderboard", "read_search", "write_best", "write_search"]
+__all__ = [
+    "BEST",
+    "FILE",
+    "SearchSummary",
+    "conclude",
+    "leaderboard",
+    "read_search",
+    "write_best",
+    "write_search",
+]
 
 FILE, BEST = "search.json", "best.yaml"
 
 
-def write_search(state: SearchState, **more: Any) -> dict[str, Any]:
-    """Write leaderboard.csv and search.json as the search stands; return what the latter holds."""
+class LeaderboardRow(Value):
+    """A recipe that was judged.
+
+    Attributes
+    ----------
+    trial : int
+        Its number among all that were asked for.
+    epochs : int
+        Of its longest run, on which it is judged.
+    score, plain, roc_auc : float, optional
+        On validation: the objective with the tuned and with the plain decision, and the ranking.
+    fields : dict
+        Of the recipe, those that are not at their default.
+    trainer : dict
+        Of the trainer, those that the search changed.
+    """
+
+    place: int
+    trial: int
+    recipe: str
+    epochs: int
+    score: Number
+    plain: Number
+    roc_auc: Number
+    seconds: float
+    state: str
+    failed: str = ""
+    fields: dict[str, Any] = Field(default_factory=dict)
+    trainer: dict[str, Any] = Field(default_factory=dict)
+
+
+class SearchBudget(Value):
+    """What a search may take and has taken; `confirm_share` is kept for the confirmation."""
+
+    seconds: Number
+    spent: float
+    confirm_share: Number
+    trials: int
+    jobs: int | None = None
+
+
+class SearchedField(Value):
+    """A dimension of the space: whose field it is, and its choices."""
+
+    of: str
+    choices: tuple[str, ...]
+
+
+class SearchSummary(Value):
+    """What a search found: search.json. From `best` on there is nothing while it is running."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    source: str = ""
+    data_digest: str = ""
+    classes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+    untested_words: tuple[str, ...] = ()
+    command: str = ""
+    dimensions: dict[str, SearchedField]
+    equal: str = "steps"
+    objective: str
+    seed: int = 0
+    tuned_for: str | dict[str, Any] | None = None
+    expected: float = 0.0
+    finished: bool
+    rungs: tuple[int, ...]
+    budget: SearchBudget
+    trials: int
+    runs: int
+    leaderboard: tuple[LeaderboardRow, ...]
+    importance: dict[str, Number] = Field(default_factory=dict)
+    best: str | None = None
+    recipe: Recipe | None = None
+    trainer: Trainer | None = None
+    validation: dict[str, Number] = Field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    importance_of: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it; what is not known yet is left out."""
+        return self.model_dump(mode="json", include=self.model_fields_set)
+
+
+def write_search(state: SearchState, **more: Any) -> SearchSummary:
+    """Write leaderboard.csv and search.json as the search stands, at its end best.yaml too."""
     plan, board = state.plan, leaderboard(state)
     found = {
         **_given(plan),
@@ -40,8 +136,11 @@ def write_search(state: SearchState, **more: Any) -> dict[str, Any]:
         **more,
     }
     write_text(plan.folder / "leaderboard.csv", _as_csv(board))
-    write_sealed(plan.folder / FILE, found)
-    return read_sealed(plan.folder / FILE)
+    summary = SearchSummary(**found)
+    if summary.finished:
+        write_best(plan.folder, summary)
+    write_sealed(plan.folder / FILE, summary.to_dict())
+    return summary
 
 
 def _given(plan: SearchPlan) -> dict[str, Any]:
@@ -50,9 +149,9 @@ def _given(plan: SearchPlan) -> dict[str, Any]:
     return {
         "source": data.source,
         "data_digest": data.digest,
-        "classes": list(data.classes),
-        "left_out": [asdict(one) for one in setup.left_out],
-        "notes": list(data.notes),
+        "classes": data.classes,
+        "left_out": setup.left_out,
+        "notes": data.notes,
         "untested_words": untested_words(data.untested, data.classes),
         "command": plan.command,
         "dimensions": {d.name: {"of": d.of, "choices": list(d.choices)} for d in plan.space},
@@ -72,7 +171,7 @@ def _budget(state: SearchState) -> dict[str, Any]:
             "trials": plan.limits.trials, "jobs": plan.jobs}  # fmt: skip
 
 
-def read_search(folder: Path) -> dict[str, Any]:
+def read_search(folder: Path) -> SearchSummary:
     """Read search.json.
 
     Raises
@@ -82,7 +181,13 @@ def read_search(folder: Path) -> dict[str, Any]:
     """
     if not (folder / FILE).is_file():
         raise InputError(f"{folder} is no search: it has no {FILE}.")
-    return read_sealed(folder / FILE, MADE_AGAIN)
+    try:
+        return SearchSummary(**read_sealed(folder / FILE, MADE_AGAIN))
+    except ValidationError:
+        raise InputError(
+            f"{folder} is a search of another version: give the command that made it again, with a "
+            "new folder."
+        ) from None
 
 
 def leaderboard(state: SearchState) -> list[dict[str, Any]]:
@@ -141,8 +246,8 @@ def conclude(state: SearchState, who: Finalists, study: Study) -> dict[str, Any]
     return {
         "finished": True,
         "best": best,
-        "recipe": names[best].model_dump(mode="json"),
-        "trainer": who.trainer.model_dump(mode="json"),
+        "recipe": names[best],
+        "trainer": who.trainer,
         "validation": values,
         "words": [
             *_in_words(study.summary, order, values, goal.name),
@@ -153,10 +258,11 @@ def conclude(state: SearchState, who: Finalists, study: Study) -> dict[str, Any]
     }
 
 
-def write_best(folder: Path, found: Mapping[str, Any]) -> None:
+def write_best(folder: Path, found: SearchSummary) -> None:
     """Write best.yaml, which `get_recipe` and `get_trainer` read."""
-    head = "".join(f"# {line}\n" for line in found["words"])
-    both = {key: found[key] for key in ("recipe", "trainer")}
+    head = "".join(f"# {line}\n" for line in found.words)
+    fields = found.to_dict()
+    both = {key: fields[key] for key in ("recipe", "trainer")}
     write_text(folder / BEST, head + yaml.safe_dump(both, sort_keys=False))
 
 

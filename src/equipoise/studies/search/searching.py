@@ -14,13 +14,15 @@ from equipoise.objectives import DEFAULT as BALANCED
 from equipoise.objectives import ObjectiveLike
 from equipoise.recipes import Recipe, load_recipes
 from equipoise.studies.comparing import open_study
+from equipoise.studies.forecasting import expected_seconds
 from equipoise.studies.integrity import is_intact
-from equipoise.studies.search.attempts import ENTRANTS, expected_seconds
+from equipoise.studies.search.attempts import ENTRANTS
 from equipoise.studies.search.confirming import BASELINE, confirm, finalists
 from equipoise.studies.search.halving import SEEDS, TAIL, run_waves
 from equipoise.studies.search.outcome import (
     BEST,
     FILE,
+    SearchSummary,
     conclude,
     read_search,
     write_best,
@@ -41,7 +43,7 @@ __all__ = ["Search", "check_limits", "open_search", "search"]
 _MOST_TRIALS = 100
 
 # Called about once a second with seconds (without a budget: trials) gone and in all, and a remark.
-Told = Callable[[int, int, str], None]
+OnProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -51,22 +53,32 @@ class Search:
     Attributes
     ----------
     directory : Path
-    summary : dict
-        What search.json holds.
+    found : SearchSummary
     """
 
     directory: Path
-    summary: dict[str, Any]
+    found: SearchSummary
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What search.json holds."""
+        return self.found.to_dict()
 
     @property
     def best(self) -> Recipe:
         """The recipe that won on validation; an error while the search is running."""
-        return Recipe(**self._found("recipe"))
+        recipe = self.found.recipe
+        if recipe is None:
+            raise self._unfinished()
+        return recipe
 
     @property
     def trainer(self) -> Trainer:
         """The trainer that goes with it."""
-        return Trainer(**self._found("trainer"))
+        trainer = self.found.trainer
+        if trainer is None:
+            raise self._unfinished()
+        return trainer
 
     @property
     def leaderboard(self) -> list[dict[str, Any]]:
@@ -78,10 +90,8 @@ class Search:
         """The comparison that confirmed the best."""
         return open_study(self.directory / "confirm")
 
-    def _found(self, key: str) -> Any:
-        if not self.summary["finished"]:
-            raise InputError(f"{self.directory}: the search is not finished; give it again.")
-        return self.summary[key]
+    def _unfinished(self) -> InputError:
+        return InputError(f"{self.directory}: the search is not finished; give it again.")
 
 
 def search(
@@ -102,7 +112,7 @@ def search(
     backend: str = "loky",
     device: str = "auto",
     command: str = "",
-    progress: Told | None = None,
+    progress: OnProgress | None = None,
     started: float | None = None,
 ) -> Search:
     """Find the best recipe for a data set within a time budget.
@@ -150,6 +160,8 @@ def search(
     limits = check_limits(budget, trials, jobs)
     entrants = _entrants(recipes)
     splits, chosen = read_for(trainer, data, epochs=epochs, seed=seed)
+    rule, name = "a trainer whose epochs a search can shorten", chosen.name
+    require(chosen.function is None, rule, "A function is for compare.", trainer=name)
     if recipes is ENTRANTS:
         entrants = [recipe for recipe in entrants if takes(chosen, recipe)]
     where = _space(space, chosen, trainer_fields)
@@ -193,27 +205,25 @@ def open_search(folder: str | Path) -> Search:
     return Search(Path(folder), read_search(Path(folder)))
 
 
-def _finished(state: SearchState) -> dict[str, Any] | None:
+def _finished(state: SearchState) -> SearchSummary | None:
     """What a search that has ended found, where all that it rests on is still what was written."""
     folder = state.plan.folder
     if not (folder / FILE).is_file():
         return None
     found = read_search(folder)
-    if not found["finished"] or state.lost or not is_intact(folder / "confirm"):
+    if not found.finished or state.lost or not is_intact(folder / "confirm"):
         return None
     if not (folder / BEST).is_file():
         write_best(folder, found)
     return found
 
 
-def _search(state: SearchState) -> dict[str, Any]:
+def _search(state: SearchState) -> SearchSummary:
     write_search(state)
     run_waves(state, lambda: write_search(state))
     write_search(state)
     who = finalists(state)
-    found = conclude(state, who, confirm(state, who))
-    write_best(state.plan.folder, found)
-    return write_search(state, **found)
+    return write_search(state, **conclude(state, who, confirm(state, who)))
 
 
 def _check_budget(plan: SearchPlan, gone: float) -> None:
@@ -233,7 +243,7 @@ def _check_budget(plan: SearchPlan, gone: float) -> None:
 def _expected(folder: Path) -> float:
     """Seconds that a search which is gone on with had expected a whole run to take; or 0."""
     try:
-        return float(read_search(folder)["expected"]) if (folder / FILE).is_file() else 0.0
+        return read_search(folder).expected if (folder / FILE).is_file() else 0.0
     except DamagedError:
         return 0.0
 
@@ -274,7 +284,7 @@ def _fingerprint(plan: SearchPlan) -> dict[str, Any]:
     }
 
 
-def _telling(state: SearchState, progress: Told) -> Callable[[], None]:
+def _telling(state: SearchState, progress: OnProgress) -> Callable[[], None]:
     plan = state.plan
     total = int(plan.limits.seconds) if plan.timed else plan.limits.trials
 

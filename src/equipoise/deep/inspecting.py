@@ -1,0 +1,169 @@
+"""`audit_deep`: what is wrong with a data set that only shows in what its pictures look like."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from equipoise.deep.facts import look_at
+from equipoise.deep.forecast import Forecast, foresee
+from equipoise.deep.mapping import Map, drawn_map
+from equipoise.deep.oddities import Oddity, find_oddities
+from equipoise.deep.overlaps import Overlap, find_overlaps, recalls_of
+from equipoise.deep.pool import Pool, pooled
+from equipoise.deep.probing import FOLDS, probe
+from equipoise.deep.shortcuts import Shortcuts, find_shortcuts
+from equipoise.deep.suspects import ClassSuspects, Suspect, find_suspects
+from equipoise.deep.twins import Twins, find_twins
+from equipoise.errors import InputError, plural, printable, whole_seed
+from equipoise.images import Splits
+from equipoise.readers.splitting import units
+
+__all__ = ["DeepAudit", "audit_deep"]
+
+_PLACES = ("row", "rows")  # in the pool: of no use outside
+_NAMED = 10  # classes in a line
+_TEST_FRACTION = 0.2  # what is cut for testing where no test split is
+
+
+@dataclass(frozen=True)
+class DeepAudit:
+    """What a deep audit found.
+
+    Attributes
+    ----------
+    images : int
+        Pictures looked at, in all splits.
+    backbone : str
+    suspects : tuple of Suspect
+        Probable label errors, the surest first.
+    classes : tuple of ClassSuspects
+        What each class would lose if they were dropped.
+    twins : tuple of Twins
+        Groups of pictures that are nearly one, those in more than one split first.
+    oddities : tuple of Oddity
+        Pictures that are unlike the others, or of another kind.
+    overlaps : tuple of Overlap
+        Pairs of classes that the probe confuses, the most confused first.
+    shortcuts : Shortcuts, optional
+        Whether the classes can be told apart without their content; None where there is nothing to
+        tell them by.
+    forecast : Forecast
+        How wide the intervals of a study will be.
+    map : Map
+        A place in the plane for each picture.
+    notes : tuple of str
+        What was not looked at, and why.
+    pool : Pool
+        The pictures.
+    """
+
+    images: int
+    backbone: str
+    suspects: tuple[Suspect, ...]
+    classes: tuple[ClassSuspects, ...]
+    twins: tuple[Twins, ...]
+    oddities: tuple[Oddity, ...]
+    overlaps: tuple[Overlap, ...]
+    shortcuts: Shortcuts | None
+    forecast: Forecast
+    notes: tuple[str, ...]
+    map: Map = field(repr=False, compare=False)
+    pool: Pool = field(repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the findings as JSON has them."""
+        return {
+            one.name: _plain(getattr(self, one.name))
+            for one in fields(self)
+            if one.name not in ("map", "pool")
+        }
+
+
+def audit_deep(
+    data: Splits,
+    *,
+    backbone: str = "lite0",
+    seed: int = 0,
+    jobs: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> DeepAudit:
+    """Look for what is wrong with a data set by the embeddings of its pictures.
+
+    Copies that `upsample` made are left out.
+
+    Parameters
+    ----------
+    data : Splits
+        What `load` returned; with ``cut=False`` it is the data set as it is.
+    backbone : str
+        A name of `backbones.BACKBONES`.
+    seed : int
+        Deals out the folds.
+    jobs : int, optional
+        Threads that compute embeddings; by default one a core. The result does not depend on it.
+    progress : callable, optional
+        Called with what is being done, how much of it is done and how much there is.
+
+    Returns
+    -------
+    DeepAudit
+    """
+    if not isinstance(data, Splits):
+        raise InputError(
+            f"audit_deep takes what load returns, but got {type(data).__name__}: "
+            "audit_deep(load(source, cut=False))."
+        )
+    seed = whole_seed(seed)
+    tell = progress or (lambda what, done, total: None)
+    pool = pooled(data, backbone, jobs, tell)
+    facts = look_at(pool, partial(tell, "pictures"))
+    near = find_twins(pool, partial(tell, "pairs"))
+    unit = units(pool.digests, pool.groups, near.column)
+    probed = probe(
+        pool.embeddings, pool.labels, unit, len(pool.classes), seed, partial(tell, "folds")
+    )
+    suspects, classes = find_suspects(pool, probed)
+    return DeepAudit(
+        images=len(pool),
+        backbone=backbone,
+        suspects=suspects,
+        classes=classes,
+        twins=near.twins,
+        oddities=find_oddities(pool, facts, unit),
+        overlaps=find_overlaps(pool, probed),
+        shortcuts=find_shortcuts(facts, pool.labels, unit, seed, partial(tell, "permutations")),
+        forecast=foresee(pool, unit, recalls_of(pool, probed), _TEST_FRACTION),
+        notes=tuple(_notes(pool, probed.small, near.unconfirmed)),
+        map=drawn_map(pool, seed),
+        pool=pool,
+    )
+
+
+def _notes(pool: Pool, small: tuple[int, ...], unconfirmed: int) -> list[str]:
+    notes = []
+    if pool.copies:
+        notes.append(f"Copies that upsample made, not looked at: {pool.copies:,}")
+    if small:
+        names = ", ".join(printable(pool.classes[label]) for label in small[:_NAMED])
+        more = f" and {len(small) - _NAMED} more" if len(small) > _NAMED else ""
+        kind = "groups" if pool.groups is not None else "different pictures"
+        notes.append(
+            f"Labels not judged of {plural(len(small), 'class', 'classes')} with fewer than "
+            f"{FOLDS} {kind}: {names}{more}"
+        )
+    if unconfirmed:
+        notes.append(
+            f"Pairs of neighbours not looked at in the pixels, the farthest: {unconfirmed:,}"
+        )
+    return notes
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: _plain(one) for name, one in asdict(value).items() if name not in _PLACES}
+    return value.item() if isinstance(value, np.generic) else value
