@@ -31,7 +31,15 @@ from equipoise.readers.table import Table, path_ids
 from equipoise.recipes import Recipe
 from equipoise.selection import MOST_PIXELS, Selection
 
-__all__ = ["Joined", "check_extra", "extra_images", "generated_counts", "with_extra"]
+__all__ = [
+    "Joined",
+    "Leak",
+    "check_extra",
+    "extra_images",
+    "generated_counts",
+    "leaks",
+    "with_extra",
+]
 
 # Smaller pictures hold too little to tell one that is nearly the same from one that is alike.
 _SMALLEST = 16
@@ -229,6 +237,39 @@ def _joined(train: ImageSet, more: ImageSet) -> ImageSet:
     )
 
 
+@dataclass(frozen=True)
+class Leak:
+    """An image that is, or is nearly, one of validation or test: its name there, and the split."""
+
+    theirs: str
+    split: str
+    nearly: bool
+
+
+def leaks(extra: ImageSet, data: Splits) -> dict[str, Leak]:
+    """Return the images, by name, that are in validation or test, exactly or nearly.
+
+    Pictures below 16 pixels are compared exactly alone.
+    """
+    found: dict[str, Leak] = {}
+    others = {name: part for name, part in data.parts.items() if name != "train" and len(part)}
+    for split, part in others.items():
+        there = dict(zip(part.digests.tolist(), part.names.tolist(), strict=True))
+        for name, one in zip(extra.names.tolist(), extra.digests.tolist(), strict=True):
+            if one in there:
+                found.setdefault(name, Leak(there[one], split, nearly=False))
+    if not others or not len(extra) or min(extra.images[0].shape[:2]) < _SMALLEST:
+        return found
+    for group in find_near(replace(data, train=extra)).near:
+        theirs = next((k for k, split in enumerate(group.splits) if split != "train"), None)
+        if theirs is not None:
+            one = Leak(group.images[theirs], group.splits[theirs], nearly=True)
+            for name, split in zip(group.images, group.splits, strict=True):
+                if split == "train":
+                    found.setdefault(name, one)
+    return found
+
+
 def check_extra(data: Splits, recipe: Recipe) -> None:
     """Raise `InputError` where an extra image is in validation or test, exactly or nearly.
 
@@ -236,27 +277,10 @@ def check_extra(data: Splits, recipe: Recipe) -> None:
     """
     if data.train.generated is None:
         return
-    extra = data.train.select(data.train.generated)
-    others = {name: part for name, part in data.parts.items() if name != "train" and len(part)}
-    for split, part in others.items():
-        there = dict(zip(part.digests.tolist(), part.names.tolist(), strict=True))
-        same = [(i, there[d]) for i, d in enumerate(extra.digests.tolist()) if d in there]
-        if same:
-            raise _leak(
-                recipe.extra or "", extra.names[same[0][0]], same[0][1], split, len(same), "is"
-            )
-    if not others or min(extra.images[0].shape[:2]) < _SMALLEST:
-        return
-    near = find_near(replace(data, train=extra)).near
-    across = [one for one in near if "train" in one.splits and set(one.splits) != {"train"}]
-    if across:
-        one = across[0]
-        mine = one.images[one.splits.index("train")]
-        theirs = next(i for i, split in enumerate(one.splits) if split != "train")
-        count = sum(one.splits.count("train") for one in across)
-        raise _leak(
-            recipe.extra or "", mine, one.images[theirs], one.splits[theirs], count, "is nearly"
-        )
+    found = leaks(data.train.select(data.train.generated), data)
+    for name, one in found.items():
+        verb = "is nearly" if one.nearly else "is"
+        raise _leak(recipe.extra or "", name, one.theirs, one.split, len(found), verb)
 
 
 def _leak(folder: str, mine: str, theirs: str, split: str, count: int, verb: str) -> InputError:

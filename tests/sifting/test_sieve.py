@@ -10,6 +10,8 @@ from sklearn.datasets import load_sample_images
 import equipoise as eq
 from equipoise.backbones import ActivationCache
 from equipoise.errors import InputError
+from equipoise.extras import check_extra, with_extra
+from equipoise.recipes import Recipe
 from equipoise.sifting import STEPS, fit_sieve, sift
 
 
@@ -98,6 +100,22 @@ def test_every_image_that_fell_has_its_reason(found):
     assert {one["step"] for one in told["fallen"]} <= set(STEPS)
     counts = told["counts"]["flower"]
     assert counts["images"] == len(names) == sum(counts[key] for key in (*STEPS, "kept"))
+
+
+def test_what_a_comparison_would_refuse_falls(data, cache, tmp_path):
+    """So that the images that are kept can be trained with."""
+    (tmp_path / "extra" / "flower").mkdir(parents=True)
+    blurred = [cv2.GaussianBlur(image, (5, 5), 1.2) for image in data.test.array]
+    for k, image in enumerate(blurred):
+        cv2.imwrite(str(tmp_path / "extra" / "flower" / f"{k}.png"), image[..., ::-1])
+    recipe = Recipe(name="a", extra=str(tmp_path / "extra"))
+    extra = with_extra(data, recipe)
+    with pytest.raises(InputError, match="must not be trained on"):
+        check_extra(extra, recipe)
+    found = sift(tmp_path / "extra", data, cache=cache)
+    assert "copy" in found.verdict
+    rows = np.append(np.ones(len(data.train), bool), found.kept)
+    check_extra(replace(extra, train=extra.train.select(rows)), recipe)
 
 
 def test_nothing_but_copies_hangs_on_validation_and_test(data, cache):

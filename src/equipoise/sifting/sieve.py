@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from equipoise.backbones import ActivationCache, embed
 from equipoise.errors import InputError, plural, printable, require
-from equipoise.extras import with_extra
+from equipoise.extras import leaks, with_extra
 from equipoise.images import ImageSet, Splits
 from equipoise.keys import order
 from equipoise.near import thumbnails
@@ -50,6 +50,8 @@ class Sieve:
         Training, validation and test, small.
     names : (R,) str
         Of these, with their splits.
+    data : Splits
+        The data set: what its comparisons would refuse falls here.
     alike : (K,) float
         The likeness from which an image of each class is a near copy.
     likeness : Likeness
@@ -61,6 +63,7 @@ class Sieve:
 
     references: NDArray[np.uint8]
     names: NDArray[np.str_]
+    data: Splits
     alike: NDArray[np.float64]
     likeness: Likeness
     real: NDArray[np.int64]
@@ -89,8 +92,13 @@ class Sieve:
         for row in np.flatnonzero(found.likeness >= self.alike[images.labels]):
             verdict[row] = "copy"
             mirrored = ", mirrored" if found.mirrored[row] else ""
-            name = printable(self.names[found.reference[row]])
-            reason[row] = f"near {name}{mirrored} (likeness {found.likeness[row]:.2f})"
+            real = printable(self.names[found.reference[row]])
+            reason[row] = f"near {real}{mirrored} (likeness {found.likeness[row]:.2f})"
+        refused = leaks(images, self.data)
+        for place, name in enumerate(images.names.tolist()):
+            if verdict[place] == KEPT and name in refused:
+                verdict[place] = "copy"
+                reason[place] = f"near {refused[name].split}: {printable(refused[name].theirs)}"
 
     def _fell_by_likeness(
         self, images: ImageSet, verdict: NDArray, reason: NDArray, progress: Progress | None
@@ -150,6 +158,7 @@ def fit_sieve(
     return Sieve(
         references=np.concatenate(list(small.values())),
         names=np.array(names),
+        data=data,
         alike=_usually_alike(train, small["train"][parts["train"].originals], unit),
         likeness=fit_likeness(vectors, train.labels[some], unit[some], train.ids[some], classes),
         real=train.counts,
