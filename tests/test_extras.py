@@ -192,7 +192,7 @@ def test_a_weight_needs_images_that_it_is_for(photos, made, recipe):
     recipe = {**recipe, "extra_weight": 0.5}
     if "extra" in recipe:
         recipe["extra"] = str(made)
-    with pytest.raises(InputError, match="where extra_weight < 1"):
+    with pytest.raises(InputError, match="extra_weight < 1"):
         fit(load(str(photos)), Recipe(name="a", **recipe), Trainer(name="q", epochs=1), seed=0)
 
 

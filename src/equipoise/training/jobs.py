@@ -228,14 +228,7 @@ def _check_measures(
         mixing=recipe.mixing,
         trainer=trainer.name,
     )
-    require(
-        recipe.extra_weight == 1 or (recipe.extra is not None and recipe.mixing is None),
-        "an extra folder and no mixing where extra_weight < 1",
-        "A mixed image is half one and half another.",
-        extra_weight=recipe.extra_weight,
-        extra=recipe.extra,
-        mixing=recipe.mixing,
-    )
+    _check_weight(recipe, trainer)
     entry, _ = pick("loss", recipe.loss, LOSSES)
     require(
         recipe.defer == 0 or deferred(recipe) or entry.weights != "never",
@@ -243,6 +236,24 @@ def _check_measures(
         defer=recipe.defer,
         loss=recipe.loss,
         draws=recipe.draws,
+    )
+
+
+def _check_weight(recipe: Recipe, trainer: Trainer) -> None:
+    """Raise `InputError` for a weight of generated images that nothing would obey."""
+    if recipe.extra_weight == 1:
+        return
+    own = trainer.function is not None
+    require(
+        recipe.extra is not None and recipe.mixing is None and not recipe.synthesise and not own,
+        "an extra folder, no mixing, nothing synthesised and no trainer of one's own where "
+        "extra_weight < 1",
+        "What is between two images has no weight of its own, and a function takes none.",
+        extra_weight=recipe.extra_weight,
+        extra=recipe.extra,
+        mixing=recipe.mixing,
+        synthesise=recipe.synthesise,
+        trainer=trainer.name,
     )
 
 
