@@ -146,8 +146,9 @@ def test_a_link_opens_what_it_leads_to(browser, page_file):
     with opened(browser, page_file, reduced_motion="reduce") as page:
         page.locator("nav a", has_text="All figures").click()
         assert page.url.endswith("#comparison")
+        page.wait_for_function("document.getElementById('comparison').open")
         assert page.locator("#comparison table").first.is_visible()
-        assert page.locator("#comparison").bounding_box()["y"] < 900
+        assert page.locator("#comparison").bounding_box()["y"] < 200
 
 
 def shown(texts) -> list[str]:

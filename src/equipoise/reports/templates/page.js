@@ -79,7 +79,9 @@ for (const text of document.querySelectorAll("pre.copied")) {
 // A link to a folded part opens it, and so does printing.
 function reveal() {
   const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (target && target.matches("details")) target.open = true;
+  if (!target || !target.matches("details")) return;
+  target.open = true;
+  target.scrollIntoView();
 }
 addEventListener("hashchange", reveal);
 reveal();
