@@ -13,7 +13,13 @@ from equipoise.planning import Plan
 from equipoise.recipes import Recipe
 from equipoise.training import fit, get_trainer, load_model
 from equipoise.training.budgets import budget
-from equipoise.training.cached import CachedSet, activations_of, extract, present_cached
+from equipoise.training.cached import (
+    CachedSet,
+    activations_of,
+    decided_plainly,
+    extract,
+    present_cached,
+)
 from equipoise.training.presenting import draw_up
 from equipoise.training.saving import save_model
 
@@ -203,3 +209,18 @@ def test_what_is_extracted_ahead_is_not_computed_again_by_a_run(
     assert kept > 0
     fit(pictures, Recipe(name="none"), trainer, seed=0)
     assert ActivationCache().size() == kept
+
+
+def test_nets_that_are_asked_about_the_same_pictures_share_what_the_trunk_makes_of_them(
+    pictures, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("EQUIPOISE_CACHE", str(tmp_path))
+    trainer = get_trainer("finetune", epochs=1)
+    models = [fit(pictures, Recipe(name="r"), trainer, seed=seed).model for seed in (0, 1)]
+    darker = pictures.validation.array // 2
+    first, second = models
+    np.testing.assert_array_equal(decided_plainly(first, darker), first.predict(darker, "plain"))
+    size = ActivationCache().size()
+    decided_plainly(second, darker)
+
+    assert ActivationCache().size() == size > 0

@@ -23,6 +23,7 @@ from equipoise.studies.inference import LEVEL
 from equipoise.studies.shortcut import FILE, RECOGNISED, predict_augmented
 from equipoise.techniques import resolve
 from equipoise.training import Model
+from equipoise.training.cached import decided_plainly
 from equipoise.training.predictions import PREDICTIONS, read_predictions
 from equipoise.training.runs import finished
 
@@ -103,7 +104,7 @@ def label_safety(
         of_the_model=printable(", ".join(model.classes)),
     )
     every = np.arange(len(model.classes))
-    clean = model.predict(images.array, "plain") == images.labels
+    clean = decided_plainly(model, images.array) == images.labels
     known = images.select(clean)
     found = {}
     for technique in map(resolve, techniques):

@@ -31,6 +31,7 @@ from equipoise.studies.estimates import (
 from equipoise.studies.inference import LEVEL, Difference, differences
 from equipoise.studies.multiplicity import holm
 from equipoise.training import Model, load_model
+from equipoise.training.cached import decided_plainly
 from equipoise.training.presenting import Roster, draw_up
 
 __all__ = [
@@ -209,7 +210,7 @@ def _recall(model: Model, of: Labelled | None) -> dict[str, float] | None:
     if of is None:
         return None
     images, labels = of
-    decided, counted = model.predict(images, "plain"), np.ones((1, len(labels)))
+    decided, counted = decided_plainly(model, images), np.ones((1, len(labels)))
     confusion = confusions(labels, decided, len(model.classes), counted)
     return {"images": len(labels), "recall": balanced_accuracy(confusion).item()}
 

@@ -26,6 +26,7 @@ from equipoise.studies.inference import LEVEL, differences
 from equipoise.studies.memorisation import MEMORY
 from equipoise.techniques import Technique
 from equipoise.training import Model, load_model
+from equipoise.training.cached import decided_plainly
 
 __all__ = [
     "FILE",
@@ -100,7 +101,7 @@ def probe(folder: Path, validation: ImageSet, techniques: Sequence[Technique], s
     def confusion(decided: NDArray[np.int64], among: NDArray[np.bool_]) -> list[list[int]]:
         return confusion_matrix(labels[among], decided[among], labels=every).tolist()
 
-    clean, all_of_them = model.predict(validation.array, "plain"), np.ones(len(labels), bool)
+    clean, all_of_them = decided_plainly(model, validation.array), np.ones(len(labels), bool)
     found["clean"] = confusion(clean, all_of_them)
     for technique in missing:
         decided = predict_augmented(model, validation, technique, seed=seed, threads=1)
@@ -198,7 +199,7 @@ def predict_augmented(
     pixels, decided = images.array, np.empty(len(images), np.int64)
     for block in blocks(pixels.shape):
         shown = augment(pixels[block], technique, seed=seed, ids=images.ids[block], threads=threads)
-        decided[block] = model.predict(np.asarray(shown), "plain")
+        decided[block] = decided_plainly(model, np.asarray(shown))
     return decided
 
 

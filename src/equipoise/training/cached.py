@@ -24,11 +24,12 @@ from equipoise.recipes import Recipe
 from equipoise.training.budgets import Budget
 from equipoise.training.draws import Draws
 from equipoise.training.flips import flipped
+from equipoise.training.model import Model, evaluate
 from equipoise.training.presenting import Batch, Roster, draw_up, draws_of
 from equipoise.training.synthesising import synthesise
 from equipoise.training.trainers import Trainer
 
-__all__ = ["CachedSet", "activations_of", "extract", "present_cached"]
+__all__ = ["CachedSet", "activations_of", "decided_plainly", "extract", "present_cached"]
 
 Pixels = NDArray[np.uint8]
 
@@ -218,6 +219,17 @@ def activations_of(
 ) -> ImageSet:
     """Return a set with a trunk's activations in the place of its pixels."""
     return replace(images, images=_activations(images.array, trunk, cache, jobs=jobs))
+
+
+def decided_plainly(model: Model, pixels: Pixels) -> NDArray[np.int64]:
+    """Return the (N,) labels that a model decides on for pictures that many nets are asked about.
+
+    What a frozen trunk makes of them comes from the cache.
+    """
+    trunk, shown = model.trunk, model.fitting(pixels)
+    if trunk is not None:
+        shown = np.asarray(_activations(shown, trunk))
+    return model.decided("plain").apply(evaluate(model, shown))
 
 
 def _activations(

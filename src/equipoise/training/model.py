@@ -93,7 +93,7 @@ class Model:
 
     def logits(self, images: Images) -> NDArray[np.float32]:
         """Return (N, K) logits; see `predict` for `images`."""
-        return evaluate(self, self._fitting(images))
+        return evaluate(self, self.fitting(images))
 
     def predict_proba(self, images: Images, *, calibrated: bool = False) -> NDArray[np.float64]:
         """Return (N, K) probabilities, the softmax of the logits; see `predict` for `images`.
@@ -150,7 +150,7 @@ class Model:
             pixels = pixels.repeat(1, len(mean), 1, 1)
         return pixels.sub_(255 * mean).div_(255 * std)
 
-    def _fitting(self, images: Images) -> NDArray[np.uint8]:
+    def fitting(self, images: Images) -> NDArray[np.uint8]:
         """Bring images to the model's range, size and channels, as `equipoise.load` does."""
         shape = (*self.size, self.channels)
         if not hasattr(images, "__len__"):
