@@ -191,6 +191,7 @@ def decisions(pictures: Pictures) -> None:
                 "plain": lambda z, y: 0.0,
                 "tuned, one prior": one_prior,
                 "tuned": lambda z, y: tune(z, y).offsets,
+                "half the tuned offsets": lambda z, y: np.divide(tune(z, y).offsets, 2),
                 "adjusted": lambda z, y: adjust(z, y, counts).offsets,
             }
             scores: dict[str, list] = {way: [] for way in ways}

@@ -12,6 +12,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "equipoise"
 
 FLOORS = {
     "errors": 0,
+    "lazy": 0,
     "shrinking": 0,
     "typed": 1,
     "selection": 1,

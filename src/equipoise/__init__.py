@@ -1,43 +1,13 @@
 """Find out which measure against class imbalance works on your image data set."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from equipoise.lazy import attach
 
 __version__ = "0.1.0"
 
-# Where each public name lives. Nothing is imported before it is asked for (PEP 562), so that
-# `import equipoise` and `equipoise --help` stay instant.
-_HOME = {
-    "AugmentationOverSampler": "oversampling",
-    "Augmented": "training",
-    "Decision": "training",
-    "ImageSet": "images",
-    "InputError": "errors",
-    "Objective": "objectives",
-    "Recipe": "recipes",
-    "Splits": "images",
-    "Task": "training",
-    "Trainer": "training",
-    "WorkError": "errors",
-    "audit": "auditing",
-    "audit_deep": "deep",
-    "augment": "engine",
-    "batches": "training",
-    "compare": "studies",
-    "embed": "backbones",
-    "evaluate": "studies",
-    "generate": "generating",
-    "load": "readers",
-    "load_model": "training",
-    "report": "reports",
-    "search": "studies.search",
-    "sift": "sifting",
-    "train": "training",
-    "upsample": "writers",
-}
-
-__all__ = ["__version__", *_HOME]
-
+# Nothing is imported before it is asked for, so that `import equipoise` and `equipoise --help` stay
+# instant: these imports say where the public names live.
 if TYPE_CHECKING:
     from equipoise.auditing import audit as audit
     from equipoise.backbones import embed as embed
@@ -67,10 +37,8 @@ if TYPE_CHECKING:
     from equipoise.writers import upsample as upsample
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'equipoise' has no attribute {name!r}")
-    return getattr(import_module(f"equipoise.{_HOME[name]}"), name)
+__getattr__, _names = attach(__name__)
+__all__ = ["__version__", *_names]
 
 
 def __dir__() -> list[str]:

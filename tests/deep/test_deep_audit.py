@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -116,6 +117,18 @@ def test_sets_without_files_are_looked_at_too(planted, source, monkeypatch, tmp_
         fact.name for fact in (seen.shortcuts.facts if seen.shortcuts else ())
     }
     json.dumps(seen.to_dict())
+
+
+def test_the_next_command_is_given_the_lists_once_they_were_looked_at(planted, tmp_path, capsys):
+    out, cache = tmp_path / "audit", ["--cache", str(tmp_path / "cache")]
+    shutil.copytree(planted / "train", tmp_path / "set")
+    for k in (3, 11, 22):
+        (tmp_path / "set/leaf" / f"{k}.jpg").rename(tmp_path / "set/roof" / f"leaf{k}.jpg")
+    assert run(["audit", str(tmp_path / "set"), "--deep", "--out", str(out), *cache]) == 0
+    last = capsys.readouterr().out.strip().splitlines()[-1]
+    start = "Next: look at the suspects, delete the rows whose label is right, then equipoise "
+    assert last.startswith(start)
+    assert f"--drop-suspects {out / 'suspects.csv'}" in last
 
 
 def test_copies_of_ours_are_left_out(photos, tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """The diagnostics in the page: each with its sentence and its table, in their order."""
 
+import re
+
 import pytest
 
 from equipoise.recipes import Recipe
@@ -48,6 +50,11 @@ def diagnosed(summary):
     )
 
 
+def evidence(html, name):
+    start = html.index(f'id="{name}"')
+    return html[start : html.index("</details>", start)]
+
+
 @pytest.fixture(scope="module")
 def html(tmp_path_factory, make_study, made_up):
     nets = {"none": (1.0, 1.0), "article": (1.1, 0.4)}
@@ -59,28 +66,33 @@ def html(tmp_path_factory, make_study, made_up):
 
 
 def test_a_warning_stands_beside_the_answer(html):
-    top = html[: html.index('id="comparison"')]
+    top = html[: html.index('id="classes"')]
     assert "Warning." in top
     assert "Look at what flip does before using it" in top
 
 
 def test_each_diagnosis_has_its_sentence_and_its_figures(html):
-    probe = html[html.index('id="shortcut"') : html.index('id="safety"')]
-    assert "noise has become a mark of dog" in probe
-    safety = html[html.index('id="safety"') : html.index('id="memory"')]
+    assert "noise has become a mark of dog" in evidence(html, "shortcut")
+    safety = evidence(html, "safety")
     assert "62\u202f%" in safety
     assert "class cat" in safety
-    memory = html[html.index('id="memory"') : html.index('id="gain"')]
+    memory = evidence(html, "memory")
     assert "has learned copies by heart" in memory
     assert "18.0" in memory
-    beside = html[html.index('id="gain"') : html.index('id="calibration"')]
+    beside = evidence(html, "beside")
     assert "Does tuning the decision help the baseline?" in beside
     assert "Do the nets rank the images better?" in beside
-    calibration = html[html.index('id="calibration"') : html.index('id="mistakes"')]
+    calibration = evidence(html, "calibration")
     assert "as frequent as in training" in calibration
     assert "dog 5.0\u202f%" in calibration
     assert "by chance" in calibration
-    assert calibration.count("<figure") == 4
+    assert html.count('aria-label="Reliability of') == 4
+
+
+def test_findings_are_ranked_by_what_is_to_be_done(html):
+    words = re.findall(r'class="word">.*?</span> (\w+)</span>', html)
+    assert words[:2] == ["mend", "mend"]
+    assert words == sorted(words, key=["mend", "look", "note", "fine"].index)
 
 
 def test_generated_images_and_the_recipe_that_mends_are_told(html):
@@ -92,6 +104,6 @@ def test_a_summary_without_diagnostics_says_so(tmp_path, make_study, made_up):
     nets = {"none": (1.0, 1.0), "article": (1.1, 0.4)}
     made = made_up(nets=nets, seeds=1, test=100, epochs=2, probed=False)
     html = report(make_study(tmp_path / "study", made)).read_text("utf-8")
-    assert "No techniques have been tried" in html
-    assert "No run has been asked yet" in html
+    assert 'id="shortcut"' not in html
+    assert 'id="memory"' not in html
     assert "Warning." not in html

@@ -13,22 +13,8 @@ from equipoise.reports.page import audit_view
 from equipoise.studies import open_study
 from equipoise.studies.summary import read_summary
 
-SECTIONS = (
-    "answer",
-    "comparison",
-    "classes",
-    "learning",
-    "trade-off",
-    "confusion",
-    "shortcut",
-    "safety",
-    "memory",
-    "gain",
-    "calibration",
-    "mistakes",
-    "audit",
-    "reproduce",
-)
+SECTIONS = ("answer", "classes", "findings", "recipes")
+FOLDED = ("comparison", "reproduce")
 VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
@@ -85,15 +71,21 @@ def copy(study, tmp_path):
     return shutil.copytree(study, tmp_path / "study")
 
 
+def sections(page) -> tuple[str, ...]:
+    return tuple(attrs["id"] for attrs in page.all("section") if "id" in attrs)
+
+
 def read(path) -> tuple[str, Page]:
     html = path.read_text("utf-8")
     return html, Page(html)
 
 
 def test_every_section_stands_in_order_and_can_be_linked(page):
-    assert tuple(attrs["id"] for attrs in page.all("section")) == SECTIONS
+    assert sections(page) == SECTIONS
     links = [attrs["href"] for attrs in page.all("a")]
     assert all(links.count(f"#{name}") >= 2 for name in SECTIONS)
+    folded = [attrs.get("id") for attrs in page.all("details")]
+    assert all(name in folded and f"#{name}" in links for name in FOLDED)
 
 
 def test_the_page_is_self_contained_and_small(html, page):
@@ -110,8 +102,8 @@ def test_the_page_is_self_contained_and_small(html, page):
 def test_every_picture_and_plot_has_words_for_those_who_do_not_see_it(page):
     assert all(attrs.get("alt") for attrs in page.all("img"))
     plots = [attrs for attrs in page.all("svg") if "plot" in (attrs.get("class") or "")]
-    # Two recipes: four learning curves, two trade-off curves and one of calibration each.
-    assert len(plots) == 2 * 7
+    # The forest plot; of two recipes four learning and two trade-off curves and one of calibration.
+    assert len(plots) == 1 + 2 * 7
     assert all(attrs["aria-label"] for attrs in plots)
     ids = [attrs["id"] for _, attrs in page.tags if attrs.get("id")]
     assert len(ids) == len(set(ids))
@@ -129,19 +121,26 @@ def test_the_figures_of_the_summary_stand_in_the_page(study, page):
 
 
 def test_the_first_screen_has_the_question_that_decides(html):
-    top = html[: html.index('id="comparison"')]
+    top = html[: html.index('id="classes"')]
     for words in ("Difference", "none</bdi>, tuned as well", "margin 1 point", "no verdict"):
         assert words in top
-    assert top.count('class="margin"') == 1
+    assert "What to do next" in top
+    assert "made-up.tar.gz --classes cat,dog" in top
+    assert top.count('aria-label="Difference in Balanced accuracy to none, tuned as well') == 1
+
+
+def test_nothing_but_the_answer_is_open(page):
+    assert [attrs for attrs in page.all("details") if "open" in attrs] == []
 
 
 def test_a_study_object_gives_the_same_page_and_its_plots(study, html, tmp_path):
     again = report(open_study(study), tmp_path / "page.html", plots=tmp_path / "plots")
     assert again.read_text("utf-8") == html
     files = sorted(path.name for path in (tmp_path / "plots").iterdir())
-    assert len(files) == 2 * 7
+    assert len(files) == 2 + 2 * 7
+    assert {"recipes.svg", "classes.svg"} <= set(files)
     assert "learning-0-none-loss.svg" in files
-    assert (tmp_path / "plots" / files[0]).read_text().startswith("<?xml")
+    assert (tmp_path / "plots" / "learning-0-none-loss.svg").read_text().startswith("<?xml")
 
 
 @pytest.mark.parametrize(
@@ -156,7 +155,7 @@ def test_the_page_says_what_is_missing(copy, gone, words):
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     _, page = read(report(copy))
     assert words in page.text
-    assert tuple(attrs["id"] for attrs in page.all("section")) == SECTIONS
+    assert sections(page) == SECTIONS
 
 
 def test_an_unfinished_study_says_so(copy):
@@ -176,7 +175,7 @@ def test_an_unfinished_study_says_so(copy):
 def test_a_spoilt_file_spoils_only_its_part(copy, name, content):
     (copy / name).write_bytes(content)
     _, page = read(report(copy))
-    assert tuple(attrs["id"] for attrs in page.all("section")) == SECTIONS
+    assert sections(page) == SECTIONS
 
 
 @pytest.mark.parametrize("name", ["summary.json", "results.csv"])
@@ -209,13 +208,17 @@ def test_hostile_names_are_text(tmp_path, make_study, made_up):
         assert name in page.text
 
 
-def test_many_classes_are_drawn_as_a_map(tmp_path, make_study, made_up):
-    names = [f"$class_{k}$ <b>" for k in range(12)]
-    made = made_up(classes=names, nets={"none": (1.0, 1.0), "b": (2.0, 0.0)}, seeds=2, test=300)
+def test_of_many_classes_the_largest_confusions_and_changes_come_first(
+    tmp_path, make_study, made_up
+):
+    names = [f"$class_{k}$ <b>" for k in range(50)]
+    nets = {"none": (1.0, 1.0), "b": (2.0, 0.0)}
+    made = made_up(classes=names, nets=nets, seeds=2, test=500, probed=False)
     html, page = read(report(make_study(tmp_path / "study", made)))
     assert len(html.encode()) < 3_000_000
-    assert html.count('aria-label="Confusion matrix of') == 4
-    assert "averaged over the classes" in page.text
+    assert page.text.count("The largest confusions") == 4
+    assert "Of 50 classes, the 40 that change most" in page.text
+    assert "The other 10 classes, which change less" in page.text
     assert len(page.all("b")) == html.count("<b>")
 
 

@@ -44,9 +44,9 @@ def test_a_search_before_its_confirmation(tmp_path, tried):
 def test_what_helps_is_recommended_with_the_question_it_stands_on(tmp_path, make_study, made_up):
     html = report(make_study(tmp_path / "study", made_up(test=300))).read_text()
     assert "Use “balanced” with the tuned decision" in html
-    # Once in the table of verdicts and once in that of levels.
-    assert html.count(">recommended<") == 2
-    assert "<summary>And the other recipes</summary>" in html
+    # In the tables of verdicts and levels, and beside the recipe's name.
+    assert html.count(">recommended<") == 3
+    assert "equipoise train" in html
 
 
 def test_a_moved_threshold_is_no_recommendation(tmp_path, make_study, made_up):

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.deep import Deep, lists_as_options, look_deeply, print_deep, write_lists
+from equipoise.cli.deep import (
+    Deep,
+    before_dropping,
+    lists_as_options,
+    look_deeply,
+    print_deep,
+    write_lists,
+)
 from equipoise.cli.generating import sift_against
 from equipoise.cli.options import Data, Output, Seed, Workers
 from equipoise.cli.selecting import as_given, selected, selects
@@ -129,8 +136,9 @@ def audit(
         _print_all(found, seen, safety)
         if written:
             show.say(f"Written: {', '.join(map(str, written))}")
-        lists = "" if out is None or seen is None else lists_as_options(out, seen, splits)
-        show.say(_next(fields, splits, as_given(data, selection) + lists))
+        again = as_given(data, selection)
+        lists = "" if out is None or seen is None else lists_as_options(out, seen, splits, again)
+        show.say(f"Next: {_next(fields, splits, again, lists)}")
     if strict:
         _refuse_leaks(data, fields)
 
@@ -156,21 +164,22 @@ def _print_all(found: "Audit", seen: "DeepAudit | None", safety: "Safety | None"
         _print_safety(safety)
 
 
-def _next(fields: dict[str, Any], splits: "Splits", data: str) -> str:
+def _next(fields: dict[str, Any], splits: "Splits", data: str, lists: str) -> str:
     """Return what to do after an audit: nothing that would train on what is tested."""
     if any(_across(fields).values()):
-        return "Next: keep what stands in more than one split in one alone, and audit again"
+        return "keep what stands in more than one split in one alone, and audit again"
+    first, data = before_dropping(lists), data + lists
     if fields["near_duplicates"] and not len(splits.test) and "--groups" not in data:
         data += " --groups near"
     if len(splits.classes) < 2:
-        return "Next: add images of another class, for there is nothing to tell apart"
+        return "add images of another class, for there is nothing to tell apart"
     counts = splits.validation.counts
     if counts.any() and not counts.all():
-        return "Next: give validation images of every class, or take that split away"
+        return "give validation images of every class, or take that split away"
     # A set that was brought up already is for training: what measure helps, the originals tell.
     if any(part.copies is not None for part in splits.parts.values()):
-        return f"Next: equipoise train {data} --recipe none --out model"
-    return f"Next: equipoise compare {data} --out study"
+        return f"{first}equipoise train {data} --recipe none --out model"
+    return f"{first}equipoise compare {data} --out study"
 
 
 def _safety(splits: "Splits", run: Path, techniques: list[str]) -> "Safety":

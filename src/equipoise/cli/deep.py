@@ -17,10 +17,18 @@ if TYPE_CHECKING:
     from equipoise.deep.forecast import Forecast
     from equipoise.images import Splits
 
-__all__ = ["Deep", "lists_as_options", "look_deeply", "print_deep", "write_lists"]
+__all__ = [
+    "Deep",
+    "before_dropping",
+    "lists_as_options",
+    "look_deeply",
+    "print_deep",
+    "write_lists",
+]
 
 _BACKBONE = "lite0"
 _LISTED = 5
+_DROP = "--drop-suspects"
 _SUSPECTS, _GROUPS = "suspects.csv", "groups.csv"
 
 
@@ -80,14 +88,22 @@ def write_lists(out: Path, found: "DeepAudit") -> list[Path]:
     return [out / _SUSPECTS, out / _GROUPS]
 
 
-def lists_as_options(out: Path, found: "DeepAudit", data: "Splits") -> str:
-    """Return the options, after a space, that give the lists to the next command."""
+def lists_as_options(out: Path, found: "DeepAudit", data: "Splits", given: str) -> str:
+    """Return the options, after a space, that give the lists to the next command.
+
+    `given` are those that it gets anyway: a list that was looked at is not replaced.
+    """
     words = []
-    if any(one.split == "train" for one in found.suspects):
-        words += ["--drop-suspects", str(out / _SUSPECTS)]
-    if found.twins and not len(data.test):
+    if any(one.split == "train" for one in found.suspects) and _DROP not in given:
+        words += [_DROP, str(out / _SUSPECTS)]
+    if found.twins and not len(data.test) and "--groups" not in given:
         words += ["--groups", str(out / _GROUPS)]
     return f" {shlex.join(words)}" if words else ""
+
+
+def before_dropping(lists: str) -> str:
+    """Return what to do before the next command where the lists hold suspects."""
+    return "look at the suspects, delete the rows whose label is right, then " * (_DROP in lists)
 
 
 def print_deep(found: "DeepAudit") -> None:
@@ -110,7 +126,7 @@ def print_deep(found: "DeepAudit") -> None:
     _print_twins(found)
     for kind, count in Counter(one.kind for one in found.oddities).items():
         first = next(one.image for one in found.oddities if one.kind == kind)
-        show.say(f"{plural(count, 'image is', 'images are')} {kind}, such as {printable(first)}")
+        show.say(f"Images that do not belong, {kind}: {count:,}, such as {printable(first)}")
     if found.overlaps:
         one = found.overlaps[0]
         names = " and ".join(map(printable, one.classes))
@@ -132,7 +148,6 @@ def _print_suspects(found: "DeepAudit") -> None:
         show.say(f"  {name} ({one.split}): {printable(one.label)}, or {printable(one.suggested)}?")
     if len(found.suspects) > _LISTED:
         show.say(f"  and {len(found.suspects) - _LISTED:,} more, in the list with --out")
-    show.tell("Look at them before you drop any: rare and unusual pictures are among them")
 
 
 def _print_twins(found: "DeepAudit") -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.options import Aim, Criterion, Out, Output, Seed, objective_again
+from equipoise.cli.options import Aim, Criterion, Out, Output, Seed
 from equipoise.cli.selecting import selects
 from equipoise.typed import names_of
 
@@ -64,6 +64,8 @@ def evaluate(
 
 def finish(study: "Study", page: Path, data: str, output: Output) -> None:
     """Print what a study found, where its page is, and what to do next."""
+    from equipoise.reports import next_step
+
     summary = study.summary
     if output.as_json:
         show.print_json(summary.model_dump(mode="json"))
@@ -71,26 +73,5 @@ def finish(study: "Study", page: Path, data: str, output: Output) -> None:
         show.comparison(summary)
         show.remarks(summary)
         show.say(f"Report: {page}")
-        if following := _next(study, data):
-            show.say(f"Next: {following}")
-
-
-def _next(study: "Study", data: str) -> str:
-    """Return what to do after a comparison: use what it recommends, or look longer."""
-    answer, summary = study.answer, study.summary
-    if summary.kind == "evaluation":
-        return ""
-    if answer.kind in ("use", "tune", "keep") and study.directory is not None:
-        recipe = study.directory / "recipes" / f"{answer.recipe}.yaml"
-        goal = objective_again(summary.tuned_for)
-        return f"equipoise train {data} --recipe {shlex.quote(str(recipe))}{goal} --out model"
-    if not summary.finished:
-        return "the same command again; finished runs are kept."
-    if len(summary.recipes) == 1:
-        return "the same command with more --recipes; finished runs are kept."
-    if answer.kind == "no verdict" or any(
-        one.stopped != "more test images"
-        for one in summary.question.having("undecided")  # type: ignore[union-attr]
-    ):
-        return "the same command with more --seeds or --most-seeds; finished runs are kept."
-    return "the same with more test images."
+        following = next_step(summary, study.directory, data)
+        show.say(f"Next: {following.command or following.words}")

@@ -70,6 +70,7 @@ def search(
 
     equipoise search photos/ --budget 20m --out search
     """
+    from equipoise.reports import renewing
     from equipoise.reports import report as write_report
     from equipoise.studies.search import search as run_search
     from equipoise.studies.search.attempts import ENTRANTS
@@ -95,7 +96,7 @@ def search(
             seed=seed,
             **asdict(workers),
             command=shlex.join(["equipoise", *sys.argv[1:]]),
-            progress=trainer_first(splits, how, move, quiet=output.quiet),
+            progress=trainer_first(splits, how, renewing(out, move), quiet=output.quiet),
             started=process_began(),
         )
     finish_search(found, write_report(out), as_given(data, selection), output)

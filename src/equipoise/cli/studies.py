@@ -138,6 +138,7 @@ def compare(
 
 
 def _compare(splits: "Splits", out: Path, data: str, output: Output, **how: Any) -> None:
+    from equipoise.reports import renewing
     from equipoise.reports import report as write_report
     from equipoise.studies import compare as run_study
     from equipoise.training import get_trainer
@@ -154,7 +155,7 @@ def _compare(splits: "Splits", out: Path, data: str, output: Output, **how: Any)
             out=out,
             command=shlex.join(["equipoise", *sys.argv[1:]]),
             started=process_began(),
-            progress=tell(move),
+            progress=tell(renewing(out, move)),
             announce=None if output.bare else show.note,
             **how,
         )

@@ -135,7 +135,8 @@ def draw_calibration(gallery: Gallery, summary: StudySummary) -> None:
                 told += f"; after temperature scaling {_told(after)}"
             key = f"calibration-{prior}-{slug(k, name)}"
             note = _PRIORS[prior] if len(of.at) > 1 else ""
-            gallery.calibration.append(gallery.panel(name, file, key, f"{told}.", note))
+            panel = gallery.panel("Calibration", file, key, f"{told}.", note)
+            gallery.calibration.setdefault(name, []).append(panel)
 
 
 def _bins(found: Confidence) -> plots.Bins:

@@ -17,6 +17,7 @@ from equipoise.reports.folder import StudyFiles
 from equipoise.reports.plots import Band, TradeOff, chosen_point, learning_band, trade_off
 from equipoise.reports.svg import inline
 from equipoise.studies import Study
+from equipoise.studies.charts import chart, compared
 from equipoise.studies.formats import level, metric_name, percent
 from equipoise.studies.pictures import Mistake, mistakes_in, picture_of
 from equipoise.studies.summary import StudySummary
@@ -25,8 +26,9 @@ from equipoise.studies.trials import by_recipe
 __all__ = ["Gallery", "Panel", "Picture", "draw", "packed", "picture"]
 
 LEARNING = ("loss", "accuracy", "recall", "precision")
-_MANY = 10  # classes from which on a confusion matrix is a map instead of a table
-_MOST_BYTES = 90_000  # of a picture as it lies in the folder; a larger one is packed again
+_MISTAKES = 8  # of each recipe
+# Bytes of a picture as it lies in the folder; a larger one is packed again.
+_MOST, _MOST_OF_MISTAKE = 30_000, 4_000
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,16 @@ class Picture:
 
 @dataclass
 class Gallery:
-    """All figures of a page; recipes without figures are missing from the dicts."""
+    """All figures of a page.
 
+    `charts` are of the study; the others are by recipe, and recipes without figures are missing.
+    """
+
+    charts: dict[str, Panel] = field(default_factory=dict)
     learning: dict[str, list[Panel]] = field(default_factory=dict)
     trade_offs: dict[str, list[Panel]] = field(default_factory=dict)
-    calibration: list[Panel] = field(default_factory=list)
-    maps: dict[str, list[Panel]] = field(default_factory=dict)
-    mistakes: list[tuple[Mistake, Picture | None]] = field(default_factory=list)
+    calibration: dict[str, list[Panel]] = field(default_factory=dict)
+    mistakes: dict[str, list[tuple[Mistake, Picture | None]]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
 
     def panel(self, title: str, file: str, name: str, description: str, note: str = "") -> Panel:
@@ -66,23 +71,17 @@ class Gallery:
         return Panel(title, file, inline(file, name, description), note)
 
 
-def draw(study: Study, files: StudyFiles, mistakes_of: str) -> Gallery:
-    """Draw every figure of a study that can be drawn.
-
-    Parameters
-    ----------
-    study : Study
-    files : StudyFiles
-        With the logs of its runs and the pictures.
-    mistakes_of : str
-        The recipe whose worst mistakes are listed.
-    """
-    gallery = Gallery()
-    names = list(study.summary.recipes)
+def draw(study: Study, files: StudyFiles) -> Gallery:
+    """Draw every figure of a study that can be drawn."""
+    gallery, summary = Gallery(), study.summary
+    names = list(summary.recipes)
+    for what, there in (("recipes", compared(summary)), ("classes", summary.table)):
+        if there:
+            drawn = chart(summary, what)
+            gallery.charts[what] = gallery.panel(what, drawn.svg, what, drawn.words)
     _draw_learning(gallery, files, names)
     _draw_trade_offs(gallery, study, names)
-    _draw_maps(gallery, study.summary)
-    _find_mistakes(gallery, study, files, mistakes_of)
+    _find_mistakes(gallery, study, files)
     return gallery
 
 
@@ -157,14 +156,19 @@ def _draw_trade_offs(gallery: Gallery, study: Study, names: Sequence[str]) -> No
         reference = curves if k == 0 else reference
 
 
-def _find_mistakes(gallery: Gallery, study: Study, files: StudyFiles, recipe: str) -> None:
-    """List a recipe's worst mistakes, with their pictures where there are any."""
-    runs = [outcome.test for outcome in study.outcomes if outcome.recipe == recipe]
-    for mistake in mistakes_in(runs) if runs else ():
-        shown = None
-        if files.directory is not None:
-            shown = picture(picture_of(files.directory / "examples", mistake), mistake.name)
-        gallery.mistakes.append((mistake, shown))
+def _find_mistakes(gallery: Gallery, study: Study, files: StudyFiles) -> None:
+    """List each recipe's worst mistakes, with their pictures where there are any."""
+    for name, of in by_recipe(study.outcomes, list(study.summary.recipes)).items():
+        found = mistakes_in([outcome.test for outcome in of])[:_MISTAKES]
+        if found:
+            gallery.mistakes[name] = [(mistake, _shown(files, mistake)) for mistake in found]
+
+
+def _shown(files: StudyFiles, mistake: Mistake) -> Picture | None:
+    if files.directory is None:
+        return None
+    path = picture_of(files.directory / "examples", mistake)
+    return picture(path, mistake.name, _MOST_OF_MISTAKE)
 
 
 def of_interest(summary: StudySummary) -> list[int]:
@@ -207,35 +211,19 @@ def _pair(
     ]
 
 
-def _draw_maps(gallery: Gallery, summary: StudySummary) -> None:
-    classes = summary.data.classes
-    if len(classes) <= _MANY:
-        return
-    for k, row in enumerate(summary.table):
-        panels = []
-        for decision, matrix in row.confusion.items():
-            counts = np.asarray(matrix, dtype=np.float64)
-            right = percent(float(np.trace(counts) / max(counts.sum(), 1)))
-            told = f"Confusion matrix of {row.recipe}, {decision} decision: {right} right."
-            file = plots.confusion_map(counts, classes)
-            key = f"confusion-{slug(k, row.recipe)}-{decision}"
-            panels.append(gallery.panel(f"{decision} decision", file, key, told))
-        if panels:
-            gallery.maps[row.recipe] = panels
-
-
-def picture(path: Path, title: str) -> Picture | None:
+def picture(path: Path, title: str, most: int = _MOST) -> Picture | None:
     """Return a picture file as a data URI, packed again if it is large; None if it is none."""
     try:
         data = path.read_bytes()
         with Image.open(io.BytesIO(data)) as image:
             image.load()
             kind = "png"
-            if len(data) > _MOST_BYTES:
+            if len(data) > most:
                 image.thumbnail((1200, 1200))
                 smaller = io.BytesIO()
                 image.convert("RGB").save(smaller, "webp", quality=85)
-                data, kind = smaller.getvalue(), "webp"
+                if smaller.tell() < len(data):
+                    data, kind = smaller.getvalue(), "webp"
             width, height = image.size
     except (OSError, ValueError, UnidentifiedImageError, Image.DecompressionBombError):
         return None

@@ -1,7 +1,6 @@
 """What lies in a study's folder beside its summary, read with patience: anything may be missing."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ __all__ = ["StudyFiles", "read_files"]
 
 @dataclass(frozen=True)
 class StudyFiles:
-    """Logs, pictures and texts of a study.
+    """Logs and pictures of a study.
 
     Attributes
     ----------
@@ -28,8 +27,6 @@ class StudyFiles:
         The columns of `results.csv`: `recipe` holds names, the others floats.
     examples : dict of str to Path
         The strip of pictures of each technique; 'clean' first.
-    recipes : dict of str to str
-        Each recipe's YAML, the reference first.
     gaps : tuple of str
         What is not there, each as a sentence.
     """
@@ -37,23 +34,18 @@ class StudyFiles:
     directory: Path | None = None
     results: dict[str, NDArray[Any]] = field(default_factory=dict)
     examples: dict[str, Path] = field(default_factory=dict)
-    recipes: dict[str, str] = field(default_factory=dict)
-    trainer: str = ""
     gaps: tuple[str, ...] = ()
 
 
-def read_files(directory: Path | None, names: Sequence[str]) -> StudyFiles:
-    """Read a study's folder; `names` are its recipes in order."""
+def read_files(directory: Path | None) -> StudyFiles:
+    """Read a study's folder."""
     if directory is None:
         return StudyFiles()
     gaps: list[str] = []
-    recipes = {path.stem: _text(path) for path in sorted(directory.glob("recipes/*.yaml"))}
     return StudyFiles(
         directory,
         _results(directory / "results.csv", gaps),
         _examples(directory / "examples"),
-        {name: recipes[name] for name in [*names, *recipes] if name in recipes},
-        _text(directory / "trainer.yaml"),
         tuple(gaps),
     )
 
@@ -83,10 +75,3 @@ def _results(path: Path, gaps: list[str]) -> dict[str, NDArray[Any]]:
 def _examples(directory: Path) -> dict[str, Path]:
     found = {path.stem: path for path in sorted(directory.glob("*.png"))}
     return dict(sorted(found.items(), key=lambda item: item[0] != "clean"))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", "replace")
-    except OSError:
-        return ""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -16,11 +17,16 @@ from equipoise.errors import InputError, WorkError, plural
 from equipoise.files import atomic
 from equipoise.images import LeftOut
 from equipoise.readers import check_apart
+from equipoise.recipes import Recipe
 from equipoise.reports import diagnosis, search, tables
 from equipoise.reports.deep import deep_view
 from equipoise.reports.figures import Gallery, draw, picture
+from equipoise.reports.findings import findings
 from equipoise.reports.folder import StudyFiles, read_files
+from equipoise.reports.following import data_of, next_step, seconds_left
 from equipoise.studies import Study, StudySummary, formats, open_study
+from equipoise.studies.charts import class_rows
+from equipoise.training import Trainer
 
 __all__ = ["audit_page", "environment", "report", "target", "write_page"]
 
@@ -63,16 +69,17 @@ def report(study: Any, path: str | Path | None = None, *, plots: str | Path | No
     for given in (path, plots):
         if given is not None and opened is not None and opened.summary.kind == "comparison":
             check_apart(Path(given), opened.summary.data.source)
-    if opened is None:
-        gallery = Gallery()
-        context: dict[str, Any] = {"answer": search.standing(found or {}), "names": ()}
-    else:
-        summary = opened.summary
-        files = read_files(opened.directory, list(summary.recipes))
-        gallery = draw(opened, files, summary.answer.recipe or summary.reference)
-        diagnosis.draw_calibration(gallery, summary)
+    gallery = Gallery()
+    context: dict[str, Any] = {"answer": None if opened else search.standing(found or {})}
+    if opened is not None:
+        files = read_files(opened.directory)
+        gallery = draw(opened, files)
+        diagnosis.draw_calibration(gallery, opened.summary)
         context = _context(opened, files, gallery)
-    context |= {"search": found, "begun": opened is not None}
+    running = not (
+        opened.summary.finished if found is None and opened else (found or {})["finished"]
+    )
+    context |= {"search": found, "begun": opened is not None, "running": running}
     html = environment().get_template("report.html.j2").render(context)
     write_page(place, html)
     if plots is not None:
@@ -144,18 +151,22 @@ def audit_page(
 def _context(study: Study, files: StudyFiles, gallery: Gallery) -> dict[str, Any]:
     summary, answer = study.summary, study.summary.answer
     metrics, blocks = tables.every_metric(summary)
-    telling = diagnosis.telling_classes(summary)
     probed = diagnosis.techniques_probed(summary)
+    telling = diagnosis.telling_classes(summary)
     headline = tables.headline_metrics(summary)
+    audit = summary.data.audit
     return {
         "summary": summary,
         "answer": answer,
+        "step": next_step(summary, study.directory, data_of(summary)),
+        "left": seconds_left(summary),
         "names": list(summary.recipes),
         "classes": summary.data.classes,
         "margin": formats.points(summary.objective, summary.margin),
         "runs": {"done": sum(row.runs for row in summary.table), "missing": len(summary.missing)},
         "gaps": _gaps(summary, files, gallery) if summary.kind == "comparison" else [],
         "verdicts": tables.verdicts(summary, answer.recipe),
+        "heat": {d: class_rows(summary, d) for d in _deciding_first(summary)},
         "headline": [tables.with_unit(metric, summary.positive_class) for metric in headline],
         "decisions": tables.decisions(summary),
         "overall": tables.overall_heads(summary),
@@ -164,10 +175,12 @@ def _context(study: Study, files: StudyFiles, gallery: Gallery) -> dict[str, Any
         "blocks": blocks,
         "beside": tables.beside(summary),
         **diagnosis.context(summary, telling),
-        "recalls": tables.class_recalls(summary),
         "costs": tables.costs(summary),
-        "confusions": [] if gallery.maps else tables.confusions(summary),
+        "confusions": {
+            row.recipe: tables.confusions(row, summary.data.classes) for row in summary.table
+        },
         "gallery": gallery,
+        "findings": findings(summary, files),
         "probe": diagnosis.overview(summary),
         "probed": probed,
         "telling": telling,
@@ -177,10 +190,27 @@ def _context(study: Study, files: StudyFiles, gallery: Gallery) -> dict[str, Any
             for name, path in files.examples.items()
             if (shown := picture(path, name)) is not None
         },
-        "audit": audit_view({} if summary.data.audit is None else summary.data.audit.to_dict()),
-        "recipes": files.recipes,
-        "trainer": files.trainer,
+        "audit": audit_view({} if audit is None else audit.to_dict()),
+        "recipes": {name: _shortest(one) for name, one in summary.recipes.items()},
+        "trainer": _shortest(summary.trainer),
+        "remedies": {
+            name: _shortest(Recipe.model_validate(yaml.safe_load(text)))
+            for name, text in summary.shortcut_remedies.items()
+        },
     }
+
+
+def _deciding_first(summary: StudySummary) -> list[str]:
+    """The decisions that figures can be switched to, the one that decides first."""
+    return sorted(tables.decisions(summary), key=lambda decision: decision != summary.decision)
+
+
+def _shortest(given: Recipe | Trainer | None) -> str:
+    """Return a recipe or trainer as YAML that holds only what differs from the defaults."""
+    if given is None:
+        return ""
+    differs = given.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump({"name": given.name, **differs}, sort_keys=False, allow_unicode=True)
 
 
 def _gaps(summary: StudySummary, files: StudyFiles, gallery: Gallery) -> list[str]:
@@ -259,7 +289,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = (loader.get_source(environment, name)[0] for name in ("style.css", "sort.js"))
+    style, script = (loader.get_source(environment, name)[0] for name in ("style.css", "page.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     environment.globals.update(
         style=Markup(style),
@@ -269,6 +299,10 @@ def environment() -> Environment:
     )
     environment.filters.update(
         percent=formats.percent,
+        duration=formats.duration,
+        level=formats.level,
+        change=formats.change,
+        quoted=formats.quoted,
         count=formats.count,
         metric_name=formats.metric_name,
         in_sentence=formats.in_sentence,

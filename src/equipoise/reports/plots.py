@@ -14,16 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 from scipy.special import softmax
-from sklearn.metrics import precision_recall_curve, roc_curve
 
-from equipoise.reports.svg import ACCENT, INK, LINE, MUTED, PAPER, WARM, to_svg, visible
+from equipoise.reports.svg import ACCENT, INK, LINE, MUTED, PAPER, WARM, to_svg
 from equipoise.training.predictions import Predictions
 
 __all__ = [
     "Band",
     "TradeOff",
     "chosen_point",
-    "confusion_map",
     "learning",
     "learning_band",
     "precision_recall",
@@ -37,7 +35,6 @@ GRID = np.linspace(0, 1, 101)
 Bins = tuple[NDArray, NDArray, NDArray]
 Points = dict[str, tuple[float, float, float] | None]
 _SIZE, _TEXT = (2.7, 2.0), 8.5
-MID_ACCENT, MID_WARM = (0.18, 0.53, 0.76), (0.86, 0.44, 0.2)
 
 
 @dataclass(frozen=True)
@@ -95,21 +92,29 @@ def trade_off(runs: Sequence[Predictions], of_interest: Sequence[int]) -> TradeO
 
 def _one_run(run: Predictions, of_interest: Sequence[int]) -> tuple[Array, Array] | None:
     scores = softmax(run.logits, axis=1)
-    rates, precisions = [], []
-    for label in of_interest:
-        truth = run.labels == label
-        if not truth.any() or truth.all() or not np.isfinite(scores).all():
-            continue
-        score = scores[:, label]
-        false_positive, true_positive, _ = roc_curve(truth, score)
-        rates.append(np.interp(GRID, false_positive, true_positive))
-        precision, recall, _ = precision_recall_curve(truth, score)
-        # Of the thresholds that reach a recall, the highest: the first in ascending recall.
-        first = np.searchsorted(recall[::-1], GRID, side="left")
-        precisions.append(precision[::-1][np.minimum(first, len(recall) - 1)])
-    if not rates:
+    if not np.isfinite(scores).all():
         return None
+    known = [k for k in of_interest if 0 < np.count_nonzero(run.labels == k) < len(run.labels)]
+    curves = [_curves(run.labels == label, scores[:, label]) for label in known]
+    if not curves:
+        return None
+    rates, precisions = zip(*curves, strict=True)
     return np.mean(rates, axis=0), np.mean(precisions, axis=0)
+
+
+def _curves(truth: NDArray[np.bool_], score: Array) -> tuple[Array, Array]:
+    """The true positive rate over the false one and the precision over the recall, on `GRID`."""
+    order = np.argsort(-score, kind="stable")
+    ranked = score[order]
+    # Images of the same score are above the same thresholds: only the last of them counts.
+    last = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    found = np.cumsum(truth[order])[last]
+    recall = np.append(0.0, found / found[-1])
+    false = np.append(0.0, (last + 1 - found) / (len(truth) - found[-1]))
+    precision = np.append(1.0, found / (last + 1))
+    # Of the thresholds that reach a recall, the highest: the first in ascending recall.
+    first = np.searchsorted(recall, GRID, side="left")
+    return np.interp(GRID, false, recall), precision[np.minimum(first, len(recall) - 1)]
 
 
 def chosen_point(
@@ -256,26 +261,4 @@ def reliability_plot(bins: Bins, lowest: float, after: Bins | None = None) -> st
     axes.set_xlim(lowest - 0.02, 1.02)
     axes.set_ylim(min(lowest, least) - 0.04, 1.04)
     _in_percent(axes, "both")
-    return to_svg(figure)
-
-
-def confusion_map(matrix: NDArray[np.float64], classes: Sequence[str]) -> str:
-    """Draw a confusion matrix of many classes as a map, each row as shares of its class."""
-    shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    figure = Figure(figsize=(4.4, 4.4))
-    axes = figure.add_axes((0.24, 0.24, 0.74, 0.74))
-    # A picture and not shapes: a thousand classes would make a million of them. Its two colours
-    # are halfway between those of the light and the dark page, and show on both.
-    colours = np.where(np.eye(len(matrix), dtype=bool)[..., None], MID_ACCENT, MID_WARM)
-    # Shares below a fifth would all but vanish on a straight scale, and they are the mistakes.
-    axes.imshow(np.dstack([colours, shares**0.6]), interpolation="nearest", aspect="auto")
-    step = max(1, -(-len(classes) // 30))
-    ticks = list(range(0, len(classes), step))
-    names = [visible(classes[k], 16) for k in ticks]
-    size = _TEXT if len(ticks) <= 14 else 6
-    axes.set_xticks(ticks, names, rotation=90, parse_math=False)
-    axes.set_yticks(ticks, names, parse_math=False)
-    axes.tick_params(colors=MUTED, labelsize=size, length=0, pad=3)
-    for spine in axes.spines.values():
-        spine.set_color(LINE)
     return to_svg(figure)

@@ -53,6 +53,7 @@ def searched(directory: Path) -> dict[str, Any] | None:
         "metric": metric_name(metric),
         "budget": _budget(found.budget),
         "counts": _counts(found),
+        "left": _left(found.budget),
         "dimensions": {
             name: {"of": field.of, "choices": [_choice(c) for c in field.choices]}
             for name, field in found.dimensions.items()
@@ -94,6 +95,13 @@ def _budget(budget: "SearchBudget") -> list[tuple[str, str]]:
         return [(str(budget.trials), "trials at most"), spent]
     share = percent(budget.confirm_share)
     return [(duration(budget.seconds), "budget"), spent, (share, "of it kept to confirm")]
+
+
+def _left(budget: "SearchBudget") -> str:
+    """What of the budget is left, in a sentence; empty where it is not one of time."""
+    if budget.seconds is None:
+        return ""
+    return f"About {duration(max(0.0, budget.seconds - (budget.spent or 0.0)))} are left."
 
 
 def _counts(found: "SearchSummary") -> list[tuple[str, str]]:

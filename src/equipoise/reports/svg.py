@@ -11,35 +11,24 @@ from markupsafe import Markup, escape
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-__all__ = ["ACCENT", "INK", "LINE", "MUTED", "PAPER", "WARM", "inline", "visible"]
+from equipoise.studies.charts import COLOURS
+
+__all__ = ["ACCENT", "INK", "LINE", "MUTED", "PAPER", "WARM", "inline", "to_svg"]
 
 # The colours of the light page (style.css). On the page each becomes its variable, so that dark
-# mode repaints the plots; a file of its own keeps them. Blue and vermillion are Okabe and Ito's,
-# darkened until they read as text: apart for every kind of colour vision, and in grey.
-INK, MUTED, LINE, PAPER = "#1d1f23", "#5b616a", "#d9dade", "#fefefd"
-ACCENT, WARM = "#00609c", "#b84a00"
-_VARIABLES = {
-    INK: "var(--ink)",
-    MUTED: "var(--muted)",
-    LINE: "var(--line)",
-    PAPER: "var(--paper)",
-    ACCENT: "var(--accent)",
-    WARM: "var(--warm)",
-}
+# mode repaints the plots; a file of its own keeps them.
+INK, MUTED, LINE, PAPER, ACCENT, WARM = COLOURS.values()
+_VARIABLES = {colour: f"var(--{name})" for name, colour in COLOURS.items()}
 _TAG = re.compile(r"<[^>]*>")
 _DROPPED = re.compile(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
+# What the page says once in its style, names of groups that nothing refers to, and no rotation.
+_NEEDLESS = re.compile(r' id="[^"]*_[0-9]+"|font-family: [^;"]*; | transform="rotate\(-0 [^"]*"')
 _FINE = re.compile(r"(\d\.\d\d)\d+")
 _SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "equipoise",
     "font.family": ["DejaVu Sans"],
 }
-
-
-def visible(text: str, width: int = 24) -> str:
-    """Return a name fit for a plot: one line, printable, cut to `width` characters."""
-    text = "".join(c if c.isprintable() else "\ufffd" for c in text)
-    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def to_svg(figure: Figure) -> str:
@@ -59,7 +48,7 @@ def inline(text: str, name: str, description: str) -> Markup:
     Parameters
     ----------
     text : str
-        What `to_svg` returned.
+        What `to_svg` returned, or a chart's, which fills whatever width it is given.
     name : str
         Unlike that of any other plot of the page: it keeps their ids apart.
     description : str
@@ -68,16 +57,18 @@ def inline(text: str, name: str, description: str) -> Markup:
     body = _DROPPED.sub("", text[text.index("<svg") :])
     # Only tags are touched: text that the user chose, such as class names, stays as it is.
     body = _TAG.sub(_repaint(name), body)
+    body = re.sub(r">\s*\n\s*<", "><", body).replace("<g/>", "")
     view = re.search(r'viewBox="[^"]*"', body)
-    box, label = view[0] if view else "", escape(description)
-    head = f'<svg class="plot" role="img" aria-label="{label}" {box}>'
-    # Matplotlib escapes text and attributes, and `label` is escaped here.
+    height = re.search(r'height="[^"]*"', body)
+    box = view[0] if view else f"{height[0] if height else ''} data-fills"
+    head = f'<svg class="plot" role="img" aria-label="{escape(description)}" {box}>'
+    # Matplotlib escapes text and attributes, and the label is escaped here.
     return Markup(head + body[body.index(">") + 1 :].strip())
 
 
 def _repaint(name: str) -> Callable[[re.Match[str]], str]:
     def repaint(match: re.Match[str]) -> str:
-        tag = match[0]
+        tag = _NEEDLESS.sub("", match[0]).replace("\n", " ")
         for colour, variable in _VARIABLES.items():
             tag = tag.replace(colour, variable)
         tag = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", tag)

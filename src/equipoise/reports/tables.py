@@ -1,10 +1,11 @@
-"""What the tables of the page show: the summary turned into cells, worded and to scale."""
+"""What the tables of the page show: the summary turned into cells and words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from equipoise.errors import plural
+from equipoise.studies.charts import reasons, tone_of
 from equipoise.studies.estimates import Estimate
 from equipoise.studies.formats import (
     METRICS,
@@ -17,16 +18,15 @@ from equipoise.studies.formats import (
     level,
     metric_name,
     percent,
-    points,
 )
 from equipoise.studies.summary import Comparison, Question, RecipeFigures, StudySummary
 
 __all__ = [
+    "MATRIX",
     "Cell",
+    "Confused",
     "Row",
-    "Whisker",
     "beside",
-    "class_recalls",
     "comparison",
     "confusions",
     "costs",
@@ -37,18 +37,19 @@ __all__ = [
 ]
 
 _MARKS = {"better": "▲", "worse": "▼", "even": "○", "": "·"}
-_TONES = {"better": "better", "worse": "worse", "no difference that matters": "even"}
+MATRIX = 12  # classes up to which a confusion matrix is shown in full
+_LARGEST = 20  # confusions shown of more
 
 
 @dataclass(frozen=True)
-class Whisker:
-    """Where an interval lies on its scale, in per cent of the width, and the margin about zero."""
+class Confused:
+    """Images of one class that were taken for another: how many of how many."""
 
-    left: float
-    right: float
-    dot: float
-    zero: float
-    margin: tuple[float, float] | None = None
+    actual: str
+    called: str
+    count: int
+    of: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,6 @@ class Cell:
     value: float | None = None
     verdict: str = ""
     tone: str = ""
-    whisker: Whisker | None = None
     tint: float = 0.0
 
     @property
@@ -86,12 +86,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows under a heading of their own, such as a class or a decision."""
+    """Rows under a heading of their own, such as a decision."""
 
     title: str
     rows: list[Row]
-    note: str = ""
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def headline_metrics(summary: StudySummary) -> list[str]:
@@ -121,47 +119,12 @@ def _interval(metric: str, value: Estimate, write: Any) -> str:
     return f"{write(metric, value.low)} to {write(metric, value.high)}"
 
 
-@dataclass(frozen=True)
-class Scale:
-    """A common scale for a column of intervals."""
-
-    low: float
-    high: float
-    margin: float | None = None
-
-    def at(self, value: float) -> float:
-        """Return where a value lies, in per cent of the width."""
-        return round(min(max(100 * (value - self.low) / (self.high - self.low), 0.0), 100.0), 2)
-
-    def place(self, value: Estimate) -> Whisker:
-        """Return an interval in its place."""
-        mean = value.mean or 0.0
-        low = mean if value.low is None else value.low
-        high = mean if value.high is None else value.high
-        margin = None
-        if self.margin is not None:
-            margin = (self.at(-self.margin), self.at(self.margin))
-        return Whisker(self.at(low), self.at(high), self.at(mean), self.at(0.0), margin)
-
-
-def scale_of(values: Iterable[Estimate | None], margin: float | None = None) -> Scale:
-    """Return the scale that holds all of the intervals, zero, and the margin about it."""
-    ends = [0.0] if margin is None else [-margin, margin]
-    for value in values:
-        if value is not None:
-            ends += [v for v in (value.mean, value.low, value.high) if v is not None]
-    low, high = min(ends), max(ends)
-    room = 0.06 * (high - low) or 1.0
-    return Scale(low - room, high + room, margin)
-
-
 def verdicts(summary: StudySummary, chosen: str) -> list[Row]:
     """Return the table of the question that decides: level, difference and verdict a recipe."""
     question = summary.question
     if question is None:
         return []
     metric, decision = question.metric, question.decision
-    scale = scale_of(question.comparisons, summary.margin)
     rows = []
     for name in summary.recipes:
         now = level_cell(metric, summary.figure(name, decision, metric))
@@ -169,33 +132,20 @@ def verdicts(summary: StudySummary, chosen: str) -> list[Row]:
         if name == summary.reference:
             rows.append(Row(name, [now, Cell("baseline", value=0.0), Cell("")], reference=True))
         elif one is not None:
-            cells = [now, _difference(metric, one, scale), _verdict(summary, one)]
+            cells = [now, _difference(metric, one), _verdict(summary, one)]
             rows.append(Row(name, cells, chosen=name == chosen))
     return rows
 
 
-def _difference(metric: str, one: Estimate, scale: Scale | None, tone: str = "") -> Cell:
+def _difference(metric: str, one: Estimate) -> Cell:
     if one.mean is None:
         return Cell("–")
-    place = None if scale is None else scale.place(one)
-    return Cell(change(metric, one.mean), _interval(metric, one, change), one.mean, "", tone, place)
+    return Cell(change(metric, one.mean), _interval(metric, one, change), one.mean)
 
 
 def _verdict(summary: StudySummary, one: Comparison) -> Cell:
     """What is said of a recipe, and what would have to happen for more to be said."""
-    return Cell(one.verdict, _why(summary, one), None, one.verdict, _TONES.get(one.verdict, ""))
-
-
-def _why(summary: StudySummary, one: Comparison) -> str:
-    if one.verdict == "better" and not one.recommended:
-        return f"by less than {points(summary.objective, summary.margin)}"
-    if one.verdict != "undecided":
-        return ""
-    return {
-        "more test images": "more test images would be needed",
-        "more seeds than planned": "more seeds than planned would be needed",
-        "no hope of the margin": f"no gain of {points(summary.objective, summary.margin)} in sight",
-    }.get(one.stopped or "", "")
+    return Cell(one.verdict, reasons(summary, one), None, one.verdict, tone_of(one.verdict))
 
 
 def comparison(summary: StudySummary, chosen: str) -> list[Row]:
@@ -290,59 +240,17 @@ def beside(summary: StudySummary) -> list[tuple[str, str, list[Row]]]:
 
 
 def _question_rows(summary: StudySummary, question: Question) -> list[Row]:
-    scale = scale_of(question.comparisons, summary.margin)
     return [
         Row(
             one.recipe,
             [
-                _difference(question.metric, one, scale),
-                Cell(one.verdict, "", None, one.verdict, _TONES.get(one.verdict, "")),
+                _difference(question.metric, one),
+                Cell(one.verdict, "", None, one.verdict, tone_of(one.verdict)),
             ],
             one.recipe == summary.reference,
         )
         for one in question.comparisons
     ]
-
-
-def class_recalls(summary: StudySummary, most: int = 60) -> list[Block]:
-    """Return, for each class, its recall before (plain reference) and after each recipe.
-
-    Of more than `most` classes, those with the fewest training images.
-    """
-    names, reference = list(summary.recipes), summary.reference
-    training = training_counts(summary)
-    blocks = []
-    for label, title in _rarest(summary.data.classes, training, most):
-        before = summary.class_figure(reference, "plain", title, "recall")
-        rows, dots = [], []
-        for name in names:
-            after = [summary.class_figure(name, d, title, "recall") for d in ("plain", "tuned")]
-            cells = [level_cell("recall", value) for value in after]
-            rows.append(Row(name, cells, name == reference))
-            dots.append([_dot(value) for value in (before, *after)])
-        number = training[label] if label < len(training) else None
-        note = "" if number is None else f"{count(number)} training images"
-        facts = {"dots": dots, "before": level_cell("recall", before).text}
-        blocks.append(Block(title, rows, note, facts))
-    return blocks
-
-
-def _rarest(names: Sequence[str], training: list[int | None], most: int) -> list[tuple[int, str]]:
-    labels = sorted(range(len(names)), key=lambda k: training[k] or 0)[:most]
-    return [(k, names[k]) for k in sorted(labels)]
-
-
-def _dot(value: Estimate | None) -> Whisker | None:
-    if value is None or value.mean is None:
-        return None
-    return Scale(0.0, 1.0).place(value)
-
-
-def training_counts(summary: StudySummary) -> list[int | None]:
-    """Return how many training images each class has, by label; None where that is unknown."""
-    audit = summary.data.audit
-    counts = {} if audit is None else {c.name: c.training for c in audit.classes}
-    return [counts.get(name) for name in summary.data.classes]
 
 
 def costs(summary: StudySummary) -> list[Row]:
@@ -367,14 +275,25 @@ def _cost_cells(row: RecipeFigures, classes: Sequence[str]) -> list[Cell]:
 
 
 def confusions(
-    summary: StudySummary,
-) -> list[tuple[str, dict[str, list[list[dict[str, Any]]]]]]:
-    """Return each recipe's confusion matrices as rows of cells: count, share of the row, hit."""
-    return [
-        (row.recipe, {decision: _shares(matrix) for decision, matrix in row.confusion.items()})
-        for row in summary.table
-        if row.confusion
+    row: RecipeFigures, classes: Sequence[str]
+) -> dict[str, list[list[dict[str, Any]]] | list[Confused]]:
+    """Return a recipe's confusion matrices as rows of cells; of many classes the largest fields."""
+    many = len(classes) > MATRIX
+    return {
+        decision: _largest(matrix, classes) if many else _shares(matrix)
+        for decision, matrix in row.confusion.items()
+    }
+
+
+def _largest(matrix: Sequence[Sequence[float]], classes: Sequence[str]) -> list[Confused]:
+    sizes = [sum(line) or 1 for line in matrix]
+    fields = [
+        Confused(classes[i], classes[j], int(value), int(sizes[i]), round(value / sizes[i], 3))
+        for i, line in enumerate(matrix)
+        for j, value in enumerate(line)
+        if i != j and value
     ]
+    return sorted(fields, key=lambda field: (-field.count, -field.share))[:_LARGEST]
 
 
 def _shares(matrix: Sequence[Sequence[float]]) -> list[list[dict[str, Any]]]:

@@ -8,7 +8,7 @@ it is made: `analysis` for the verdicts, `recommendation` for the answer, `short
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError
 
@@ -26,6 +26,9 @@ from equipoise.studies.sequential import Ledger, Reason
 from equipoise.studies.shortcut import Mark, Rise
 from equipoise.studies.trials import Outcome
 from equipoise.training import Trainer
+
+if TYPE_CHECKING:
+    from equipoise.studies.charts import Chart
 
 __all__ = [
     "VERSION",
@@ -410,6 +413,12 @@ class Study:
             for decision in ("plain", "tuned")
             if row.figures(decision)
         ]
+
+    def plot(self, what: str = "recipes") -> "Chart":
+        """Return a figure that a notebook shows: of the `recipes` (forest plot) or `classes`."""
+        from equipoise.studies.charts import chart
+
+        return chart(self.summary, what)
 
     @property
     def differences(self) -> list[dict[str, Any]]:

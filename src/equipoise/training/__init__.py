@@ -1,58 +1,11 @@
 """Training: trainers, nets, losses, draws, the loop, decisions, and trained models."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-# Where each public name lives. Nothing is imported before it is asked for (PEP 562): a loader's
-# spawned workers need no metrics, and reading a trainer needs no torch.
-_HOME = {
-    "Augmented": "loaders",
-    "Batches": "loaders",
-    "Budget": "budgets",
-    "Decision": "decisions",
-    "Equal": "budgets",
-    "LOSSES": "losses",
-    "MIXINGS": "mixing",
-    "Model": "model",
-    "NETS": "nets",
-    "Predictions": "predictions",
-    "Progress": "loop",
-    "Run": "runs",
-    "SCHEDULES": "optimisers",
-    "Task": "own",
-    "Trainer": "trainers",
-    "TrainerLike": "trainers",
-    "adjust": "tuning",
-    "aim": "jobs",
-    "batches": "loaders",
-    "budget": "budgets",
-    "build_net": "nets",
-    "check": "jobs",
-    "check_words": "jobs",
-    "export_onnx": "exporting",
-    "class_weights": "losses",
-    "extract": "cached",
-    "fit": "fitting",
-    "get_device": "devices",
-    "get_loss": "losses",
-    "get_trainer": "trainers",
-    "load_model": "saving",
-    "predict_files": "predicting",
-    "read_run": "runs",
-    "side_by_side": "devices",
-    "source_of": "runs",
-    "takes": "jobs",
-    "temperature": "calibrating",
-    "large_side": "trainers",
-    "train": "fitting",
-    "tune": "tuning",
-    "untested_words": "untested",
-    "with_trainer": "trainers",
-    "write_run": "runs",
-}
+from equipoise.lazy import attach
 
-__all__ = [*_HOME]
-
+# Nothing is imported before it is asked for: a loader's spawned workers need no metrics, and
+# reading a trainer needs no torch.
 if TYPE_CHECKING:
     from equipoise.training.budgets import Budget as Budget
     from equipoise.training.budgets import Equal as Equal
@@ -99,7 +52,4 @@ if TYPE_CHECKING:
     from equipoise.training.untested import untested_words as untested_words
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'equipoise.training' has no attribute {name!r}")
-    return getattr(import_module(f"equipoise.training.{_HOME[name]}"), name)
+__getattr__, __all__ = attach(__name__)

@@ -214,7 +214,7 @@ _STRONG = _FAST.model_copy(
 _UPRIGHT = _FAST.model_copy(update={"name": "upright", "flip": "none", "test_time_flip": False})
 
 # A pretrained net whose last blocks are trained. Chosen by cross-validation, with whole groups held
-# out: docs/results/photographs.md.
+# out: docs/results/photograph-settings.md.
 _FINETUNE = Trainer(
     name="finetune",
     backbone="lite0",
