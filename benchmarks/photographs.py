@@ -308,12 +308,12 @@ def tables(runs: dict[str, Runs]) -> str:
 PAGE = """# Photographs: a pretrained net beside what practitioners do
 
 ```sh
-python benchmarks/photographs.py FOLDER{only} --seeds {seeds} --page docs/results/photographs.md
+python benchmarks/photographs.py FOLDER{some} --page docs/results/photographs.md
 ```
 
 Magnetic tiles (Huang, Qiu and Yuan, 2018): 1,344 grey pictures of six classes, 952 to 32 of each,
 of more than a thousand sizes; pictures of one tile stay together. TrashNet (Yang and Thung,
-2016): 2,527 photographs of six classes, 594 to 137 of each. Each of the {seeds} seeds has a split
+2016): 2,527 photographs of six classes, 594 to 137 of each. Each seed has a split
 of its own: a fifth is tested on, 15 % of the rest is validation. Means, with 95 % intervals over
 the seeds.
 
@@ -383,8 +383,10 @@ def main() -> None:
     text = tables(all_runs(options))
     print(f"\n{text}")
     if options.page:
-        some = "" if options.only == list(MAIN) else f" --only {' '.join(options.only)}"
-        page = PAGE.format(seeds=options.seeds, patience=PATIENCE, tables=text, only=some)
+        sets = "" if options.sets == list(SETS) else f" --sets {' '.join(options.sets)}"
+        only = "" if options.only == list(MAIN) else f" --only {' '.join(options.only)}"
+        some = f"{sets}{only} --seeds {options.seeds}"
+        page = PAGE.format(some=some, patience=PATIENCE, tables=text)
         write_text(options.page, page)
 
 
