@@ -26,6 +26,7 @@ QUICK = Trainer(name="quick", epochs=1, batch_size=64)
 CANNOT_MATTER = {
     "out": "it is the folder",
     "progress": "it is told and decides nothing",
+    "announce": "likewise",
     "command": "it is shown and decides nothing",
     "jobs": "each run is a function of its data and its seed, whatever runs beside it",
     "backend": "likewise",
