@@ -292,3 +292,8 @@ class Splits:
         """
         counts = self.train.real_counts
         return int(len(counts) - 1 - np.argmin(counts[::-1]))
+
+    @property
+    def positive(self) -> int | None:
+        """The label of the positive class of two; of more classes none is."""
+        return self.rarest if len(self.classes) == 2 else None

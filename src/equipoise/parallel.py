@@ -25,7 +25,7 @@ from joblib import Parallel, cpu_count, delayed
 from equipoise.errors import InputError, WorkError, reason, require, unknown
 from equipoise.shrinking import shrunk
 
-__all__ = ["Backend", "check_backend", "scattered"]
+__all__ = ["Backend", "check_backend", "one_thread", "scattered"]
 
 Backend = Literal["loky", "ray"]
 
@@ -35,6 +35,19 @@ _WATCH = 0.2  # seconds between looks whether the parent lives
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread, so that results do not depend on the number of cores."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def check_backend(backend: str) -> None:

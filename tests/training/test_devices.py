@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import equipoise as eq
+from equipoise.parallel import one_thread
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training import Trainer, fit, train
 from equipoise.training.checkpoints import fingerprint
@@ -17,7 +18,7 @@ from equipoise.training.devices import (
     side_by_side,
 )
 from equipoise.training.jobs import prepare
-from equipoise.training.loop import _batch, one_thread, run_epoch
+from equipoise.training.loop import _batch, run_epoch
 from equipoise.training.randomness import seeded
 
 CPU = torch.device("cpu")

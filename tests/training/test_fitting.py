@@ -12,11 +12,12 @@ from torch import nn
 
 import equipoise as eq
 from equipoise.objectives import Objective
+from equipoise.parallel import one_thread
 from equipoise.recipes import NAMED, Recipe, get_recipe
 from equipoise.training import Trainer, budget, fit, load_model
 from equipoise.training.calibrating import temperature
 from equipoise.training.jobs import prepare
-from equipoise.training.loop import _batch, one_thread
+from equipoise.training.loop import _batch
 from equipoise.training.tuning import adjust, tune
 
 SHORT = Trainer(name="short", epochs=2, batch_size=16)

@@ -5,8 +5,6 @@ The trunk is the whole net, of which what the first tuned block is given is caug
 whole net too: the blocks before are passed over, and the first tuned one is given what was caught.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +19,7 @@ from torch import Tensor, nn
 from equipoise.backbones.activations import BATCH, Pictures, Trunk
 from equipoise.backbones.probe import LinearProbe
 from equipoise.errors import InputError, reason, require
+from equipoise.parallel import one_thread
 
 __all__ = ["TorchBackbone"]
 
@@ -92,7 +91,7 @@ class TorchBackbone:
             # Of one size, since kernels differ by it.
             some = np.zeros((BATCH, *pictures.shape[1:]), np.uint8)
             some[: len(pictures)] = pictures
-            with torch.inference_mode(), _one_thread():
+            with torch.inference_mode(), one_thread():
                 return whole(torch.from_numpy(some)).numpy()[: len(pictures)]
 
         return Trunk(run, f"{self.digest} {tuned} torch {torch.__version__}", module=whole)
@@ -144,17 +143,6 @@ def _blocks(net: nn.Module) -> nn.ModuleList | nn.Sequential | None:
 
 def _weights(module: nn.Module) -> int:
     return sum(values.numel() for values in module.parameters())
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch compute on one thread: calls run side by side, and results do not depend on it."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class _FromPixels(nn.Module):

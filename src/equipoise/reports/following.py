@@ -57,14 +57,13 @@ def next_step(summary: StudySummary, folder: Path | None, data: str) -> Step:
 def _with_more_seeds(summary: StudySummary) -> str:
     """A study's command with about twice the seeds; as it is where it cannot be read."""
     words = shlex.split(summary.command) if summary.command else []
-    most = max((n for family in summary.looks.families for n in family.planned), default=3)
     option = "--seeds" if "--seeds" in words and "auto" not in words else "--most-seeds"
     if len(words) < 2 or words[1] != "compare":
         return summary.command
     if option in words:
         place = words.index(option)
         words[place : place + 2] = []
-    return shlex.join([*words, option, str(2 * most)])
+    return shlex.join([*words, option, str(2 * summary.looks.most_seeds)])
 
 
 def data_of(summary: StudySummary) -> str:

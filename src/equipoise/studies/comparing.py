@@ -198,8 +198,7 @@ def compare(
             known = () if earlier is None else earlier.seeds
             planned = (len({*known, *range(seed, seed + seeds)}),)
         ledger = _ledger(earlier, named, planned)
-        most = max(n for family in ledger.families for n in family.planned)
-        every = tuple(range(seed, seed + most)), tuple(range(folds or draws))
+        every = tuple(range(seed, seed + ledger.most_seeds)), tuple(range(folds or draws))
         plan = extend_plan(folder, StudyPlan(named, *every, folds), earlier)
         # A study's resamples and probes keep the seed that it was begun with.
         seed = seed if earlier is None else earlier.seed
@@ -214,9 +213,10 @@ def compare(
         write_examples(folder / "examples", splits.train, _techniques(plan.recipes), seed)
         work = _Work(folder, setup, about, progress)
         begun = None if earlier is None else read_plan(folder)
-        extract(splits, chosen, backend)
-        if announce is not None and (runs := _to_come(work, plan, ledger))[0]:
-            announce(forecast(_one_run(work, plan), runs, chosen, _beside(work)))
+        if (runs := _to_come(work, plan, ledger))[0]:
+            extract(splits, chosen, backend)
+            if announce is not None:
+                announce(forecast(_one_run(work, plan), runs, chosen, _beside(work)))
         return _look_by_look(work, plan, begun, ledger, began + seconds)
 
 
@@ -274,7 +274,7 @@ def _look_by_look(
         plan = due
         _write(work, plan, ledger)
         with _watched(work.folder, plan.trials, work.setup.trainer.epochs, work.progress):
-            _run(work, plan.trials)
+            _run(work, _missing(work, plan))
         began = monotonic()
         ledger = _look(work, plan, ledger)
         _write(work, plan, ledger)
@@ -340,10 +340,10 @@ def _seconds_so_far(work: _Work, plan: StudyPlan) -> float | None:
 
 def _one_run(work: _Work, plan: StudyPlan) -> float:
     """Seconds that a run takes: of those that are finished, or from the first steps of one."""
-    data = work.setup.data
-    blind = replace(work.setup, data=replace(data, test=data.validation))
     found = _seconds_so_far(work, plan)
-    return expected_seconds(blind, plan.recipes[0], plan.seeds[0]) if found is None else found
+    if found is None:
+        found = expected_seconds(work.setup.blind, plan.recipes[0], plan.seeds[0])
+    return found
 
 
 def _to_come(work: _Work, every: StudyPlan, ledger: Ledger) -> tuple[int, int]:
@@ -372,14 +372,13 @@ def _techniques(recipes: Sequence[Recipe]) -> list[Technique]:
 
 def _run(work: _Work, trials: Sequence[Trial]) -> None:
     place = work.folder.resolve()  # a process elsewhere may stand in another folder
-    missing = [trial for trial in trials if not over(folder_of(work.folder, trial))]
     setup, about = work.setup, work.about
 
     def one(trial: Trial) -> None:
         run_trial(trial, setup, folder_of(place, trial), trial_identity(trial, about))
 
     jobs = side_by_side(setup.jobs, setup.device)
-    for _ in scattered(one, missing, jobs=jobs, backend=setup.backend):
+    for _ in scattered(one, trials, jobs=jobs, backend=setup.backend):
         pass
 
 

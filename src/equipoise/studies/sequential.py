@@ -117,6 +117,11 @@ class Ledger:
         """What no plan has claimed."""
         return LEVEL - sum(family.level for family in self.families)
 
+    @property
+    def most_seeds(self) -> int:
+        """How many seeds a recipe may get."""
+        return max((n for family in self.families for n in family.planned), default=AUTO[0])
+
 
 def planned_looks(seeds: int | Literal["auto"], most: int = AUTO[-1]) -> tuple[int, ...]:
     """Return the numbers of seeds at which a study is looked at."""

@@ -179,7 +179,7 @@ def describe_study(
             notes=tuple(data.notes),
         ),
         untested_words=() if folds else tuple(untested_words(data.untested, data.classes)),
-        positive_class=data.classes[data.rarest] if len(data.classes) == 2 else None,
+        positive_class=None if data.positive is None else data.classes[data.positive],
         trainer=setup.trainer,
         fingerprint=identity(fingerprint),
     )
@@ -283,21 +283,21 @@ def read_study_file(folder: Path) -> StudyFile:
 Kept = TypeVar("Kept", bound=Value)
 
 
-def read_as(form: type[Kept], folder: Path) -> Kept:
-    """Read study.json in the form of a comparison or an evaluation.
+def read_as(form: type[Kept], folder: Path, file: str = _FILE, kind: str = "study") -> Kept:
+    """Read study.json in the form of a comparison or an evaluation, or a search's search.json.
 
     Raises
     ------
     InputError
         If there is none, or it is not what was written.
     """
-    if not (folder / _FILE).is_file():
-        raise InputError(f"{folder} is no study: it has no {_FILE}.")
+    if not (folder / file).is_file():
+        raise InputError(f"{folder} is no {kind}: it has no {file}.")
     try:
-        return form(**read_sealed(folder / _FILE, MADE_AGAIN))
+        return form(**read_sealed(folder / file, MADE_AGAIN))
     except ValidationError:
         raise InputError(
-            f"{folder} is a study of another version: give the command that made it again, with a "
+            f"{folder} is a {kind} of another version: give the command that made it again, with a "
             "new folder."
         ) from None
 

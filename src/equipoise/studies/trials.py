@@ -123,6 +123,11 @@ class TrainingSetup:
     backend: str = "loky"
     left_out: tuple[LeftOut, ...] = ()
 
+    @property
+    def blind(self) -> "TrainingSetup":
+        """The same without a test split, in whose place validation stands."""
+        return replace(self, data=replace(self.data, test=self.data.validation))
+
     def fit(
         self,
         recipe: Recipe,

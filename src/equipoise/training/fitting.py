@@ -13,6 +13,7 @@ from equipoise.files import claim
 from equipoise.images import ImageSet, Splits
 from equipoise.objectives import DEFAULT as BALANCED
 from equipoise.objectives import ObjectiveLike
+from equipoise.parallel import one_thread
 from equipoise.readers import check_apart
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training.cached import activations_of
@@ -20,7 +21,7 @@ from equipoise.training.checkpoints import CHECKPOINT, fingerprint, restore, sav
 from equipoise.training.devices import get_device
 from equipoise.training.fingerprints import identity, of_net, of_recipe, of_trainer
 from equipoise.training.jobs import Job, Logs, aim, check, prepare
-from equipoise.training.loop import Report, goes_on, one_thread, run_epoch
+from equipoise.training.loop import Report, goes_on, run_epoch
 from equipoise.training.measuring import chosen_on, told_of
 from equipoise.training.model import Model, evaluate
 from equipoise.training.nets import Net

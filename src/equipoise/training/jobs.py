@@ -309,7 +309,7 @@ def prepare(
         mean=mean,
         std=std,
         decision=plain(len(classes)),
-        positive=data.rarest if len(classes) == 2 else None,
+        positive=data.positive,
         flip=trainer.test_time_flip,
         backbone=None if backbone is None else backbone.name,
         tuned_blocks=trainer.tuned_blocks,

@@ -1,8 +1,7 @@
 """The training loop."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +25,7 @@ from equipoise.training.presenting import Batch
 from equipoise.training.seen import fingerprints
 from equipoise.training.shifts import shifted
 
-__all__ = ["Progress", "Report", "goes_on", "one_thread", "run_epoch"]
+__all__ = ["Progress", "Report", "goes_on", "run_epoch"]
 
 
 @dataclass(frozen=True)
@@ -52,17 +51,6 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread, so that results do not depend on the number of cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def run_epoch(job: Job, report: Report | None = None) -> bool:

@@ -64,7 +64,7 @@ def told_of(
     data: Splits, chosen: Chosen, predictions: Mapping[str, Predictions], objective: Objective
 ) -> dict[str, Any]:
     """Return what `Run.metrics` says of any trainer's run."""
-    positive = data.rarest if len(data.classes) == 2 else None
+    positive = data.positive
     return {
         "classes": list(data.classes),
         "positive_class": None if positive is None else data.classes[positive],

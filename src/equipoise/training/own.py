@@ -190,9 +190,8 @@ def fit_own(
     }
     validation = predictions["validation"]
     chosen = chosen_on(validation, data.train.counts, objective)
-    positive = data.rarest if len(data.classes) == 2 else None
     measured = figures(
-        validation.logits, validation.labels, positive=positive, also=objective.measures
+        validation.logits, validation.labels, positive=data.positive, also=objective.measures
     )
     row = {"epoch": 1, "seconds": seconds}
     row |= {f"validation_{name}": v for name, v in measured.items() if isinstance(v, float)}

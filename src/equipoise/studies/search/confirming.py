@@ -78,7 +78,7 @@ def confirm(state: SearchState, who: Finalists) -> Study:
     folder, most = plan.folder / "confirm", SEEDS
     if (earlier := earlier_study(folder)) is not None:
         recipes = tuple(recipe for recipe in recipes if recipe.name in earlier.recipes)
-        most = max(n for family in earlier.ledger.families for n in family.planned)
+        most = earlier.ledger.most_seeds
     elif plan.timed:
         many, most = confirmation(state, state.left - _END)
         recipes = recipes[:many]

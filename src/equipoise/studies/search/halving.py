@@ -103,7 +103,7 @@ def _carried_out(
 ) -> Iterator[Result]:
     """Give the results of attempts as they end, of those that can end before the deadline."""
     plan = state.plan
-    setup, seed, folder, of = plan.blind, plan.seed, plan.attempts, plan.of
+    setup, seed, folder, of = plan.setup.blind, plan.seed, plan.attempts, plan.of
     needed = {attempt.name: _seconds_for(state, attempt) for attempt in attempts}
     if not state.results and attempts:
         # The first is the baseline's, which everything is set against: it is run in any case.

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
-from equipoise.errors import InputError, plural
-from equipoise.files import read_sealed, write_sealed, write_text
+from equipoise.errors import plural
+from equipoise.files import write_sealed, write_text
 from equipoise.images import LeftOut
 from equipoise.recipes import Recipe
 from equipoise.studies.estimates import Estimate, Number, Value
-from equipoise.studies.formats import MADE_AGAIN, change, in_sentence, interval, level
+from equipoise.studies.formats import change, in_sentence, interval, level
 from equipoise.studies.search.confirming import BASELINE, Finalists, ranked, validated
 from equipoise.studies.search.sampling import importance
 from equipoise.studies.search.state import SearchPlan, SearchState
+from equipoise.studies.study_file import read_as
 from equipoise.studies.summary import Study, StudySummary
 from equipoise.training import Trainer, untested_words
 
@@ -179,15 +180,7 @@ def read_search(folder: Path) -> SearchSummary:
     InputError
         If there is none, or it is not what was written.
     """
-    if not (folder / FILE).is_file():
-        raise InputError(f"{folder} is no search: it has no {FILE}.")
-    try:
-        return SearchSummary(**read_sealed(folder / FILE, MADE_AGAIN))
-    except ValidationError:
-        raise InputError(
-            f"{folder} is a search of another version: give the command that made it again, with a "
-            "new folder."
-        ) from None
+    return read_as(SearchSummary, folder, FILE, "search")
 
 
 def leaderboard(state: SearchState) -> list[dict[str, Any]]:

@@ -172,7 +172,7 @@ def search(
     folder = check_output(out, splits, entrants)
     plan = SearchPlan(folder, setup, seed, where, entrants, limits, _expected(folder), command)
     if not plan.expected and plan.timed:
-        plan = replace(plan, expected=expected_seconds(plan.blind, BASELINE, seed))
+        plan = replace(plan, expected=expected_seconds(plan.setup.blind, BASELINE, seed))
         _check_budget(plan, monotonic() - began)
     fingerprint = _fingerprint(plan)
     with claim(folder, "search", fingerprint):

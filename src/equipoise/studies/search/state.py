@@ -70,12 +70,6 @@ class SearchPlan:
     of: str = ""
 
     @property
-    def blind(self) -> TrainingSetup:
-        """How attempts are trained: without a test split, in whose place validation stands."""
-        data = self.setup.data
-        return replace(self.setup, data=replace(data, test=data.validation))
-
-    @property
     def timed(self) -> bool:
         """Whether there is a budget of time."""
         return self.limits.seconds < inf
