@@ -10,7 +10,15 @@ from scipy.sparse import csr_array
 from scipy.special import softmax
 
 from equipoise.metrics.calibration import believed
-from equipoise.metrics.decided import DECIDED, Floats, mean_over, precisions, recalls
+from equipoise.metrics.decided import (
+    DECIDED,
+    Confusion,
+    Floats,
+    counts_of,
+    mean_over,
+    precisions,
+    recalls,
+)
 
 __all__ = [
     "confusions",
@@ -67,9 +75,9 @@ def figures(
     counts = np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64)
     positive = 1 if positive is None else positive
     confusion = confusions(labels, decided, logits.shape[1], counts[None])[0]
-    wanted = _of_decisions(logits.shape[1], positive, also or {})
+    wanted = _of_decisions(logits.shape[1], positive)
     return {
-        **{name: float(of(confusion)) for name, of in wanted.items()},
+        **{name: float(of(confusion)) for name, of in {**wanted, **(also or {})}.items()},
         **{
             name: values.item()
             for name, values in ranked_figures(logits, labels, positive, counts[None]).items()
@@ -102,12 +110,13 @@ def decided_figures(
     also : mapping of str to callable, optional
         As in `figures`.
     """
-    wanted = _of_decisions(classes, positive, also or {})
-    parts = [
-        {name: of(some) for name, of in wanted.items()}
-        for some in _in_parts(labels, decided, classes, weights)
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in wanted}
+    wanted, further = _of_decisions(classes, positive), also or {}
+    parts = []
+    for some in _in_parts(labels, decided, classes, weights):
+        counts = counts_of(some)  # once, and not by each figure
+        part = {name: of(counts) for name, of in wanted.items()}
+        parts.append(part | {name: of(some) for name, of in further.items()})
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def confusions(
@@ -131,13 +140,11 @@ def _in_parts(
         yield confusions(labels, decided, classes, weights[start : start + rows])
 
 
-def _of_decisions(
-    classes: int, positive: int, also: Mapping[str, OfConfusion]
-) -> dict[str, OfConfusion]:
-    def of(each: OfConfusion) -> OfConfusion:
+def _of_decisions(classes: int, positive: int) -> dict[str, Callable[[Confusion], Floats]]:
+    def of(each: Callable[[Confusion], Floats]) -> Callable[[Confusion], Floats]:
         return lambda c: each(c)[..., positive] if classes == 2 else mean_over(each(c))
 
-    return {**DECIDED, "recall": of(recalls), "precision": of(precisions), **also}
+    return {**DECIDED, "recall": of(recalls), "precision": of(precisions)}
 
 
 def ranked_figures(

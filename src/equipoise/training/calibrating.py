@@ -55,18 +55,23 @@ def calibrate(logits: Floats, labels: NDArray[np.int_]) -> Calibration:
     """
     z = logits - logits.max(1, keepdims=True)
     classes = logits.shape[1]
-    truth = (labels[:, None] == np.arange(classes)).astype(np.float64)
-    shares = np.log(truth.sum(0) + _NONE)
+    shares = np.log(np.bincount(labels, minlength=classes) + _NONE)
     shares -= shares.mean()
     # From the parameters to the biases, and what the priors make of each parameter.
     to_biases = np.vstack([np.zeros(classes), shares, np.eye(classes)])
     precision = np.concatenate([[1.0, 1.0], np.full(classes, _OFFSETS**-2)])
 
+    rows = np.arange(len(labels))
+
     def loss(parameters: Floats) -> tuple[float, Floats]:
         scale = np.exp(parameters[0])
-        logs = log_softmax(scale * z + parameters @ to_biases, axis=1)
-        off = np.exp(logs) - truth
-        value = precision @ parameters**2 / 2 - (logs * truth).sum()
+        logs = scale * z + parameters @ to_biases
+        logs -= logs.max(1, keepdims=True)
+        off = np.exp(logs)
+        total = off.sum(1)
+        off /= total[:, None]
+        off[rows, labels] -= 1
+        value = precision @ parameters**2 / 2 - (logs[rows, labels] - np.log(total)).sum()
         slope = to_biases @ off.sum(0) + precision * parameters
         slope[0] += scale * (off * z).sum()
         # Per image: the solver's tolerances are made for losses of about one.
