@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo check test test-slow lint format docs clean
+.PHONY: help demo check test test-slow lint format docs results clean
 help:
 	@echo "make demo       the main job on the embedded images; ends with a report"
 	@echo "make check      lint, types, and tests of what differs from the last commit"
@@ -12,6 +12,8 @@ help:
 	@echo "make test-slow  the slow checks too: browser, kill tests, long fuzzing"
 	@echo "make format     put the code in the house's format"
 	@echo "make docs       the documentation site, in site/"
+	@echo "make results    the pages of results, and how long each takes; PAGES=\"study search\" makes"
+	@echo "                these two again"
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=…"; exit 1; }
@@ -47,6 +49,9 @@ format: $(READY)
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
+
+results: $(READY)
+	$(BIN)/python benchmarks/results.py $(PAGES)
 
 clean:
 	rm -rf .venv demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis

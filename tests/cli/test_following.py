@@ -66,6 +66,13 @@ def test_upsample_holds_out_first_what_it_is_asked_to(photos, tmp_path, capsys):
     assert json.loads(text)["held_out"] == []
 
 
+def test_upsampling_what_is_balanced_says_that_nothing_is_to_be_made(photos, tmp_path, capsys):
+    words = ["upsample", photos, "--take", "cat=10,dog=10", "--out", tmp_path / "out"]
+    text = out_of(capsys, *words)
+    assert "No copies: every class has the images it is to have." in text
+    assert "beside their copies" not in text
+
+
 def test_upsampling_what_was_brought_up_tells_what_it_leaves_out(photos, tmp_path, capsys):
     out_of(capsys, "upsample", photos, "--out", tmp_path / "out")
     assert run(["upsample", str(tmp_path / "out"), "--out", str(tmp_path / "again")]) == 0

@@ -125,6 +125,30 @@ def test_folders_around_and_below(made, folder, tmp_path):
     assert not data.validation.copies.any()
 
 
+@pytest.mark.parametrize("how", ["copied", "linked"])
+def test_class_folders_without_their_manifest(folder, tmp_path, how):
+    """Names tell the copies then: of an original of that name, in its class."""
+    (new := tmp_path / "new").mkdir()
+    for name in ("cat", "dog"):
+        place = shutil.copytree if how == "copied" else lambda a, b: b.symlink_to(a)
+        place(folder / name, new / name)
+    Image.new("RGB", (8, 8)).save(new / "dog" / "a__flip__0.png")  # of no original
+    data = sound(load(new, follow_links=True))
+    assert any("No manifest.parquet lies with the copies" in note for note in data.notes)
+    part = next(p for p in data.parts.values() if "dog/a__flip__0.png" in p.names.tolist())
+    assert not part.copies[part.names.tolist().index("dog/a__flip__0.png")]
+
+
+@pytest.mark.parametrize("form", ["npz", "parquet", "webdataset"])
+def test_a_file_of_many_without_its_manifest_is_refused(made, tmp_path, form):
+    files = [path for path in (made / form).rglob("*") if path.suffix in (".npz", ".tar")]
+    files += [path for path in (made / form).rglob("train-*.parquet")]
+    for file in files:
+        shutil.copy(file, tmp_path)
+    with pytest.raises(eq.InputError, match="copies cannot be told from originals"):
+        load(tmp_path / files[0].name)
+
+
 def test_sorted_by_hand_into_splits(folder):
     """Files that were moved are known by the names that copies have."""
     for split, ends in (("train", "012345"), ("test", "6789")):

@@ -372,7 +372,10 @@ def _print_upsampled(summary: "Summary", dry_run: bool) -> None:
         for name, before in counts.items()
     ]
     show.grid(("split", "class", "before", "after"), rows, words=("class",))
-    show.tell("", *([] if "test" in summary.held_out else [_NOTHING_HELD_OUT]))
+    if not summary.copies:
+        show.tell("", "No copies: every class has the images it is to have.")
+    elif "test" not in summary.held_out:
+        show.tell("", _NOTHING_HELD_OUT)
     if dry_run:
         show.say("Nothing is written, and a file that cannot be read is counted all the same.")
         show.say("Next: the same command with --out and no --dry-run")

@@ -23,7 +23,7 @@ from equipoise.images import Broken
 from equipoise.readers import cifar
 from equipoise.readers.decoding import too_large
 from equipoise.readers.layout import hidden, is_image_name, lay_out
-from equipoise.readers.manifests import MANIFEST
+from equipoise.readers.manifests import COMMENT, MANIFEST
 from equipoise.readers.samples import (
     MOST_LABEL,
     are_samples,
@@ -54,11 +54,12 @@ TarPlace = tuple[int, int]  # of the data; its size
 
 
 class Listing(NamedTuple):
-    """What is in an archive: files by path, what is refused, and folders."""
+    """What is in an archive: files by path, what is refused, folders, and whose work it is."""
 
     found: Mapping[str, Any]
     refused: list[Broken]
     folders: list[str]
+    upsampled: bool = False
 
 
 def read_zip(path: Path, selection: Selection = Selection()) -> Table:
@@ -113,7 +114,7 @@ def list_tar(path: Path, most_bytes: int) -> Listing:
                 found[name] = (member.offset_data, member.size)
     except (tarfile.TarError, ValueError) as error:
         raise _damaged(path, error) from None
-    return Listing(found, list(refused.values()), folders)
+    return Listing(found, list(refused.values()), folders, _is_upsampled(archive))
 
 
 def read_tar_gz(path: Path, selection: Selection = Selection()) -> Table:
@@ -149,12 +150,19 @@ def read_tar_gz(path: Path, selection: Selection = Selection()) -> Table:
         if isinstance(error, InputError):
             raise
         raise _damaged(path, error) from None
-    return _laid_out(Listing(found, list(refused.values()), folders), bytes, path)
+    listing = Listing(found, list(refused.values()), folders, _is_upsampled(archive))
+    return _laid_out(listing, bytes, path)
+
+
+def _is_upsampled(archive: tarfile.TarFile) -> bool:
+    """Whether a tar says of itself that `upsample` wrote it; known when it has been read."""
+    return archive.pax_headers.get("comment") == COMMENT
 
 
 def _laid_out(listing: Listing, fetch: Callable[[Any], bytes], path: Path) -> Table:
     if are_samples(listing.found):
-        return lay_out_samples(listing.found, fetch, str(path), listing.refused, _split_above)
+        table = lay_out_samples(listing.found, fetch, str(path), listing.refused, _split_above)
+        return replace(table, upsampled=str(path) if listing.upsampled else "")
     return lay_out(listing.found, fetch, str(path), listing.refused, listing.folders)
 
 

@@ -14,6 +14,7 @@ from equipoise.images import ImageSet
 from equipoise.near import find_alike
 from equipoise.readers.lineage import Lineage, trace
 from equipoise.readers.lists import read_list
+from equipoise.readers.manifests import unfinished
 from equipoise.readers.split_names import split_named
 from equipoise.readers.splitting import units
 from equipoise.readers.table import Table
@@ -75,12 +76,21 @@ def _made(lineage: Lineage) -> list[str]:
 
 
 def lineage_of(data: ImageSet, table: Table) -> Lineage | None:
-    """Return what manifests that lie with a table tell of its images."""
+    """Return what manifests that lie with a table, or names, tell of its images.
+
+    Raises
+    ------
+    InputError
+        Where a file says that `upsample` wrote it and no manifest lists its images.
+    """
     place = table.place
-    if place is None or not table.manifests:
+    if place is None:
         return None
     pairs = zip(data.names.tolist(), data.ids.tolist(), strict=True)
-    return trace(data, [place(name, number) for name, number in pairs], table.manifests)
+    lineage = trace(data, [place(name, number) for name, number in pairs], table.manifests)
+    if lineage is None and table.upsampled:
+        raise unfinished(table.upsampled)
+    return lineage
 
 
 def _joined(columns: Sequence[Groups], names: Groups) -> Groups | None:

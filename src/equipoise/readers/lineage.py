@@ -1,8 +1,8 @@
-"""Which images are copies of which: by manifests that lie with a data set."""
+"""Which images are copies of which: by manifests that lie with a data set, or by their names."""
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from equipoise.errors import printable
 from equipoise.images import ImageSet
-from equipoise.readers.manifests import Manifest
+from equipoise.readers.manifests import MANIFEST, Manifest
 
 __all__ = ["Lineage", "hexadecimal", "trace"]
 
@@ -54,7 +54,8 @@ def trace(data: ImageSet, places: Sequence[str], manifests: Sequence[Manifest]) 
 
     An image is found by its place; one in a larger file (FILE#KEY) that was renamed by the key,
     where the classes or the pictures are the same. A file that is in no manifest and is named as
-    copies are is one of the original of that name; otherwise it counts as an original.
+    copies are is one of the original of that name; otherwise it counts as an original. So it is
+    where there is no manifest at all, as where class folders were copied or linked without it.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def trace(data: ImageSet, places: Sequence[str], manifests: Sequence[Manifest]) 
     Returns
     -------
     Lineage, or None
-        None where no manifest lists any of the images.
+        None where no manifest lists any of the images, and none is named as a copy of another.
     """
     digests, classes = hexadecimal(data.digests), np.array(data.classes)[data.labels]
     pictures = digests.copy()
@@ -95,7 +96,7 @@ def trace(data: ImageSet, places: Sequence[str], manifests: Sequence[Manifest]) 
         related |= np.isin(digests, one.sources)
     if not related.any():
         return None
-    notes += _unlisted(data, ~related)
+    notes += _unlisted(data, ~related) if used else _unproven(data, copies)
     sources = _names(data.names, pictures, copies)
     return Lineage(pictures, sources, groups.astype(np.str_), copies, lost, tuple(notes))
 
@@ -168,16 +169,19 @@ def _by_names(
     pictures: NDArray[np.str_],
     copies: NDArray[np.bool_],
     known: NDArray[np.bool_],
-    manifests: Iterable[Manifest],
+    manifests: Sequence[Manifest],
 ) -> NDArray[np.bool_]:
-    """Mark images that are named as copies, and return those that no one original explains."""
+    """Mark images that are named as copies, and return those that no one original explains.
+
+    Without a manifest nothing tells the techniques: a copy is then what has an original.
+    """
     techniques = {name for one in manifests for name in one.techniques}
     keys = list(zip(data.labels.tolist(), map(_stem, data.names.tolist()), strict=True))
     lost = np.zeros(len(data), bool)
     named: dict[int, tuple[int, str]] = {}
     for row in np.flatnonzero(~known).tolist():
         found = _COPY.fullmatch(keys[row][1])
-        if found and found["technique"] in techniques:
+        if found and (found["technique"] in techniques or not manifests):
             named[row] = (keys[row][0], found["source"])
     originals: dict[tuple[int, str], list[int]] = defaultdict(list)
     for row in np.flatnonzero(~copies).tolist() if named else ():
@@ -185,6 +189,8 @@ def _by_names(
             originals[keys[row]].append(row)
     for row, key in named.items():
         here = originals.get(key, [])
+        if not (here or manifests):
+            continue
         copies[row], lost[row] = True, len(here) != 1
         if len(here) == 1:
             pictures[row] = pictures[here[0]]
@@ -194,6 +200,12 @@ def _by_names(
 def _stem(name: str) -> str:
     file = name.rpartition("/")[2]
     return file.rpartition(".")[0] or file
+
+
+def _unproven(data: ImageSet, copies: NDArray[np.bool_]) -> list[str]:
+    """Tell of copies that their names alone give away."""
+    first = printable(data.names[int(np.argmax(copies))])
+    return [f"No {MANIFEST} lies with the copies, which are told by their names, such as {first}"]
 
 
 def _unlisted(data: ImageSet, rows: NDArray[np.bool_]) -> list[str]:

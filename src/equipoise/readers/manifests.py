@@ -15,6 +15,7 @@ from equipoise.errors import InputError, printable, reason
 from equipoise.files import MARK
 
 __all__ = [
+    "COMMENT",
     "GENERATED",
     "MANIFEST",
     "SUMMARY",
@@ -22,6 +23,7 @@ __all__ = [
     "Manifest",
     "above",
     "is_ours",
+    "unfinished",
     "within",
 ]
 
@@ -29,6 +31,9 @@ MANIFEST = "manifest.parquet"
 # The kinds of output folders that a mark names.
 UPSAMPLED, GENERATED = "upsampled data set", "generated images"
 SUMMARY = "summary.json"
+# What files of many images say in their headers where `upsample` wrote them: nothing else in them
+# tells copies from originals.
+COMMENT = "equipoise upsample: manifest.parquet tells copies from originals"
 # What `generate` writes beside its images: a recipe that takes them, and the page of the sieve.
 RECIPE, SIEVE = "generated.yaml", "sieve.html"
 
@@ -120,7 +125,7 @@ def within(
             manifests += [] if one is None else [one]
             notes += [_foreign(name)] if one is None else []
         elif f"{folder}{MANIFEST}" not in found and _is_mark(fetch, found[path]):
-            raise _unfinished(f"{source}/{folder}".rstrip("/"))
+            raise unfinished(f"{source}/{folder}".rstrip("/"))
     return tuple(manifests), tuple(notes)
 
 
@@ -135,7 +140,7 @@ def above(path: Path) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
         ours = _is_mark(_bytes, folder / MARK)
         if not (folder / MANIFEST).is_file():
             if ours:
-                raise _unfinished(str(folder))
+                raise unfinished(str(folder))
             continue
         try:
             one = _read(_bytes, folder / MANIFEST, name, after=after)
@@ -256,9 +261,10 @@ def _foreign(name: str) -> str:
     return f"{printable(name)} is not of equipoise's making: it tells nothing of copies"
 
 
-def _unfinished(folder: str) -> InputError:
+def unfinished(folder: str) -> InputError:
+    """Return the refusal of what `upsample` wrote where nothing tells its copies."""
     return InputError(
         f"{printable(folder)} is what upsample or generate wrote, but has no {MANIFEST}, so copies "
-        "cannot be told from originals: it is unfinished, or the file was taken away. Give the "
-        "same command again."
+        "cannot be told from originals: it is unfinished, or the file was left behind. Put it "
+        "there, or give the same command again."
     )

@@ -22,6 +22,7 @@ from equipoise.errors import InputError, reason
 from equipoise.images import leave_out
 from equipoise.mapped import concatenated
 from equipoise.readers.arrays import as_images, as_labels, check_fits, positions
+from equipoise.readers.manifests import COMMENT
 from equipoise.readers.split_names import split_named
 from equipoise.readers.table import Table, sorted_classes
 from equipoise.selection import Selection
@@ -52,13 +53,14 @@ def read_npz(path: Path, selection: Selection = Selection()) -> Table:
             parts = _parts(path, keys)
             arrays = {key: _array(archive, keys[key], path) for part in parts for key in part[1:]}
             named = _array(archive, keys["classes"], path) if "classes" in keys else None
+            upsampled = str(path) if archive.comment == COMMENT.encode() else ""
     except InputError:
         raise
     except Exception as error:  # a broken file may raise anything in the parsers beneath
         raise InputError(f"{path}: damaged, or no .npz ({reason(error)}).") from None
     used = {"classes", *(key for part in parts for key in part[1:])}
     unused = leave_out("arrays that are not images with labels", set(keys) - used)
-    return replace(_table(path, parts, arrays, named), left_out=unused)
+    return replace(_table(path, parts, arrays, named), left_out=unused, upsampled=upsampled)
 
 
 def _parts(path: Path, keys: Collection[str]) -> list[_Part]:

@@ -7,7 +7,7 @@ whose names stand in the schema's metadata, or text) and, if wanted, `split` and
 import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from equipoise.errors import InputError, printable, reason
 from equipoise.images import leave_out
 from equipoise.readers.columns import LONGEST, asked_column, is_sure, usual
 from equipoise.readers.layout import is_image_name
+from equipoise.readers.manifests import COMMENT
 from equipoise.readers.rows import Block, Rows, blocks_of, open_file
 from equipoise.readers.shards import has_shards, shards
 from equipoise.readers.split_names import split_named
@@ -91,7 +92,7 @@ def read_parquet(path: Path, selection: Selection = Selection()) -> Table:
         files = shards(path, ".parquet", follow_links=selection.follow_links)
     places = [str(path / name) if folder else str(path) for name, _ in files]
     layout: _Layout | None = None
-    parts = []
+    parts, upsampled = [], ""
     for number, ((name, split), place) in enumerate(zip(files, places, strict=True)):
         try:
             with open_file(place) as file:
@@ -99,6 +100,8 @@ def read_parquet(path: Path, selection: Selection = Selection()) -> Table:
                 if layout not in (None, found):
                     raise InputError(f"{place}: other columns or classes than the files before it.")
                 layout, part = found, _part(file, found, (place, number, name), split)
+                if (file.schema_arrow.metadata or {}).get(b"equipoise") == COMMENT.encode():
+                    upsampled = place
         except InputError:
             raise
         except (pa.ArrowException, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -106,7 +109,8 @@ def read_parquet(path: Path, selection: Selection = Selection()) -> Table:
         parts.append(part)
     assert layout is not None
     stamps = tuple(stamp(place) for place in places)
-    return _table(path, layout, parts, (tuple(places), stamps), selection.most_bytes)
+    table = _table(path, layout, parts, (tuple(places), stamps), selection.most_bytes)
+    return replace(table, upsampled=upsampled)
 
 
 def _part(file: pq.ParquetFile, layout: _Layout, where: tuple[str, int, str], split: str) -> _Part:

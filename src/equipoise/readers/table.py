@@ -72,6 +72,8 @@ class Table:
         or FILE#KEY in a larger file.
     manifests : tuple of Manifest
         What `upsample` left with the images.
+    upsampled : str
+        The file, where it says of itself that `upsample` wrote it: a manifest has to be there.
     """
 
     names: NDArray[np.str_]
@@ -86,6 +88,7 @@ class Table:
     others: Mapping[str, int] = field(default_factory=dict)
     place: Callable[[str, int], str] | None = None
     manifests: tuple[Manifest, ...] = ()
+    upsampled: str = ""
     notes: tuple[str, ...] = ()
 
     def pick(self, rows: NDArray[np.intp]) -> "Table":

@@ -1,6 +1,7 @@
 """A folder of WebDataset shards: tar files of samples, read in place."""
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -31,9 +32,11 @@ def read_shards(path: Path, selection: Selection = Selection()) -> Table:
     files = [name for name, _ in listed]
     found: dict[str, ShardPlace] = {}
     refused: list[Broken] = []
+    upsampled = ""
     for number, file in enumerate(files):
         listing = list_tar(path / file, selection.most_bytes)
         found |= {f"{file}/{name}": (number, *place) for name, place in listing.found.items()}
+        upsampled = str(path / file) if listing.upsampled else upsampled
         refused += [Broken(f"{file}/{one.name}", one.reason) for one in listing.refused]
     if not are_samples([name[len(files[place[0]]) + 1 :] for name, place in found.items()]):
         raise InputError(
@@ -42,7 +45,7 @@ def read_shards(path: Path, selection: Selection = Selection()) -> Table:
         )
     places = tuple(str(path / file) for file in files)
     splits = [split for _, split in listed]
-    return lay_out_samples(
+    table = lay_out_samples(
         found,
         partial(_fetch, places),
         str(path),
@@ -50,6 +53,7 @@ def read_shards(path: Path, selection: Selection = Selection()) -> Table:
         lambda name: splits[found[name][0]],
         _class_names(path / _SUMMARY),
     )
+    return replace(table, upsampled=upsampled)
 
 
 def _fetch(paths: tuple[str, ...], place: ShardPlace) -> bytes:

@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from equipoise.errors import InputError
 from equipoise.files import atomic
+from equipoise.readers.manifests import COMMENT
 from equipoise.writers.encoding import make
 from equipoise.writers.manifest import Namer, clean
 from equipoise.writers.outputs import Outputs, slices
@@ -49,6 +50,7 @@ def write(
         return
     shape = outputs.data.train.images[0].shape
     with atomic(path) as part, ZipFile(part, "w") as archive:
+        archive.comment = COMMENT.encode()
         names = np.array([clean(name) for name in outputs.data.classes])
         _save(archive, "classes", names.dtype, names.shape, [names])
         for split, (first, last) in enumerate(pairwise(outputs.bounds)):

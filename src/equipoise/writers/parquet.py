@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from equipoise.readers.manifests import COMMENT
 from equipoise.writers import folder
 from equipoise.writers.manifest import Namer, clean
 from equipoise.writers.outputs import Outputs, Rows
@@ -62,4 +63,5 @@ def _schema(outputs: Outputs) -> pa.Schema:
         "label": {"names": classes, "_type": "ClassLabel"},
     }
     about = json.dumps({"info": {"features": features}})
-    return pa.schema([("image", _IMAGE), ("label", pa.int64())], metadata={"huggingface": about})
+    described = {"huggingface": about, "equipoise": COMMENT}
+    return pa.schema([("image", _IMAGE), ("label", pa.int64())], metadata=described)

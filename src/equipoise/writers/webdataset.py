@@ -15,6 +15,7 @@ import numpy as np
 
 from equipoise import keys
 from equipoise.mapped import empty
+from equipoise.readers.manifests import COMMENT
 from equipoise.writers import folder
 from equipoise.writers.manifest import Namer, output_ids
 from equipoise.writers.outputs import Outputs, Rows, blocks
@@ -59,7 +60,8 @@ def write(
 
     @contextmanager
     def sink(path: Path) -> Iterator[Sink]:
-        with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+        about = {"comment": COMMENT}
+        with tarfile.open(path, "w", format=tarfile.PAX_FORMAT, pax_headers=about) as archive:
 
             def add(name: str, data: bytes) -> None:
                 entry = tarfile.TarInfo(name)
