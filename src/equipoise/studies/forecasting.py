@@ -38,7 +38,7 @@ def forecast(seconds: float, runs: Sequence[int], trainer: Trainer, beside: int)
         ways = f"trainer probe, {ways}"
     return (
         f"{plural(runs[0], 'run')} of about {in_words(seconds)} each, {beside} side by side: about "
-        f"{least}{more}. What shortens it: {ways}"
+        f"{least}{more}, and then the probes and the page. What shortens it: {ways}"
     )
 
 
