@@ -8,6 +8,7 @@ from sklearn.datasets import load_sample_image
 
 from equipoise.backbones import BACKBONES, ActivationCache, embed, get_backbone
 from equipoise.backbones.lite import SCALES, LiteNet
+from equipoise.backbones.probe import LinearProbe
 from equipoise.errors import InputError
 
 # Of ImageNet's classes.
@@ -87,3 +88,14 @@ def test_embeddings_tell_pictures_apart_and_take_any_channels(tmp_path):
     np.testing.assert_array_equal(
         embed(grey, size=64, cache=cache), embed(repeated, size=64, cache=cache)
     )
+
+
+def test_a_feature_that_hardly_varies_in_training_is_not_blown_up():
+    embeddings = np.random.default_rng(0).normal(size=(50, 8))
+    embeddings[:, 3] = 0.0
+    probe = LinearProbe(8, 2)
+    probe.fit_scale(embeddings)
+    torch.nn.init.ones_(probe.classifier.weight)
+    strange = torch.zeros(1, 8)
+    strange[0, 3] = 1.0
+    assert probe(strange).abs().max() < 20

@@ -54,6 +54,15 @@ def test_logits_of_thirty_times_the_size_are_brought_down():
     assert found.scale == pytest.approx(30, rel=0.25)
 
 
+def test_a_few_wild_logits_do_not_decide_for_all():
+    logits, labels = sample(0, 200, 4)
+    wild = logits.copy()
+    wild[4:7] = [[9000.0, -3000.0, 100.0, 0.0]]
+    labels = labels.copy()
+    labels[4:7] = 2
+    assert calibrate(wild, labels).scale > 0.05  # the bound is 0.01
+
+
 @pytest.mark.parametrize("true", [0.5, 1.0, 3.0])
 def test_temperature_is_the_one_the_labels_were_drawn_at(true):
     rng = np.random.default_rng(1)

@@ -7,6 +7,11 @@ from torch import nn
 __all__ = ["LinearProbe"]
 
 
+# The least deviation of a feature, as a share of the mean one. What hardly varies in training would
+# otherwise be blown up a thousandfold where it does vary.
+_LEAST = 0.1
+
+
 class LinearProbe(nn.Module):
     """Logits of (N, D) embeddings, each feature brought to mean 0 and deviation 1 of training."""
 
@@ -25,7 +30,8 @@ class LinearProbe(nn.Module):
         """Take mean and deviation of each feature from training embeddings, (N, D)."""
         values = torch.from_numpy(embeddings.astype("float64"))
         self.mean.copy_(values.mean(0))
-        self.deviation.copy_(values.std(0, correction=0).clamp(min=1e-6))
+        deviation = values.std(0, correction=0)
+        self.deviation.copy_(deviation.clamp(min=max(_LEAST * deviation.mean().item(), 1e-6)))
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
         """Return (N, classes) logits."""

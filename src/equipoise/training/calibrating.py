@@ -17,6 +17,11 @@ _SCALES = (0.01, 100.0)
 # Chosen by what tuned decisions are worth on other images: docs/results/decisions.md.
 _OFFSETS = 0.25
 
+# Logits that are so many times farther below the largest than those of the median image count as if
+# they were no farther: a few images that a net is wrong about by thousands would otherwise decide
+# the scale for all.
+_FARTHEST = 10.0
+
 # In the place of no image of a class, whose log is none; it is added to all.
 _NONE = 0.5
 
@@ -54,6 +59,7 @@ def calibrate(logits: Floats, labels: NDArray[np.int_]) -> Calibration:
     what the other classes show.
     """
     z = logits - logits.max(1, keepdims=True)
+    z = np.maximum(z, _FARTHEST * np.median(z.min(1)))
     classes = logits.shape[1]
     shares = np.log(np.bincount(labels, minlength=classes) + _NONE)
     shares -= shares.mean()
