@@ -174,10 +174,21 @@ def test_a_changed_argument_is_refused_in_a_line_that_says_what(data, made, func
         given[argument] = _halved(made[upsample]["out"] / "manifest.parquet")
     else:
         given[argument] = value
-    with pytest.raises(eq.InputError, match="was made with another") as refused:
+    with pytest.raises(eq.InputError, match="was made (with another|from other data)") as refused:
         function(source, **given)
     assert "\n" not in str(refused.value)
-    assert "now" in str(refused.value)
+    assert ("its images or labels have changed" if argument == "data" else "now") in str(
+        refused.value
+    )
+
+
+def test_other_data_are_refused_by_the_options_they_were_read_with(tmp_path):
+    given = {"recipe": "none", "trainer": QUICK, "out": tmp_path / "out"}
+    eq.train(eq.load("digits"), **given)
+    other = eq.load("digits", seed=1, test_fraction=0.3)
+    words = r"from other data \(test_fraction: the default, now '0.3'; seed: '0', now '1'\)"
+    with pytest.raises(eq.InputError, match=words):
+        eq.train(other, **given)
 
 
 def _halved(manifest):

@@ -234,6 +234,8 @@ class Splits:
         Images whose labels are suspected, left out of training.
     suspects : (S,) int64, optional
         The ids of all suspects, those in validation and test too. None of them is trained on.
+    read_with : mapping of str to str
+        The options of `load` that were given, and the seed.
     """
 
     train: ImageSet
@@ -252,6 +254,7 @@ class Splits:
     size: int | None = None
     dropped: ImageSet | None = None
     suspects: NDArray[np.int64] | None = None
+    read_with: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,16 @@ class Selection:
     def side(self) -> Any:
         """The side in pixels that is asked for; None where the pictures decide."""
         return None if self.size == "auto" else self.size
+
+    @property
+    def given(self) -> dict[str, str]:
+        """The options that are not at their defaults, and the seed, as text."""
+        values = {one.name: (getattr(self, one.name), one.default) for one in fields(self)}
+        return {
+            name: str(value)
+            for name, (value, default) in values.items()
+            if name == "seed" or value != default
+        }
 
     @property
     def whole(self) -> bool:

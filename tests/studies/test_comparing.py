@@ -141,7 +141,7 @@ def test_what_does_not_fit_a_study_is_refused(study, digits, tmp_path):
     with pytest.raises(InputError, match="another recipe 'article'"):
         compare(digits, [Recipe(name="article", loss="weighted")], out=out, trainer=QUICK)
     fewer = replace(digits, train=digits.train.select(np.arange(len(digits.train)) > 0))
-    with pytest.raises(InputError, match="another data digest"):
+    with pytest.raises(InputError, match="from other data"):
         compare(fewer, ["none"], out=out, trainer=QUICK)
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="not empty and not ours"):

@@ -71,7 +71,7 @@ def test_the_same_bytes_again_and_no_others(xrays, tmp_path):
 
 def test_another_range_is_another_data_set(xrays, tmp_path):
     eq.upsample(xrays, tmp_path / "out")
-    with pytest.raises(InputError, match="another data"):
+    with pytest.raises(InputError, match="from other data"):
         eq.upsample(eq.load(xrays, cut=False, range="full"), tmp_path / "out")
 
 

@@ -25,10 +25,16 @@ _PART = re.compile(rf"\..+\.(\d+){re.escape(PART)}")
 # A link in its place is not followed, and a pipe is not waited for.
 _OPEN = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _LISTED = 4  # of what has changed in a mapping
+_READ = "read with"
 
 
 @contextmanager
-def claim(folder: Path, kind: str, fingerprint: Mapping[str, Any]) -> Iterator[bool]:
+def claim(
+    folder: Path,
+    kind: str,
+    fingerprint: Mapping[str, Any],
+    read_with: Mapping[str, str] | None = None,
+) -> Iterator[bool]:
     """Hold an output folder for one run; give whether it goes on with an earlier one.
 
     What a killed run had begun to write there and not finished is removed.
@@ -42,6 +48,9 @@ def claim(folder: Path, kind: str, fingerprint: Mapping[str, Any]) -> Iterator[b
     fingerprint : mapping
         What must be the same for an earlier run to be gone on with; plain JSON values. Its keys
         word the refusal: "made with another seed".
+    read_with : mapping of str to str
+        The options that the data were read with. Where the `data` of the fingerprint, a digest, are
+        others, those of them that differ are named.
 
     Raises
     ------
@@ -53,7 +62,7 @@ def claim(folder: Path, kind: str, fingerprint: Mapping[str, Any]) -> Iterator[b
     """
     mark = folder / MARK
     _check(folder, mark)
-    fields = plain({"kind": kind, **fingerprint})
+    fields = plain({"kind": kind, **fingerprint, **({_READ: read_with} if read_with else {})})
     with _locked(folder):
         resumed = mark.exists()
         if resumed:
@@ -128,11 +137,15 @@ def _read(mark: Path) -> dict[str, Any]:
 
 def _compare(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     for key in dict.fromkeys([*wanted, *found]):
-        if found.get(key) != wanted.get(key):
-            words = printable(key.replace("_", " "))
+        if key == _READ or found.get(key) == wanted.get(key):
+            continue
+        if key == "data":
+            changed = _changed(found.get(_READ, {}), wanted.get(_READ, {}))
+            words = f"from other data ({changed or 'its images or labels have changed'})"
+        else:
             changed = _changed(found.get(key), wanted.get(key))
-            raise InputError(f"{folder} was made with another {words} ({changed}). Name another "
-                             "folder.")  # fmt: skip
+            words = f"with another {printable(key.replace('_', ' '))} ({changed})"
+        raise InputError(f"{folder} was made {words}. Name another folder.")
 
 
 def _changed(found: Any, wanted: Any) -> str:
@@ -140,9 +153,13 @@ def _changed(found: Any, wanted: Any) -> str:
     if not (isinstance(found, dict) and isinstance(wanted, dict)):
         return f"{_shown(found)}, now {_shown(wanted)}"
     keys = [key for key in {**found, **wanted} if found.get(key) != wanted.get(key)]
-    entries = [f"{key}: {_shown(found.get(key))}, now {_shown(wanted.get(key))}" for key in keys]
+    entries = [f"{key}: {_entry(found, key)}, now {_entry(wanted, key)}" for key in keys]
     more = [f"and {len(keys) - _LISTED} more"] if len(keys) > _LISTED else []
     return "; ".join([printable(entry) for entry in entries[:_LISTED]] + more)
+
+
+def _entry(fields: Mapping[str, Any], key: str) -> str:
+    return _shown(fields[key]) if key in fields else "the default"
 
 
 def _shown(value: Any) -> str:

@@ -154,7 +154,7 @@ def generate(
         "version": VERSION,
     }
     tell = progress or (lambda done, total, what: None)
-    with claim(folder, GENERATED, fingerprint):
+    with claim(folder, GENERATED, fingerprint, splits.read_with):
         if (folder / SUMMARY).is_file() and Candidates.finished(folder):
             return _read(folder)
         maker = learn(Workplace(folder / _WORK, seed, place, tell))

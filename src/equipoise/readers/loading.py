@@ -195,6 +195,7 @@ def read(source: Source, selection: Selection) -> Splits:
         size=decoded.size,
         dropped=data.select(sifted.dropped) if sifted and sifted.dropped.any() else None,
         suspects=data.ids[sifted.listed] if sifted and sifted.listed.any() else None,
+        read_with=selection.given,
     )
 
 

@@ -184,7 +184,7 @@ def compare(
     check_resumable(folder, chosen)
     asked: dict[str, Any] = {"decision": decision, "margin": margin}
     fingerprint = {
-        "data_digest": splits.digest,
+        "data": splits.digest,
         "pool of withheld images": None if splits.withheld is None else splits.withheld.digest,
         **of_trainer(chosen),
         "folds": folds,
@@ -192,7 +192,7 @@ def compare(
         "objective": goal.to_json(),
         **asked,
     }
-    with claim(folder, "comparison", fingerprint):
+    with claim(folder, "comparison", fingerprint, splits.read_with):
         earlier = earlier_study(folder)
         if seeds != "auto":  # other seeds than those of the study come to them
             known = () if earlier is None else earlier.seeds

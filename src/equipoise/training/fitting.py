@@ -266,7 +266,7 @@ def train(
         "equal": equal,
         "objective": aim(data, objective).to_json(),
     }
-    with claim(folder, "training run", fingerprint):
+    with claim(folder, "training run", fingerprint, given.read_with):
         of = identity(fingerprint)
         if wrong := wrong_with(folder, of):
             line = f"{folder}: {wrong}. The run is made again."

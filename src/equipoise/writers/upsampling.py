@@ -235,7 +235,7 @@ def upsample(
     for source in (splits.source, "" if measure is None else measure.extra or ""):
         check_apart(Path(out), source)
     _try_out(outputs)
-    with claim(Path(out), UPSAMPLED, _fingerprint(outputs, namer, format)):
+    with claim(Path(out), UPSAMPLED, _fingerprint(outputs, namer, format), outputs.data.read_with):
         _write(outputs, namer, summary, Hands(jobs, backend), progress)
     return summary
 

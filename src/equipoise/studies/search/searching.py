@@ -175,7 +175,7 @@ def search(
         plan = replace(plan, expected=expected_seconds(plan.setup.blind, BASELINE, seed))
         _check_budget(plan, monotonic() - began)
     fingerprint = _fingerprint(plan)
-    with claim(folder, "search", fingerprint):
+    with claim(folder, "search", fingerprint, setup.data.read_with):
         forget_damaged(folder / FILE, "It is written anew.")
         write_text(folder / "trainer.yaml", chosen.to_yaml())
         state = SearchState.resumed(replace(plan, of=identity(fingerprint)), began)
@@ -271,7 +271,7 @@ def _fingerprint(plan: SearchPlan) -> dict[str, Any]:
         for key, value in of_recipe(setup.data, recipe).items():
             fields.setdefault(key, {})[recipe.name] = value
     return {
-        "data_digest": setup.data.digest,
+        "data": setup.data.digest,
         **of_trainer(setup.trainer),
         "equal": setup.equal,
         "objective": setup.objective.to_json(),
