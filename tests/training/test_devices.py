@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import equipoise as eq
-from equipoise.parallel import one_thread
+from equipoise.parallel import one_thread, seeded
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training import Trainer, fit, train
 from equipoise.training.checkpoints import fingerprint
@@ -19,7 +19,6 @@ from equipoise.training.devices import (
 )
 from equipoise.training.jobs import prepare
 from equipoise.training.loop import _batch, run_epoch
-from equipoise.training.randomness import seeded
 
 CPU = torch.device("cpu")
 TRAINER = Trainer(name="t", epochs=2, batch_size=16, flip="alternating")

@@ -11,9 +11,8 @@ from equipoise.deep.facts import look_at
 from equipoise.deep.forecast import Forecast, foresee
 from equipoise.deep.mapping import Map, drawn_map
 from equipoise.deep.oddities import Oddity, find_oddities
-from equipoise.deep.overlaps import Overlap, find_overlaps, recalls_of
 from equipoise.deep.pool import Pool, pooled
-from equipoise.deep.probing import FOLDS, probe
+from equipoise.deep.probing import FOLDS, Overlap, find_overlaps, probe, recalls_of
 from equipoise.deep.shortcuts import Shortcuts, find_shortcuts
 from equipoise.deep.suspects import ClassSuspects, Suspect, find_suspects
 from equipoise.deep.twins import Twins, find_twins

@@ -1,9 +1,7 @@
-"""Decoding a whole table on all cores, in bounded memory."""
+"""Decoding a whole table on all cores, in bounded memory; or counting its images alone."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from equipoise.errors import plural, printable, reason
 from equipoise.images import Broken, Images
 from equipoise.mapped import filled, is_mapped, take
+from equipoise.parallel import threaded
 from equipoise.readers.decoding import (
     Picture,
     UndecodableError,
@@ -28,7 +27,7 @@ from equipoise.readers.lazy import LazyImages
 from equipoise.readers.sizing import Sizing, resize, to_channels
 from equipoise.readers.table import Files, Table
 
-__all__ = ["Decoded", "decode_table"]
+__all__ = ["Decoded", "Unread", "decode_table", "listed"]
 
 _CHUNK = 64  # images a task: the pool's overhead vanishes and the cores end together
 _HELD = 2**30  # bytes; whole images beyond this stay in their files until asked for
@@ -204,17 +203,8 @@ def _smallest(table: Table, results: Sequence[_Seen | Broken]) -> Range:
 def _parallel(work: Callable[[int], T], rows: Sequence[int]) -> list[T]:
     """Return `work` of each row, in order, by a thread a core."""
 
-    def chunk(start: int) -> list[T]:
-        return [work(i) for i in rows[start : start + _CHUNK]]
-
-    with ThreadPoolExecutor(_cores()) as pool:
-        return [one for part in pool.map(chunk, range(0, len(rows), _CHUNK)) for one in part]
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    parts = threaded(lambda run: [work(rows[i]) for i in run], len(rows), _CHUNK)
+    return [one for part in parts for one in part]
 
 
 def _reducer(sizing: Sizing) -> Callable[[Pixels], Pixels]:
@@ -368,3 +358,35 @@ def _sizing_notes(seen: list[_Seen], sizing: Sizing) -> tuple[str, ...]:
 
 def _counted(words: Iterable[str]) -> dict[str, int]:
     return dict(Counter(words).most_common())
+
+
+@dataclass(frozen=True)
+class Unread(Sequence[NDArray[np.uint8]]):
+    """So many images that were not looked at."""
+
+    images: int
+
+    def __len__(self) -> int:
+        return self.images
+
+    def __getitem__(self, index: Any) -> Any:
+        raise TypeError("Images that were only counted cannot be looked at.")
+
+    def pick(self, rows: NDArray[np.intp]) -> "Unread":
+        """Return the images at `rows`."""
+        return Unread(len(rows))
+
+
+def listed(table: Table) -> Decoded:
+    """Return a table's images as if every one could be read; their digests are all alike."""
+    count = len(table.names)
+    return Decoded(
+        rows=np.arange(count),
+        images=Unread(count),
+        digests=np.zeros(count, "S16"),
+        sizes={},
+        modes={},
+        broken=(),
+        range=None,
+        notes=(),
+    )

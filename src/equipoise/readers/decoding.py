@@ -21,9 +21,8 @@ from PIL import Image, ImageChops, TiffImagePlugin
 from equipoise.errors import printable, reason
 from equipoise.readers.colour import is_srgb, to_srgb
 from equipoise.readers.complaints import gathered
-from equipoise.readers.depth import Range, to_eight
+from equipoise.readers.depth import Range, read_wide_pnm, to_eight
 from equipoise.readers.headers import MOST_SCANS, Header, orientation, read_header, tiff_parts
-from equipoise.readers.pnm import read_wide_pnm
 from equipoise.selection import MOST_PIXELS
 
 __all__ = [

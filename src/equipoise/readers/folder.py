@@ -1,4 +1,4 @@
-"""A folder of class folders: ``[train/|val/|test/]class/…/image``."""
+"""A folder of class folders, ``[train/|val/|test/]class/…/image``, or of a few large files."""
 
 import os
 import stat
@@ -11,14 +11,30 @@ from equipoise.errors import InputError, printable, reason
 from equipoise.images import Broken
 from equipoise.readers.decoding import too_large
 from equipoise.readers.layout import hidden, is_image_name, lay_out
+from equipoise.readers.manifests import MANIFEST
+from equipoise.readers.split_names import split_named, split_of
 from equipoise.readers.table import Table
 from equipoise.selection import MOST_BYTES, Selection
 
-__all__ = ["LEAVES", "Seen", "is_inside", "read_folder", "read_inside", "read_regular", "walk"]
+__all__ = [
+    "LEAVES",
+    "Seen",
+    "has_shards",
+    "is_inside",
+    "read_folder",
+    "read_inside",
+    "read_regular",
+    "shards",
+    "walk",
+]
 
 LEAVES = "symbolic link that leaves the folder"
 
 _MOST_LINKS = 10_000  # to folders, each of which may hold more
+
+_OTHERS = frozenset({MANIFEST})  # our own writers', beside a data set of large files
+# Where these lie: as Hugging Face lays them out, and in folders of splits.
+_ROOMS = ("", "data", "default")
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -173,3 +189,58 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
             return list(entries)
     except OSError as error:
         raise InputError(f"{folder}: {reason(error)}.") from None
+
+
+def has_shards(folder: Path, suffix: str) -> bool:
+    """Whether a folder is a data set of files of this suffix rather than one of class folders."""
+    return bool(_found(folder, suffix))
+
+
+def shards(folder: Path, suffix: str, *, follow_links: bool) -> list[tuple[str, str]]:
+    """Return the files of a data set in a folder, sorted by path below it, each with its split.
+
+    Raises
+    ------
+    InputError
+        Where one of them is a link that leads out of the folder and such are not followed.
+    """
+    root = os.path.realpath(folder)
+    found = _found(folder, suffix)
+    for name in found:
+        if not (follow_links or is_inside(os.path.realpath(f"{root}/{name}"), root)):
+            raise InputError(
+                f"{folder}: {printable(name)} is a link that leaves the folder; --follow-links "
+                "follows it."
+            )
+    return [(name, split_of(name)) for name in found]
+
+
+def _found(folder: Path, suffix: str) -> list[str]:
+    names: list[str] = []
+    for room in _ROOMS:
+        files, folders = _listed(folder, room, suffix)
+        splits = [one for one in folders if split_named(one)]
+        # Beside class folders such a file is something else, such as a table of remarks.
+        if room == "data" or not set(folders) - {*_ROOMS, *splits}:
+            names += files
+        for split in splits:
+            files, folders = _listed(folder, f"{room}/{split}" if room else split, suffix)
+            names += [] if folders else files
+    return sorted(names)
+
+
+def _listed(folder: Path, room: str, suffix: str) -> tuple[list[str], list[str]]:
+    """Return the files of a suffix in a folder, by path, and the names of its folders."""
+    files, folders = [], []
+    try:
+        with os.scandir(folder / room) as entries:
+            for entry in entries:
+                if hidden(entry.name) or entry.name in _OTHERS:
+                    continue
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif entry.name.lower().endswith(suffix) and entry.is_file():
+                    files.append(f"{room}/{entry.name}" if room else entry.name)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass
+    return files, folders

@@ -9,12 +9,10 @@ import numpy as np
 from equipoise.errors import InputError, plural, printable, require, unknown
 from equipoise.images import Broken, ImageSet, LeftOut, Splits, leave_out
 from equipoise.readers.belonging import belonging
-from equipoise.readers.cutting import Shared, check_enough, share_out
-from equipoise.readers.decoded import Decoded, decode_table
-from equipoise.readers.dropping import drop, suspected
+from equipoise.readers.cutting import Shared, check_enough, drop, share_out, suspected
+from equipoise.readers.decoded import Decoded, decode_table, listed
 from equipoise.readers.folder import LEAVES
 from equipoise.readers.keeping import keep
-from equipoise.readers.listing import listed
 from equipoise.readers.opening import Source, open_table, source_name
 from equipoise.readers.sizing import Sizing
 from equipoise.readers.table import Table
@@ -64,7 +62,7 @@ def load(
         split is cut and before the validation split is. What is left out is kept as `withheld`.
     long_tail : float, optional
         In the place of `take`: training images thinned out, class by class in their order, down to
-        one in so many for the last; see `readers.taking.long_tailed`.
+        one in so many for the last; see `readers.cutting.long_tailed`.
     size : int or 'auto', optional
         Side to bring the images to, in pixels, 2 to 4096. By default, and with 'auto', sets of one
         size up to 64×64 keep it, others without larger pictures are brought to 64×64, and all

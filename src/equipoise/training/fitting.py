@@ -1,19 +1,21 @@
 """`fit` and `train`: from data, a recipe and a trainer to a finished run."""
 
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from equipoise.errors import Remark, WorkError, require, whole_seed
+from equipoise.errors import InputError, Remark, WorkError, require, whole_seed
 from equipoise.extras import with_extra
 from equipoise.files import claim
 from equipoise.images import ImageSet, Splits
 from equipoise.objectives import DEFAULT as BALANCED
 from equipoise.objectives import ObjectiveLike
-from equipoise.parallel import one_thread
+from equipoise.parallel import one_thread, seeded
 from equipoise.readers import check_apart
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training.cached import activations_of
@@ -21,15 +23,13 @@ from equipoise.training.checkpoints import CHECKPOINT, fingerprint, restore, sav
 from equipoise.training.devices import get_device
 from equipoise.training.fingerprints import identity, of_net, of_recipe, of_trainer
 from equipoise.training.jobs import Job, Logs, aim, check, prepare
-from equipoise.training.loop import Report, goes_on, run_epoch
+from equipoise.training.loop import Progress, Report, goes_on, run_epoch
 from equipoise.training.measuring import chosen_on, told_of
 from equipoise.training.model import Model, evaluate
 from equipoise.training.nets import Net
 from equipoise.training.own import check_resumable, fit_own
 from equipoise.training.predictions import Predictions
-from equipoise.training.randomness import seeded
 from equipoise.training.runs import Run, finished, read_run, write_run, wrong_with
-from equipoise.training.tracking import board_in, tracked
 from equipoise.training.trainers import Trainer, TrainerLike, with_trainer
 
 __all__ = ["fit", "train"]
@@ -241,10 +241,10 @@ def train(
 
     get_device(device)
     require(not tensorboard or out is not None, "an output folder for tensorboard", out=out)
-    board = None if not tensorboard else board_in(Path(out or ""))
+    board = None if not tensorboard else _board_in(Path(out or ""))
 
     def run() -> Run:
-        with tracked(board, progress) as report:
+        with _tracked(board, progress) as report:
             return fit(
                 data, chosen, how, seed=seed, equal=equal, objective=objective, net=own,
                 folder=None if out is None else Path(out), progress=report, device=device,
@@ -276,3 +276,40 @@ def train(
         result = run()
         write_run(folder, result, of)
         return result
+
+
+def _board_in(out: Path) -> Callable[[], Any]:
+    """Return what opens a writer in a run's folder, which may not be there yet.
+
+    Raises
+    ------
+    InputError
+        Without the extra.
+    """
+    try:
+        from tensorboardX import SummaryWriter
+    except (ImportError, RuntimeError):
+        raise InputError(
+            "tensorboard needs the package tensorboardX: pip install 'equipoise[tensorboard]'."
+        ) from None
+    return lambda: SummaryWriter(str(out / "tensorboard"))
+
+
+@contextmanager
+def _tracked(board: Callable[[], Any] | None, progress: Report | None) -> Iterator[Report | None]:
+    """Give a report that also writes each epoch's row as scalars, one a figure, by the step."""
+    if board is None:
+        yield progress
+        return
+    with board() as writer:
+
+        def report(told: Progress) -> None:
+            for name, value in (told.row or {}).items():
+                # training_loss becomes training/loss: TensorBoard groups by what is before it.
+                split, _, figure = name.partition("_")
+                tag = f"{split}/{figure}" if split in ("training", "validation") else f"run/{name}"
+                writer.add_scalar(tag, value, told.step)
+            if progress is not None:
+                progress(told)
+
+        yield report

@@ -17,6 +17,7 @@ from equipoise.errors import InputError, printable, require
 from equipoise.extras import check_extra, with_extra
 from equipoise.images import ImageSet, Splits, at_once
 from equipoise.objectives import Objective, ObjectiveLike, get_objective
+from equipoise.parallel import seeded
 from equipoise.recipes import Recipe
 from equipoise.training.budgets import Budget, budget, check_equal
 from equipoise.training.cached import CachedSet, activations_of, present_cached
@@ -38,7 +39,6 @@ from equipoise.training.presenting import (
     is_endless,
     present,
 )
-from equipoise.training.randomness import seeded
 from equipoise.training.seen import Seen
 from equipoise.training.synthesising import check_synthesis
 from equipoise.training.trainers import Trainer
