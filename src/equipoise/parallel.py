@@ -13,10 +13,11 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from threading import Thread, current_thread, main_thread
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
@@ -29,7 +30,7 @@ from equipoise.shrinking import shrunk
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Backend", "check_backend", "one_thread", "scattered", "seeded", "threaded"]
+__all__ = ["Backend", "ahead", "check_backend", "one_thread", "scattered", "seeded", "threaded"]
 
 Backend = Literal["loky", "ray"]
 
@@ -75,6 +76,28 @@ def threaded(work: Callable[[range], R], count: int, chunk: int) -> Iterator[R]:
     runs = (range(start, min(start + chunk, count)) for start in range(0, count, chunk))
     with ThreadPoolExecutor(cpu_count()) as pool:
         yield from pool.map(work, runs)
+
+
+def ahead(make: Callable[[T], R], items: Iterable[T], depth: int) -> Iterator[R]:
+    """Yield ``make(item)`` of each item in order, always making the next `depth` of them.
+
+    The engine and numpy release the interpreter, so the net computes meanwhile. An error in `make`
+    is raised at its item's turn. With a depth of 0 nothing is made ahead, and all on this thread.
+    """
+    if depth == 0:
+        yield from map(make, items)
+        return
+    items = iter(items)
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        waiting: deque[Future[R]] = deque(pool.submit(make, item) for item in islice(items, depth))
+        try:
+            while waiting:
+                result = waiting.popleft().result()
+                waiting.extend(pool.submit(make, item) for item in islice(items, 1))
+                yield result
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def check_backend(backend: str) -> None:

@@ -1,5 +1,7 @@
 """Where and in what precision the steps run; without a GPU its paths are run on the CPU."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,7 @@ from equipoise.training.devices import (
     resident,
     side_by_side,
 )
-from equipoise.training.jobs import prepare
+from equipoise.training.jobs import Config, aim, prepare
 from equipoise.training.loop import _batch, run_epoch
 
 CPU = torch.device("cpu")
@@ -25,10 +27,8 @@ TRAINER = Trainer(name="t", epochs=2, batch_size=16, flip="alternating")
 
 
 def job_of(digits, recipe="article", trainer=TRAINER):
-    return prepare(
-        digits, get_recipe(recipe), trainer, seed=3, equal="steps",
-        objective="balanced_accuracy", net=None,
-    )  # fmt: skip
+    goal = aim(digits, "balanced_accuracy")
+    return prepare(digits, Config(get_recipe(recipe), trainer, 3, "steps", goal))
 
 
 def test_a_device_is_named_and_has_to_be_there(digits):
@@ -114,7 +114,7 @@ def test_what_is_on_the_device_stays(digits):
 def test_a_checkpoint_of_the_cpu_bears_no_device(digits):
     job = job_of(digits)
     assert "device" not in fingerprint(digits, job)
-    job.device = torch.device("cuda")
+    job.config = replace(job.config, device=torch.device("cuda"))
     assert '"device": "cuda"' in fingerprint(digits, job)
 
 

@@ -4,7 +4,7 @@ An image and its copies are never parted, and no copy is validated or tested on:
 held out are left out. Images whose labels are wrong, as a list of them says, leave training last.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,11 +20,9 @@ from equipoise.selection import Selection
 
 __all__ = [
     "WITHHELD",
-    "Dropped",
     "Shared",
     "check_enough",
     "copies_of_held",
-    "drop",
     "grouped",
     "long_tailed",
     "share_out",
@@ -55,16 +53,28 @@ class Shared:
         Images of training that were not taken, and could be without giving anything away: none of
         them is a copy, or in one group with validation or test, or one of their pictures.
     left_out : tuple of LeftOut
+    suspects, dropped : (N,) bool
+        The images whose labels are wrong as a list says, and their copies; those of them that would
+        have been trained on.
+    notes : tuple of str
+        Which suspects stay.
     """
 
     part: Part
     given: tuple[str, ...]
     withheld: Mask
     left_out: tuple[LeftOut, ...]
+    suspects: Mask
+    dropped: Mask
+    notes: tuple[str, ...] = ()
 
 
-def share_out(data: ImageSet, part: Part, lost: Mask, selection: Selection) -> Shared:
+def share_out(
+    data: ImageSet, part: Part, lost: Mask, selection: Selection, suspects: Collection[str] = ()
+) -> Shared:
     """Cut the splits that are lacking, as a selection asks, and take from training.
+
+    Suspects leave training last, and their copies; those in validation and test stay.
 
     Parameters
     ----------
@@ -74,6 +84,13 @@ def share_out(data: ImageSet, part: Part, lost: Mask, selection: Selection) -> S
     lost : (N,) bool
         Copies whose source is not known.
     selection : Selection
+    suspects : collection of str
+        The names of images whose labels are wrong.
+
+    Raises
+    ------
+    InputError
+        Where classes are too small to be cut or taken from, or nothing would be left of one.
     """
     unit = units(data.digests, data.groups)
     part = part.copy()
@@ -89,7 +106,7 @@ def share_out(data: ImageSet, part: Part, lost: Mask, selection: Selection) -> S
     if holds:
         _leave_copies(data, part, unit)
     held = np.isin(unit, unit[np.isin(part, _HELD)])
-    return Shared(
+    shared = Shared(
         part=part,
         given=given,
         withheld=(part == WITHHELD) & ~held & data.originals & selection.cut,
@@ -103,7 +120,10 @@ def share_out(data: ImageSet, part: Part, lost: Mask, selection: Selection) -> S
                 data.names[(part == LEFT) & ~stray & ~lost].tolist(),
             ),
         ),
+        suspects=np.zeros(len(data), bool),
+        dropped=np.zeros(len(data), bool),
     )
+    return _drop(data, shared, suspects, selection) if suspects else shared
 
 
 def grouped(data: ImageSet, unit: NDArray[np.intp], rows: NDArray[np.intp]) -> bool:
@@ -199,25 +219,6 @@ def long_tailed(counts: NDArray[np.int64], ratio: float) -> NDArray[np.int64]:
     return kept
 
 
-@dataclass(frozen=True)
-class Dropped:
-    """Where the images go without the suspects.
-
-    Attributes
-    ----------
-    shared : Shared
-    listed, dropped : (N,) bool
-        The suspects and their copies; those of them that would have been trained on.
-    notes : tuple of str
-        Which suspects stay.
-    """
-
-    shared: Shared
-    listed: NDArray[np.bool_]
-    dropped: NDArray[np.bool_]
-    notes: tuple[str, ...]
-
-
 def suspected(table: Table, selection: Selection, source: str) -> set[str]:
     """Return the names of a selection's suspects.
 
@@ -248,14 +249,8 @@ def suspected(table: Table, selection: Selection, source: str) -> set[str]:
     return {row.name for row in rows}
 
 
-def drop(data: ImageSet, shared: Shared, names: set[str], selection: Selection) -> Dropped:
-    """Take suspects out of training, and their copies; those in validation and test stay.
-
-    Raises
-    ------
-    InputError
-        Where nothing would be left of a class.
-    """
+def _drop(data: ImageSet, shared: Shared, names: Collection[str], selection: Selection) -> Shared:
+    """Take suspects out of training, and their copies; those in validation and test stay."""
     listed = np.isin(data.names, list(names))
     if data.groups is not None:
         listed = listed | copies_of_held(data, units(data.groups), listed)
@@ -277,24 +272,22 @@ def drop(data: ImageSet, shared: Shared, names: set[str], selection: Selection) 
         )
         for label, name in enumerate(data.classes)
     ]
-    return Dropped(
-        shared=replace(
-            shared,
-            part=part,
-            withheld=shared.withheld & ~listed,
-            left_out=(*shared.left_out, *(one for some in of_class for one in some)),
-        ),
-        listed=listed,
+    return replace(
+        shared,
+        part=part,
+        withheld=shared.withheld & ~listed,
+        left_out=(*shared.left_out, *(one for some in of_class for one in some)),
+        suspects=listed,
         dropped=dropped,
         notes=tuple(_staying(data, part, listed)),
     )
 
 
-def _counts(data: ImageSet, rows: NDArray[np.bool_]) -> NDArray[np.intp]:
+def _counts(data: ImageSet, rows: Mask) -> NDArray[np.intp]:
     return np.bincount(data.labels[rows & data.originals], minlength=len(data.classes))
 
 
-def _staying(data: ImageSet, part: NDArray[np.str_], listed: NDArray[np.bool_]) -> Iterator[str]:
+def _staying(data: ImageSet, part: Part, listed: Mask) -> Iterator[str]:
     for name in ("validation", "test"):
         there = data.names[listed & (part == name)].tolist()
         if there:

@@ -114,8 +114,8 @@ def decode_table(
         that holds all of training.
     """
     whole = whole and sizing.size is None
-    mapped = table.pixels if is_mapped(table.pixels) else None
-    keep = _none if mapped is not None else _Holder(_HELD) if whole else _reducer(sizing)
+    arrays = not isinstance(table.pixels, Files)
+    keep = _none if arrays else _Holder(_HELD) if whole else partial(_reduced, sizing=sizing)
 
     def look(row: int, bounds: Range | None = bounds) -> _Seen | Broken:
         try:
@@ -133,12 +133,13 @@ def decode_table(
     rows = np.array([i for i, one in enumerate(results) if isinstance(one, _Seen)], np.intp)
     seen = [one for one in results if isinstance(one, _Seen)]
     digests = np.array([one.digest for one in seen], "S16")
-    if isinstance(mapped, np.ndarray):
-        images: Images = _of_map(
-            mapped, rows, seen, bounds or FULL, sizing=None if whole else sizing
-        )
+    images: Images
+    if not isinstance(table.pixels, Files):
+        images = _of_arrays(table.pixels, rows, seen, bounds or FULL, None if whole else sizing)
     elif whole:
-        images = _whole(table, rows, seen, bounds or FULL, most_pixels)
+        images = _lazy(
+            table.pixels.pick(rows), table.names[rows], seen, bounds or FULL, most_pixels
+        )
     else:
         images = _uniform(seen, sizing)
     return Decoded(
@@ -202,23 +203,12 @@ def _smallest(table: Table, results: Sequence[_Seen | Broken]) -> Range:
 
 def _parallel(work: Callable[[int], T], rows: Sequence[int]) -> list[T]:
     """Return `work` of each row, in order, by a thread a core."""
-
     parts = threaded(lambda run: [work(rows[i]) for i in run], len(rows), _CHUNK)
     return [one for part in parts for one in part]
 
 
-def _reducer(sizing: Sizing) -> Callable[[Pixels], Pixels]:
-    """Return what is kept of a picture at once, so that large ones never pile up."""
-
-    def keep(pixels: Pixels) -> Pixels:
-        pixels = sizing.at_once(pixels)
-        return to_channels(pixels, 3) if pixels.shape[-1] == 4 else pixels
-
-    return keep
-
-
 def _none(pixels: Pixels) -> None:
-    """Keep nothing of a picture that stays in its file."""
+    """Keep nothing of a picture that is an array already."""
 
 
 class _Holder:
@@ -234,23 +224,78 @@ class _Holder:
             return pixels if self.left >= 0 else None
 
 
-def _whole(
-    table: Table, rows: NDArray[np.intp], seen: list[_Seen], bounds: Range, most_pixels: int
+def _reduced(pixels: Pixels, sizing: Sizing) -> Pixels:
+    """Return what is kept of a picture at once, so that large ones never pile up."""
+    pixels = sizing.at_once(pixels)
+    return to_channels(pixels, 3) if pixels.shape[-1] == 4 else pixels
+
+
+def _fitted(pixels: Pixels, shape: tuple[int, int, int], fit: str) -> Pixels:
+    """Bring what is kept of a picture to the (height, width, channels) of its set."""
+    same = pixels.shape[:2] == shape[:2]
+    return to_channels(pixels if same else resize(pixels, shape[0], fit), shape[2])
+
+
+def _lazy(
+    files: Files, names: NDArray[np.str_], seen: list[_Seen], bounds: Range, most_pixels: int
+) -> LazyImages:
+    """Return pictures of one shape or not: writers copy the files themselves."""
+    return LazyImages(
+        files=files,
+        names=names,
+        marks=np.array([one.file for one in seen], "S8"),
+        held=[one.pixels for one in seen],
+        wide=np.array([one.peak is not None for one in seen], bool),
+        range=bounds,
+        most_pixels=most_pixels,
+    )
+
+
+def _uniform(seen: list[_Seen], sizing: Sizing) -> Pixels:
+    """Return the kept pictures as one array, emptying them on the way to save memory."""
+    shape = _common_shape(seen, sizing)
+    images = np.empty((len(seen), *shape), np.uint8)
+    for place, one in zip(images, seen, strict=True):
+        assert one.pixels is not None
+        place[:] = _fitted(one.pixels, shape, sizing.fit)
+        one.pixels = None
+    return images
+
+
+def _of_arrays(
+    pixels: NDArray[Any] | list[NDArray[Any]],
+    rows: NDArray[np.intp],
+    seen: list[_Seen],
+    bounds: Range,
+    sizing: Sizing | None,
 ) -> Images:
-    if isinstance(table.pixels, np.ndarray):
-        return _narrowed(table.pixels[rows], bounds)
-    if isinstance(table.pixels, Files):  # of one shape or not: writers copy the files themselves
-        return LazyImages(
-            files=table.pixels.pick(rows),
-            names=table.names[rows],
-            marks=np.array([one.file for one in seen], "S8"),
-            held=[one.pixels for one in seen],
-            wide=np.array([one.peak is not None for one in seen], bool),
-            range=bounds,
-            most_pixels=most_pixels,
-        )
-    images = [_narrowed(table.pixels[i], bounds) for i in rows]
-    return np.stack(images) if len({image.shape for image in images}) == 1 else images
+    """Return pictures that are arrays already, of a map as a map; whole ones without a sizing."""
+    if isinstance(pixels, list):
+        if sizing is None:
+            images = [_narrowed(pixels[row], bounds) for row in rows]
+            return np.stack(images) if len({image.shape for image in images}) == 1 else images
+        shape = _common_shape(seen, sizing)
+    else:
+        shape = pixels.shape[1:] if sizing is None else _common_shape(seen, sizing)
+        if pixels.dtype == np.uint8 and pixels.shape[1:] == shape:
+            return take(pixels, rows)
+
+    def make(start: int, stop: int) -> Pixels:
+        some = rows[start:stop]
+        if isinstance(pixels, np.ndarray) and pixels.shape[1:3] == shape[:2]:
+            return to_channels(_narrowed(pixels[some], bounds), shape[2])
+        images = np.empty((len(some), *shape), np.uint8)
+
+        def fit(place: int) -> None:
+            assert sizing is not None
+            # One at a time: they may be larger than what they become.
+            kept = _reduced(_narrowed(pixels[some[place]], bounds), sizing)
+            images[place] = _fitted(kept, shape, sizing.fit)
+
+        _parallel(fit, range(len(some)))
+        return images
+
+    return filled((len(rows), *shape), make) if is_mapped(pixels) else make(0, len(rows))
 
 
 def _narrowed(pixels: NDArray[Any], bounds: Range) -> Pixels:
@@ -258,59 +303,16 @@ def _narrowed(pixels: NDArray[Any], bounds: Range) -> Pixels:
     return to_eight(pixels, bounds) if pixels.dtype == np.uint16 else pixels
 
 
-def _uniform(seen: list[_Seen], sizing: Sizing) -> Pixels:
-    """Return the kept pictures as one array, emptying them on the way to save memory."""
-    channels = 1 if all(one.shape[2] == 1 for one in seen) else 3
-    shape = _common_shape(seen, sizing)
-    images = np.empty((len(seen), *shape, channels), np.uint8)
-    for place, one in zip(images, seen, strict=True):
-        assert one.pixels is not None
-        pixels = one.pixels
-        if pixels.shape[:2] != shape:
-            pixels = resize(pixels, shape[0], sizing.fit)
-        place[:] = to_channels(pixels, channels)
-        one.pixels = None
-    return images
-
-
-def _of_map(
-    mapped: NDArray[Any],
-    rows: NDArray[np.intp],
-    seen: list[_Seen],
-    bounds: Range,
-    *,
-    sizing: Sizing | None,
-) -> Pixels:
-    """Return pictures of a map as a map: the same one where they are kept as they are.
-
-    Without a sizing they keep their size and channels.
-    """
-    have = mapped.shape[-1]
-    channels = have if sizing is None or have == 1 else 3
-    shape = mapped.shape[1:3] if sizing is None or not seen else _common_shape(seen, sizing)
-    if mapped.dtype == np.uint8 and mapped.shape[1:] == (*shape, channels):
-        return take(mapped, rows)
-
-    def make(start: int, stop: int) -> Pixels:
-        some = rows[start:stop]
-        if mapped.shape[1:3] == shape:
-            return to_channels(_narrowed(mapped[some], bounds), channels)
-        assert sizing is not None
-        # One at a time where they are larger: a block is one of what they become.
-        sized = [resize(_narrowed(mapped[r], bounds), shape[0], sizing.fit) for r in some]
-        return to_channels(np.stack(sized), channels)
-
-    return filled((len(rows), *shape, channels), make)
-
-
-def _common_shape(seen: list[_Seen], sizing: Sizing) -> tuple[int, int]:
-    return sizing.shape({(one.shape[0], one.shape[1]) for one in seen})
+def _common_shape(seen: list[_Seen], sizing: Sizing) -> tuple[int, int, int]:
+    """Return the (height, width, channels) that pictures of a set are brought to."""
+    height, width = sizing.shape({(one.shape[0], one.shape[1]) for one in seen})
+    return height, width, 1 if all(one.shape[2] == 1 for one in seen) else 3
 
 
 def _side(seen: list[_Seen], sizing: Sizing) -> int | None:
     """Return the side that pictures were brought to, or None where there was nothing to do."""
     shape = _common_shape(seen, sizing)
-    return shape[0] if any(one.shape[:2] != shape for one in seen) else None
+    return shape[0] if any(one.shape[:2] != shape[:2] for one in seen) else None
 
 
 def _range_notes(seen: list[_Seen], bounds: Range) -> Iterator[str]:
@@ -341,7 +343,7 @@ def _complaints(seen: list[tuple[str, _Seen]]) -> Iterator[str]:
 def _sizing_notes(seen: list[_Seen], sizing: Sizing) -> tuple[str, ...]:
     notes = []
     shape = _common_shape(seen, sizing)
-    if changed := sum(one.shape[:2] != shape for one in seen):
+    if changed := sum(one.shape[:2] != shape[:2] for one in seen):
         notes.append(
             f"{changed:,} of {len(seen):,} images were brought to {shape[1]}×{shape[0]} "
             f"({_WAYS[sizing.fit]}); --size sets another size, --fit another way"

@@ -14,7 +14,7 @@ from equipoise.readers.arranging import Arrangement, arrange
 from equipoise.readers.decoding import UndecodableError, decode
 from equipoise.readers.manifests import is_ours, within
 from equipoise.readers.masks import find_masks
-from equipoise.readers.table import Files, Table, path_ids, sorted_classes
+from equipoise.readers.table import Files, Table, path_ids, positions, sorted_classes
 
 __all__ = ["hidden", "is_image_name", "lay_out"]
 
@@ -163,10 +163,9 @@ def _lost(
 def _table(rows: list[_Row], lost: Mapping[str, int], files: Files) -> Table:
     names = [row.name for row in rows]
     classes = sorted_classes(row.label for row in rows)
-    position = {name: label for label, name in enumerate(classes)}
     return Table(
         names=np.array(names),
-        labels=np.array([position[row.label] for row in rows], np.int64),
+        labels=positions((row.label for row in rows), classes),
         # After the others, so that an empty folder does not change their order.
         classes=(*classes, *sorted(set(lost) - set(classes))),
         splits=np.array([row.split for row in rows]),

@@ -9,7 +9,7 @@ import numpy as np
 from equipoise.errors import InputError, plural, printable, require, unknown
 from equipoise.images import Broken, ImageSet, LeftOut, Splits, leave_out
 from equipoise.readers.belonging import belonging
-from equipoise.readers.cutting import Shared, check_enough, drop, share_out, suspected
+from equipoise.readers.cutting import Shared, check_enough, share_out, suspected
 from equipoise.readers.decoded import Decoded, decode_table, listed
 from equipoise.readers.folder import LEAVES
 from equipoise.readers.keeping import keep
@@ -171,11 +171,8 @@ def read(source: Source, selection: Selection) -> Splits:
     broken = (*table.broken, *decoded.broken)
     left_out = (*unread(broken), *table.left_out, *kept.left_out)
     _check_enough_classes(data.classes, least, left_out)
-    shared = share_out(data, kept.part, lost[kept.rows], selection)
-    sifted = None if selection.drop_suspects is None else drop(data, shared, suspects, selection)
-    if sifted is not None:
-        shared, notes = sifted.shared, (*notes, *sifted.notes)
-    notes += _lacking(data, shared)
+    shared = share_out(data, kept.part, lost[kept.rows], selection, suspects)
+    notes += (*shared.notes, *_lacking(data, shared))
     return Splits(
         train=data.select(shared.part == "train"),
         validation=data.select(shared.part == "validation"),
@@ -191,8 +188,8 @@ def read(source: Source, selection: Selection) -> Splits:
         withheld=data.select(shared.withheld) if shared.withheld.any() else None,
         fit=selection.fit,
         size=decoded.size,
-        dropped=data.select(sifted.dropped) if sifted and sifted.dropped.any() else None,
-        suspects=data.ids[sifted.listed] if sifted and sifted.listed.any() else None,
+        dropped=data.select(shared.dropped) if shared.dropped.any() else None,
+        suspects=data.ids[shared.suspects] if shared.suspects.any() else None,
     )
 
 

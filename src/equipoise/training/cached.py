@@ -23,7 +23,7 @@ from equipoise.readers.sizing import to_channels
 from equipoise.recipes import Recipe
 from equipoise.training.budgets import Budget
 from equipoise.training.draws import Draws
-from equipoise.training.flips import flipped
+from equipoise.training.jitter import flipped
 from equipoise.training.model import Model, evaluate
 from equipoise.training.presenting import Batch, Roster, draw_up, draws_of
 from equipoise.training.synthesising import synthesise

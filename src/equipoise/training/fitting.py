@@ -22,7 +22,7 @@ from equipoise.training.cached import activations_of
 from equipoise.training.checkpoints import CHECKPOINT, fingerprint, restore, save
 from equipoise.training.devices import get_device
 from equipoise.training.fingerprints import identity, of_net, of_recipe, of_trainer
-from equipoise.training.jobs import Job, Logs, aim, check, prepare
+from equipoise.training.jobs import Config, Job, Logs, aim, check, prepare
 from equipoise.training.loop import Progress, Report, goes_on, run_epoch
 from equipoise.training.measuring import chosen_on, told_of
 from equipoise.training.model import Model, evaluate
@@ -83,28 +83,26 @@ def fit(
     OSError
         If the state cannot be written.
     """
-    data, seed = with_extra(data, recipe), whole_seed(seed)
-    check(data, recipe, trainer, equal=equal, objective=objective)
-    place = get_device(device)
-    if trainer.function is not None:
-        with one_thread(), seeded(seed, place):
-            return fit_own(
-                data, recipe, trainer, seed=seed, equal=equal, objective=aim(data, objective),
-                device=place.type,
-            )  # fmt: skip
+    seed = whole_seed(seed)
+    data = check(data, recipe, trainer, equal=equal, objective=objective)
+    goal, place = aim(data, objective), get_device(device)
+    return _fit(data, Config(recipe, trainer, seed, equal, goal, place, net), folder, progress)
+
+
+def _fit(data: Splits, config: Config, folder: Path | None, progress: Report | None) -> Run:
+    """Train on data that are checked and have the recipe's extra images."""
     try:
         # A net's own randomness, such as dropout, draws from torch's generator: ours meanwhile.
-        with one_thread(), seeded(seed, place):
-            job = prepare(
-                data, recipe, trainer, seed=seed, equal=equal, objective=objective, net=net,
-                device=place,
-            )  # fmt: skip
+        with one_thread(), seeded(config.seed, config.device):
+            if config.trainer.function is not None:
+                return fit_own(data, config)
+            job = prepare(data, config)
             _run(job, data, folder, progress)
             return _finish(job, data)
     except torch.OutOfMemoryError:
         raise WorkError(
-            f"Recipe {recipe.name}: the GPU's memory is full. A smaller batch_size in the trainer, "
-            "fewer jobs or device cpu may help."
+            f"Recipe {config.recipe.name}: the GPU's memory is full. A smaller batch_size in the "
+            "trainer, fewer jobs or device cpu may help."
         ) from None
 
 
@@ -132,14 +130,15 @@ def _finish(job: Job, data: Splits) -> Run:
         "test": _predictions(job.model, test),
     }
     net.cpu()
-    chosen = chosen_on(predictions["validation"], data.train.counts, job.objective)
-    told = told_of(data, chosen, predictions, job.objective)
+    config = job.config
+    chosen = chosen_on(predictions["validation"], data.train.counts, config.objective)
+    told = told_of(data, chosen, predictions, config.objective)
     told["remarks"] = [*getattr(job.presented, "remarks", ()), *told["remarks"]]
     return Run(
-        recipe=job.recipe,
-        trainer=job.trainer,
-        seed=job.seed,
-        equal=job.equal,
+        recipe=config.recipe,
+        trainer=config.trainer,
+        seed=config.seed,
+        equal=config.equal,
         rows=job.logs.rows,
         history=_history(job.logs),
         metrics={**told, **_costs(job)},
@@ -238,24 +237,22 @@ def train(
     spec = "fast" if trainer is None and own is not None else trainer
     data, how = with_trainer(data, spec, epochs=epochs, net=named)
     given, data, seed = data, with_extra(data, chosen), whole_seed(seed)
-
-    get_device(device)
+    place = get_device(device)
     require(not tensorboard or out is not None, "an output folder for tensorboard", out=out)
     board = None if not tensorboard else _board_in(Path(out or ""))
+    folder = None if out is None else Path(out)
+    for source in (data.source, chosen.extra or ""):
+        if folder is not None:
+            check_apart(folder, source)
+    check(data, chosen, how, equal=equal, objective=objective)
+    goal = aim(data, objective)
 
     def run() -> Run:
         with _tracked(board, progress) as report:
-            return fit(
-                data, chosen, how, seed=seed, equal=equal, objective=objective, net=own,
-                folder=None if out is None else Path(out), progress=report, device=device,
-            )  # fmt: skip
+            return _fit(data, Config(chosen, how, seed, equal, goal, place, own), folder, report)
 
-    if out is None:
+    if folder is None:
         return run()
-    folder = Path(out)
-    for source in (data.source, chosen.extra or ""):
-        check_apart(folder, source)
-    check(data, chosen, how, equal=equal, objective=objective)
     check_resumable(folder, how)
     fingerprint = {
         "data": given.digest,
@@ -264,7 +261,7 @@ def train(
         **({} if own is None else {"net of your own": of_net(own, data, seed)}),
         "seed": seed,
         "equal": equal,
-        "objective": aim(data, objective).to_json(),
+        "objective": goal.to_json(),
     }
     with claim(folder, "training run", fingerprint):
         of = identity(fingerprint)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from equipoise.backbones import LinearProbe, get_backbone
+from equipoise.backbones import LinearProbe, Trunk, get_backbone
 from equipoise.errors import InputError, printable, require
 from equipoise.extras import check_extra, with_extra
 from equipoise.images import ImageSet, Splits, at_once
@@ -43,7 +43,7 @@ from equipoise.training.seen import Seen
 from equipoise.training.synthesising import check_synthesis
 from equipoise.training.trainers import Trainer
 
-__all__ = ["Best", "Job", "Logs", "aim", "check", "check_words", "prepare", "takes"]
+__all__ = ["Best", "Config", "Job", "Logs", "aim", "check", "check_words", "prepare", "takes"]
 
 CPU = torch.device("cpu")
 
@@ -72,24 +72,50 @@ class Best:
     weights: dict[str, torch.Tensor] | None = None
 
 
+@dataclass(frozen=True)
+class Config:
+    """What a run is, besides its data.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    trainer : Trainer
+    seed : int
+    equal : {'steps', 'epochs'}
+    objective : Objective
+        Of the classes of the data.
+    device : torch.device
+        Where the net is trained.
+    net : callable, optional
+        Makes a net of one's own in the place of the trainer's.
+    """
+
+    recipe: Recipe
+    trainer: Trainer
+    seed: int
+    equal: str
+    objective: Objective
+    device: torch.device = CPU
+    net: Net | None = None
+
+
 @dataclass
 class Job:
     """A run under way.
 
     Attributes
     ----------
+    config : Config
     net : nn.Module
         The net that is trained.
     average : AveragedModel, optional
         The moving average of its weights.
     model : Model
         With the net that is evaluated and kept: the average where there is one.
-    sample : Batch
-        The training images that training figures are of.
-    device : torch.device
-        Where the net is.
     forward : callable
         The net as the steps run it: itself, or compiled.
+    sample : Batch
+        The training images that training figures are of.
     counts : (M,) float32, optional
         How much each row of the roster counts in the loss, where not all count alike.
     resident : Resident, optional
@@ -100,25 +126,20 @@ class Job:
         Spent before `started`, by a process that was interrupted.
     """
 
-    recipe: Recipe
-    trainer: Trainer
-    seed: int
-    equal: str
-    objective: Objective
-    validation: ImageSet
+    config: Config
     budget: Budget
     presented: Presented | CachedSet
+    validation: ImageSet
     net: nn.Module
     average: AveragedModel | None
     model: Model
+    forward: Callable[[torch.Tensor], torch.Tensor]
     optimiser: torch.optim.Optimizer
     loss: Loss
     mixing: Mixing | None
     sample: Batch
     seen: Seen
     started: float
-    device: torch.device
-    forward: Callable[[torch.Tensor], torch.Tensor]
     counts: NDArray[np.float32] | None = None
     resident: Resident | None = None
     epoch: int = 0
@@ -257,53 +278,67 @@ def _check_weight(recipe: Recipe, trainer: Trainer) -> None:
     )
 
 
-def prepare(
-    data: Splits,
-    recipe: Recipe,
-    trainer: Trainer,
-    *,
-    seed: int,
-    equal: str,
-    objective: ObjectiveLike,
-    net: Net | None,
-    device: torch.device = CPU,
-) -> Job:
+def prepare(data: Splits, config: Config) -> Job:
     """Return a run before its first step."""
     started = perf_counter()
-    train, classes = data.train, data.classes
+    recipe, trainer, train = config.recipe, config.trainer, data.train
     # Normalisation and budget are the trainer's: those of the data set without extra images.
     real = train.real
-    backbone = None if trainer.backbone is None else get_backbone(trainer.backbone)
-    mean, std = channel_statistics(real.array) if backbone is None else backbone.statistics
-    size = (train.array.shape[1], train.array.shape[2])
-    if backbone is None:
-        weights = trainer.weights if net is None else None
-        module = build_net(net or trainer.net, len(mean), len(classes), size, seed, weights)
-    else:
-        with seeded(seed, CPU):
-            module = backbone.tail(trainer.tuned_blocks, len(classes), size)
-    module = module.to(device)
+    model = _untrained(data, real, config)
+    module, trunk = model.net, model.trunk
 
     def budget_of(presented: int) -> Budget:
-        return budget(real.labels, trainer, equal=equal, presented=presented)
+        return budget(real.labels, trainer, equal=config.equal, presented=presented)
 
-    trunk = None
-    if backbone is not None and trainer.tuned_blocks != "all":
-        trunk = backbone.trunk(trainer.tuned_blocks)
-    presented: Presented | CachedSet
+    presented = _present(train, config, trunk, budget_of)
     if trunk is None:
-        presented = present(
-            train.array, train.labels, train.ids, recipe, seed=seed, classes=classes, threads=1,
-            budget_of=budget_of,
-        )  # fmt: skip
-    else:
-        presented = present_cached(train, recipe, trainer, trunk, seed=seed, budget_of=budget_of)
-        if isinstance(module, LinearProbe):
-            module.fit_scale(presented.values[: len(train)])
-    shown = presented.roster.labels
-    model = Model(
+        whiten(module, _some(model, real.array, config.device))
+    elif isinstance(module, LinearProbe):
+        module.fit_scale(presented.values[: len(train)])
+    average, labels = _average(module, trainer), presented.roster.labels
+    sampled = at_once(model.size, pixels=_SAMPLE_PIXELS, most=_SAMPLE)
+    return Job(
+        config=config,
+        budget=budget_of(len(presented)),
+        presented=presented,
+        validation=data.validation if trunk is None else activations_of(data.validation, trunk),
         net=module,
-        net_name=trainer.backbone or (trainer.net if net is None else "custom"),
+        average=average,
+        model=model if average is None else replace(model, net=average.module),
+        # A module's attributes are untyped to torch.compile.
+        forward=torch.compile(module) if trainer.compile else module,
+        optimiser=get_optimiser(trainer, module),
+        loss=get_loss(
+            recipe.loss, labels, len(data.classes), trainer.label_smoothing, defer=recipe.defer
+        ),
+        mixing=None
+        if recipe.mixing is None
+        else get_mixing(recipe.mixing, labels, seed=config.seed),
+        sample=presented.batch(0, min(sampled, len(presented))),
+        seen=Seen(len(data.classes)),
+        started=started,
+        counts=_counts(train, presented.roster.source, recipe.extra_weight),
+        resident=None if recipe.mixing else _resident(presented, trainer, config.device),
+    )
+
+
+def _untrained(data: Splits, real: ImageSet, config: Config) -> Model:
+    """Return the model that is trained, with new weights; `real` are its own training images."""
+    trainer, classes = config.trainer, data.classes
+    backbone = None if trainer.backbone is None else get_backbone(trainer.backbone)
+    mean, std = channel_statistics(real.array) if backbone is None else backbone.statistics
+    height, width = real.array.shape[1:3]
+    size = (height, width)
+    if backbone is None:
+        weights = trainer.weights if config.net is None else None
+        net = config.net or trainer.net
+        module = build_net(net, len(mean), len(classes), size, config.seed, weights)
+    else:
+        with seeded(config.seed, CPU):
+            module = backbone.tail(trainer.tuned_blocks, len(classes), size)
+    return Model(
+        net=module.to(config.device),
+        net_name=trainer.backbone or (trainer.net if config.net is None else "custom"),
         classes=classes,
         size=size,
         mean=mean,
@@ -316,36 +351,19 @@ def prepare(
         fit=data.fit,
         range=data.range,
     )
-    if trunk is None:
-        whiten(module, _some(model, real.array, device))
-    average = _average(module, trainer)
-    sampled = at_once(size, pixels=_SAMPLE_PIXELS, most=_SAMPLE)
-    return Job(
-        recipe=recipe,
-        trainer=trainer,
-        seed=seed,
-        equal=equal,
-        objective=aim(data, objective),
-        validation=data.validation if trunk is None else activations_of(data.validation, trunk),
-        budget=budget_of(len(presented)),
-        presented=presented,
-        net=module,
-        average=average,
-        model=model if average is None else replace(model, net=average.module),
-        optimiser=get_optimiser(trainer, module),
-        loss=get_loss(
-            recipe.loss, shown, len(classes), trainer.label_smoothing, defer=recipe.defer
-        ),
-        mixing=None if recipe.mixing is None else get_mixing(recipe.mixing, shown, seed=seed),
-        sample=presented.batch(0, min(sampled, len(presented))),
-        seen=Seen(len(classes)),
-        started=started,
-        device=device,
-        # A module's attributes are untyped to torch.compile.
-        forward=torch.compile(module) if trainer.compile else module,
-        counts=_counts(train, presented.roster.source, recipe.extra_weight),
-        resident=None if recipe.mixing else _resident(presented, trainer, device),
-    )
+
+
+def _present(
+    train: ImageSet, config: Config, trunk: Trunk | None, budget_of: Callable[[int], Budget]
+) -> Presented | CachedSet:
+    """Return the training set as the recipe presents it, on a trunk its activations."""
+    recipe, seed = config.recipe, config.seed
+    if trunk is not None:
+        return present_cached(train, recipe, config.trainer, trunk, seed=seed, budget_of=budget_of)
+    return present(
+        train.array, train.labels, train.ids, recipe, seed=seed, classes=train.classes, threads=1,
+        budget_of=budget_of,
+    )  # fmt: skip
 
 
 def _counts(

@@ -12,18 +12,17 @@ from scipy.special import log_softmax
 
 from equipoise.errors import WorkError, reason
 from equipoise.metrics import figures
-from equipoise.training.ahead import ahead
+from equipoise.parallel import ahead
 from equipoise.training.cached import CachedSet
 from equipoise.training.devices import moved
 from equipoise.training.draws import Draws
-from equipoise.training.flips import flipped
+from equipoise.training.jitter import flipped, shifted
 from equipoise.training.jobs import Best, Job
 from equipoise.training.mixing import mix
 from equipoise.training.model import evaluate
 from equipoise.training.optimisers import set_learning_rate
 from equipoise.training.presenting import Batch
 from equipoise.training.seen import fingerprints
-from equipoise.training.shifts import shifted
 
 __all__ = ["Progress", "Report", "goes_on", "run_epoch"]
 
@@ -82,7 +81,7 @@ def run_epoch(job: Job, report: Report | None = None) -> bool:
 
 def goes_on(job: Job) -> bool:
     """Return whether there is another epoch: not after the last, nor when patience has run out."""
-    patience = job.trainer.patience or job.budget.epochs
+    patience = job.config.trainer.patience or job.budget.epochs
     return job.epoch < job.budget.epochs and job.epoch - job.best.epoch < patience
 
 
@@ -100,7 +99,7 @@ def _batch(job: Job, step: int) -> Batch:
     if mixing is not None and step < job.budget.step_after(mixing.until):
         pool = None if mixing.foreground is None else _mirrored(job, mixing.foreground, span)
         classes = len(job.model.classes)
-        batch = mix(mixing, batch, pool, classes=classes, seed=job.seed, start=span[0])
+        batch = mix(mixing, batch, pool, classes=classes, seed=job.config.seed, start=span[0])
     # A mixed image counts for its first label.
     sources = job.presented.roster.source[batch.rows]
     job.seen.add(fingerprints(batch.images.view(np.uint8)), batch.labels, sources)
@@ -124,19 +123,21 @@ def _mirrored(job: Job, draws: Draws, span: tuple[int, int]) -> Batch:
     mirror = _mirror(job, batch.rows, batch.passes)
     batch.images[mirror] = batch.images[mirror, :, ::-1]
     ids, copy = roster.ids[batch.rows], roster.copy[batch.rows]
-    images = shifted(batch.images, job.trainer.shift, ids, copy, batch.passes, seed=job.seed)
+    share, seed = job.config.trainer.shift, job.config.seed
+    images = shifted(batch.images, share, ids, copy, batch.passes, seed=seed)
     return replace(batch, images=images)
 
 
 def _mirror(job: Job, rows: NDArray[np.intp], passes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    roster = job.presented.roster
-    return flipped(job.trainer.flip, roster.ids[rows], roster.copy[rows], passes, seed=job.seed)
+    roster, config = job.presented.roster, job.config
+    ids, copy = roster.ids[rows], roster.copy[rows]
+    return flipped(config.trainer.flip, ids, copy, passes, seed=config.seed)
 
 
 def _step(job: Job, batch: Batch, step: int) -> float:
     """Take one step of the optimiser and return its loss."""
-    set_learning_rate(job.optimiser, job.trainer, step, job.budget.steps)
-    device = job.device
+    trainer, device = job.config.trainer, job.config.device
+    set_learning_rate(job.optimiser, trainer, step, job.budget.steps)
     loss = job.loss(
         _logits(job, moved(batch.images, device)),
         moved(batch.labels, device),
@@ -147,8 +148,8 @@ def _step(job: Job, batch: Batch, step: int) -> float:
     )
     job.optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    if job.trainer.clip is not None:
-        torch.nn.utils.clip_grad_norm_(job.net.parameters(), job.trainer.clip)
+    if trainer.clip is not None:
+        torch.nn.utils.clip_grad_norm_(job.net.parameters(), trainer.clip)
     job.optimiser.step()
     if job.average is not None:
         job.average.update_parameters(job.net)
@@ -158,12 +159,13 @@ def _step(job: Job, batch: Batch, step: int) -> float:
 
 
 def _logits(job: Job, images: torch.Tensor) -> torch.Tensor:
-    half = job.trainer.precision == "bfloat16"
-    with torch.autocast(job.device.type, torch.bfloat16, enabled=half):
+    trainer, device = job.config.trainer, job.config.device
+    half = trainer.precision == "bfloat16"
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
         try:
             return job.forward(job.model.normalise(images)).float()
         except Exception as error:
-            if not job.trainer.compile or job.logs.training_losses:
+            if not trainer.compile or job.logs.training_losses:
                 raise
             # torch raises what its compilers do, of any type and many lines.
             raise WorkError(
@@ -175,7 +177,7 @@ def _logits(job: Job, images: torch.Tensor) -> torch.Tensor:
 def _check_finite(value: float, job: Job, step: int) -> None:
     if not math.isfinite(value):
         raise WorkError(
-            f"Recipe {job.recipe.name}: the loss became {value} at step {step} of "
+            f"Recipe {job.config.recipe.name}: the loss became {value} at step {step} of "
             f"{job.budget.steps}. A lower learning_rate in the trainer may help."
         )
 
@@ -188,7 +190,7 @@ def _row(job: Job, told: Progress) -> dict[str, Any]:
     # Logits first: of infinite ones NumPy would warn before the loss can be looked at.
     finite = np.isfinite(training).all() and np.isfinite(validated).all()
     _check_finite(0.0 if finite else math.nan, job, told.step)
-    losses = _batch_losses(validated, validation.labels, job.trainer.batch_size)
+    losses = _batch_losses(validated, validation.labels, job.config.trainer.batch_size)
     job.logs.validation_losses.extend(losses)
     return {
         "epoch": told.epoch,
@@ -203,7 +205,7 @@ def _row(job: Job, told: Progress) -> dict[str, Any]:
 
 
 def _figures(job: Job, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:
-    return figures(logits, labels, positive=job.model.positive, also=job.objective.measures)
+    return figures(logits, labels, positive=job.model.positive, also=job.config.objective.measures)
 
 
 def _scalars(prefix: str, values: dict[str, Any]) -> dict[str, float]:
@@ -220,10 +222,10 @@ def _batch_losses(
 
 
 def _note_best(job: Job) -> None:
-    row, goal = job.logs.rows[-1], job.objective
+    row, goal = job.logs.rows[-1], job.config.objective
     score = float(goal.utility({name: row[f"validation_{name}"] for name in goal.figures}))
     if score > job.best.score:
         weights = None
-        if job.trainer.keep == "best":
+        if job.config.trainer.keep == "best":
             weights = {name: t.clone() for name, t in job.model.net.state_dict().items()}
         job.best = Best(job.epoch, score, weights)

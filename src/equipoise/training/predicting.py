@@ -13,11 +13,11 @@ from scipy.special import softmax
 
 from equipoise.errors import InputError, printable, reason
 from equipoise.images import Broken, at_once, leave_out
+from equipoise.parallel import ahead
 from equipoise.readers.decoding import UndecodableError, decode, narrow
 from equipoise.readers.depth import FULL, outside
 from equipoise.readers.folder import read_regular, walk
 from equipoise.readers.layout import is_image_name
-from equipoise.training.ahead import ahead
 from equipoise.training.decisions import Decision
 from equipoise.training.model import Model, fit_image
 
