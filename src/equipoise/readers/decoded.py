@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from equipoise.errors import plural, printable, reason
 from equipoise.images import Broken, Images
 from equipoise.mapped import filled, is_mapped, take
+from equipoise.readers.complaints import gathered
 from equipoise.readers.decoding import (
     Picture,
     UndecodableError,
@@ -76,7 +77,7 @@ class Decoded:
     size: int | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class _Seen:
     """What one decoded image leaves behind; `pixels` is None where they are not held."""
 
@@ -205,7 +206,8 @@ def _parallel(work: Callable[[int], T], rows: Sequence[int]) -> list[T]:
     """Return `work` of each row, in order, by a thread a core."""
 
     def chunk(start: int) -> list[T]:
-        return [work(i) for i in rows[start : start + _CHUNK]]
+        with gathered():  # once for all, as it takes a lock
+            return [work(i) for i in rows[start : start + _CHUNK]]
 
     with ThreadPoolExecutor(_cores()) as pool:
         return [one for part in pool.map(chunk, range(0, len(rows), _CHUNK)) for one in part]
