@@ -14,6 +14,7 @@ from equipoise.errors import plural, printable, reason
 from equipoise.images import Broken, Images
 from equipoise.mapped import filled, is_mapped, take
 from equipoise.parallel import threaded
+from equipoise.readers.complaints import gathered
 from equipoise.readers.decoding import (
     Picture,
     UndecodableError,
@@ -75,7 +76,7 @@ class Decoded:
     size: int | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class _Seen:
     """What one decoded image leaves behind; `pixels` is None where they are not held."""
 
@@ -203,8 +204,12 @@ def _smallest(table: Table, results: Sequence[_Seen | Broken]) -> Range:
 
 def _parallel(work: Callable[[int], T], rows: Sequence[int]) -> list[T]:
     """Return `work` of each row, in order, by a thread a core."""
-    parts = threaded(lambda run: [work(rows[i]) for i in run], len(rows), _CHUNK)
-    return [one for part in parts for one in part]
+
+    def chunk(run: range) -> list[T]:
+        with gathered():  # once for all, as it takes a lock
+            return [work(rows[i]) for i in run]
+
+    return [one for part in threaded(chunk, len(rows), _CHUNK) for one in part]
 
 
 def _none(pixels: Pixels) -> None:

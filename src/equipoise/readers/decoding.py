@@ -8,10 +8,10 @@ anything is transparent.
 
 import logging
 import warnings
-from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import blake2b
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -56,8 +56,7 @@ class UndecodableError(Exception):
     """A file that cannot be shown; the text says why."""
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """Decoded pixels.
 
     Attributes
@@ -106,7 +105,7 @@ def decode(data: bytes, most_pixels: int = MOST_PIXELS) -> Picture:
     height, width = picture.pixels.shape[:2]
     if min(height, width) < 2:
         raise UndecodableError(f"{width}×{height} pixels, too small to be a picture")
-    return replace(picture, complaint=printable(lines[0])) if lines else picture
+    return picture._replace(complaint=printable(lines[0])) if lines else picture
 
 
 def narrow(picture: Picture, bounds: Range) -> NDArray[np.uint8]:
@@ -125,14 +124,19 @@ def shown(image: Image.Image) -> Picture:
     """Return one of Pillow's images as a decoded file."""
     turn = orientation(image.info.get("exif") or b"")
     picture = _narrow(image, image.info.get("icc_profile") or b"")
-    return replace(picture, pixels=_upright(picture.pixels, turn))
+    return picture._replace(pixels=_upright(picture.pixels, turn))
 
 
 def digest(pixels: Pixels) -> bytes:
     """Return 16 bytes that stand for an image's shape and pixels."""
-    state = blake2b(repr(pixels.shape).encode(), digest_size=16)
+    state = blake2b(_written(pixels.shape), digest_size=16)
     state.update(np.ascontiguousarray(pixels).data)
     return state.digest()
+
+
+@lru_cache(maxsize=256)
+def _written(shape: tuple[int, ...]) -> bytes:
+    return repr(shape).encode()
 
 
 def too_large(size: int, most: int) -> str:
@@ -204,7 +208,7 @@ def _by_pillow(data: bytes, header: Header | None, most_pixels: int) -> Picture:
             profile = header.profile if header else image.info.get("icc_profile") or b""
             turn = 1 if image.format == "TIFF" else orientation(image.info.get("exif") or b"")
             picture = _wide(data, image, profile) or _narrow(image, profile)
-            return replace(picture, pixels=_upright(picture.pixels, turn))
+            return picture._replace(pixels=_upright(picture.pixels, turn))
     except UndecodableError:
         raise
     except Image.UnidentifiedImageError:

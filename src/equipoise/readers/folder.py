@@ -104,7 +104,7 @@ class InFolder:
 
     def path(self, name: str) -> str:
         """Return where a file lies."""
-        return os.path.join(self.root, name)  # noqa: PTH118  # the fastest by far
+        return name if name[0] == "/" else f"{self.root}/{name}"
 
 
 @dataclass

@@ -9,8 +9,8 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 __all__ = ["MOST_SCANS", "Header", "orientation", "read_header", "tiff_parts"]
 
@@ -38,8 +38,7 @@ _TIFFS = {
 }
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """What a file says of itself.
 
     Attributes

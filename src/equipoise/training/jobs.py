@@ -291,7 +291,7 @@ def prepare(data: Splits, config: Config) -> Job:
         return budget(real.labels, trainer, equal=config.equal, presented=presented)
 
     presented = _present(train, config, trunk, budget_of)
-    if trunk is None:
+    if isinstance(presented, Presented):
         whiten(module, _some(model, real.array, config.device))
     elif isinstance(module, LinearProbe):
         module.fit_scale(presented.values[: len(train)])
