@@ -18,6 +18,7 @@ FLOORS = {
     "selection": 1,
     "files": 1,
     "keys": 0,
+    "recycling": 0,
     "mapped": 0,
     "near": 2,
     "images": 1,

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from equipoise.errors import InputError, require, whole_seed
 from equipoise.keys import image_keys, uniforms
+from equipoise.recycling import recycled, taken
 from equipoise.techniques import Technique, resolve
 from equipoise.techniques.base import Step
 from equipoise.techniques.steps import check_shape, choose, draw
@@ -109,13 +110,15 @@ def augment_each(
     epoch: ArrayLike = 0,
     threads: int | None = None,
     out: Pixels | None = None,
+    source: NDArray[np.int64] | None = None,
 ) -> Any:
     """Return every image with a technique of its own: `choice` (N,) indexes `techniques`.
 
-    -1 leaves an image as it is. The other parameters are those of `augment`, with which each
-    image agrees byte for byte.
+    -1 leaves an image as it is. `source` (N,) are rows of `images`, in place of all in their order;
+    they are read as they are needed, not side by side at first. The other parameters are those of
+    `augment`, with which each image agrees byte for byte.
     """
-    return _each(images, None, techniques, choice, seed, ids, copy, epoch, threads, out)
+    return _each(images, source, techniques, choice, seed, ids, copy, epoch, threads, out)
 
 
 def fresh(
@@ -129,18 +132,19 @@ def fresh(
     touch: ArrayLike | None = None,
     threads: int | None = None,
     out: Pixels | None = None,
+    source: NDArray[np.int64] | None = None,
 ) -> Any:
     """Return every image, with equal probability, clean or changed by one of the techniques.
 
     What falls to an image depends on its address alone, so each epoch draws anew. Where the mask
-    `touch` (N,) is False an image stays clean.
+    `touch` (N,) is False an image stays clean. `source` is that of `augment_each`.
     """
     keys = image_keys(seed, ids, copy, epoch)
     count = len(techniques) + 1
     choice = np.floor(uniforms(keys, "fresh", 1)[:, 0] * count).astype(np.int64) - 1
     if touch is not None:
         choice[~np.asarray(touch, bool)] = -1
-    return _each(images, None, techniques, choice, seed, ids, copy, epoch, threads, out)
+    return _each(images, source, techniques, choice, seed, ids, copy, epoch, threads, out)
 
 
 def carry_out(
@@ -253,7 +257,7 @@ def _run(
             raise InputError("out goes with images in one array, but got a sequence of images.")
         return _run_list(images, source, prepare, techniques, workers, count)
     shape = _checked(images, techniques)
-    result = np.empty((count, *shape), np.uint8) if out is None else _fitting(out, count, images)
+    result = recycled((count, *shape)) if out is None else _fitting(out, count, images)
     size = math.prod(shape)
     workers = min(workers, 1 + count * size // _WORKER_BYTES)
     # As many chunks for every worker, and all of one size; larger ones where none can wait.
@@ -263,7 +267,9 @@ def _run(
 
     def work(start: int) -> None:
         rows = slice(start, min(start + chunk, count))
-        block = np.ascontiguousarray(images[rows] if source is None else images[source[rows]])
+        block = (
+            np.ascontiguousarray(images[rows]) if source is None else taken(images, source[rows])
+        )
         prepare(rows, shape)(block, result[rows], 0, len(block))
 
     _share_out(work, range(0, count, chunk), workers)
@@ -279,7 +285,7 @@ def _run_list(
     def work(i: int) -> None:
         image = np.ascontiguousarray(images[i if source is None else int(source[i])])[None]
         shape = _checked(image, techniques)
-        out = np.empty_like(image)
+        out = recycled(image.shape)
         prepare(slice(i, i + 1), shape)(image, out, 0, 1)
         results[i] = out[0]
 

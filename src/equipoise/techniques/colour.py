@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.techniques.base import Arrays, Draws, Parameter, technique
-from equipoise.techniques.lanes import (
+from equipoise.techniques.kernels.lanes import (
     FAST_LOOK_UP,
     at_least,
     at_most,
