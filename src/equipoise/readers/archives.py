@@ -13,18 +13,17 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from equipoise.errors import InputError, reason
 from equipoise.files import MARK
-from equipoise.images import Broken
 from equipoise.readers import cifar
 from equipoise.readers.decoding import too_large
 from equipoise.readers.folder import has_shards, shards
-from equipoise.readers.layout import hidden, is_image_name, lay_out
+from equipoise.readers.layout import Listing, hidden, is_image_name, lay_out
 from equipoise.readers.manifests import MANIFEST
 from equipoise.readers.split_names import split_named
 from equipoise.readers.table import Stamp, Table, stamp
@@ -58,30 +57,6 @@ TarPlace = tuple[int, int]  # of the data; its size
 ShardPlace = tuple[int, int, int]  # number of the shard; place and size in it
 
 
-@dataclass
-class _Listing:
-    """What is in an archive: files and what is refused, by path, and folders."""
-
-    found: dict[str, Any] = field(default_factory=dict)
-    refused: dict[str, Broken] = field(default_factory=dict)
-    folders: list[str] = field(default_factory=list)
-
-    def takes(self, path: str, *, folder: bool, refusal: str) -> str:
-        """Return the name of a member whose place is to be put down; empty for all others."""
-        name = _tidy(path)
-        if not name or _hidden(name):
-            return ""
-        unsafe = _unsafe(path)
-        if folder:
-            self.folders += [] if unsafe else [name]
-            return ""
-        if unsafe or refusal:
-            self.refused[name] = Broken(name, unsafe or refusal)
-            return ""
-        self.refused.pop(name, None)
-        return name
-
-
 def read_zip(path: Path, selection: Selection = Selection()) -> Table:
     """List a .zip of class folders."""
     try:
@@ -89,11 +64,11 @@ def read_zip(path: Path, selection: Selection = Selection()) -> Table:
             members = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error) as e:
         raise _damaged(path, e) from None
-    listing, whole = _Listing(), path.stat().st_size
+    listing, whole = Listing(), path.stat().st_size
     for member in members:
         refusal = _zip_refusal(member, selection.most_bytes, whole)
         parts = member.filename.replace("\\", "/")
-        if name := listing.takes(parts, folder=member.filename.endswith("/"), refusal=refusal):
+        if name := _taken(listing, parts, folder=member.filename.endswith("/"), refusal=refusal):
             listing.found[name] = (
                 member.header_offset,
                 member.compress_size,
@@ -110,9 +85,9 @@ def read_tar(path: Path, selection: Selection = Selection()) -> Table:
     return _laid_out(listing, partial(_tar_fetch, str(path)), path)
 
 
-def _list_tar(path: Path, most_bytes: int) -> _Listing:
+def _list_tar(path: Path, most_bytes: int) -> Listing:
     """Return what is in a .tar."""
-    listing, limits = _Listing(), _Limits(most_bytes, path.stat().st_size)
+    listing, limits = Listing(), _Limits(most_bytes, path.stat().st_size)
     try:
         with tarfile.open(path, "r:", tarinfo=_StrictInfo) as archive:
             for name, member in _members(archive, listing, limits):
@@ -127,7 +102,7 @@ def read_tar_gz(path: Path, selection: Selection = Selection()) -> Table:
 
     Of classes that are not wanted only the names are kept.
     """
-    listing, held = _Listing(), 0
+    listing, held = Listing(), 0
     limits = _Limits(selection.most_bytes, _MOST_PACKED * path.stat().st_size)
     try:
         with (
@@ -164,13 +139,12 @@ def read_shards(path: Path, selection: Selection = Selection()) -> Table:
     """List the samples of a folder of .tar shards; a shard's name tells its split."""
     listed = shards(path, ".tar", follow_links=selection.follow_links)
     files = [name for name, _ in listed]
-    found: dict[str, ShardPlace] = {}
-    refused: list[Broken] = []
+    whole = Listing()
     for number, file in enumerate(files):
-        listing = _list_tar(path / file, selection.most_bytes)
-        found |= {f"{file}/{name}": (number, *place) for name, place in listing.found.items()}
-        refused += [Broken(f"{file}/{one.name}", one.reason) for one in listing.refused.values()]
-    if not are_samples([name[len(files[place[0]]) + 1 :] for name, place in found.items()]):
+        one = _list_tar(path / file, selection.most_bytes)
+        whole.found |= {f"{file}/{name}": (number, *place) for name, place in one.found.items()}
+        whole.refused |= {f"{file}/{name}": why for name, why in one.refused.items()}
+    if not are_samples([name[len(files[at[0]]) + 1 :] for name, at in whole.found.items()]):
         raise InputError(
             f"{path}: its .tar files hold no samples (KEY.jpg and KEY.cls). Give one archive of "
             "class folders, or a folder that holds them unpacked."
@@ -178,11 +152,10 @@ def read_shards(path: Path, selection: Selection = Selection()) -> Table:
     places = tuple(str(path / file) for file in files)
     splits = [split for _, split in listed]
     return lay_out_samples(
-        found,
+        whole,
         partial(_shard_fetch, places),
         str(path),
-        refused,
-        lambda name: splits[found[name][0]],
+        lambda name: splits[whole.found[name][0]],
         _class_names(path / _SUMMARY),
     )
 
@@ -204,11 +177,10 @@ def _class_names(path: Path) -> list[str] | None:
     return names if whole and len(set(names)) == len(names) else None
 
 
-def _laid_out(listing: _Listing, fetch: Callable[[Any], bytes], path: Path) -> Table:
-    refused = listing.refused.values()
+def _laid_out(listing: Listing, fetch: Callable[[Any], bytes], path: Path) -> Table:
     if are_samples(listing.found):
-        return lay_out_samples(listing.found, fetch, str(path), refused, _split_above)
-    return lay_out(listing.found, fetch, str(path), refused, listing.folders)
+        return lay_out_samples(listing, fetch, str(path), _split_above)
+    return lay_out(listing, fetch, str(path))
 
 
 def _split_above(name: str) -> str:
@@ -252,6 +224,21 @@ def _of_some_size(member: _StrictInfo) -> _StrictInfo:
     return member
 
 
+def _taken(listing: Listing, path: str, *, folder: bool, refusal: str) -> str:
+    """Return the name of a member whose place is to be put down; empty for all others."""
+    name, unsafe = _tidy(path), _unsafe(path)
+    if not name or _hidden(name):
+        return ""
+    if folder:
+        listing.folders += [] if unsafe else [name]
+        return ""
+    if unsafe or refusal:
+        listing.refused[name] = unsafe or refusal
+        return ""
+    listing.refused.pop(name, None)
+    return name
+
+
 class _Limits(NamedTuple):
     """Bytes of a member that is read, and of one that can be there at all."""
 
@@ -260,7 +247,7 @@ class _Limits(NamedTuple):
 
 
 def _members(
-    archive: tarfile.TarFile, listing: _Listing, limits: _Limits
+    archive: tarfile.TarFile, listing: Listing, limits: _Limits
 ) -> Iterator[tuple[str, tarfile.TarInfo]]:
     """Yield the regular files of a tar, putting down what is refused, and the folders."""
     while (member := archive.next()) is not None:
@@ -268,7 +255,7 @@ def _members(
             raise tarfile.ReadError(f"a member of {member.size:,} bytes")
         archive.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
         refusal = _tar_refusal(member, limits.read)
-        if name := listing.takes(member.name, folder=member.isdir(), refusal=refusal):
+        if name := _taken(listing, member.name, folder=member.isdir(), refusal=refusal):
             yield name, member
 
 

@@ -291,13 +291,14 @@ def _of_arrays(
             return to_channels(_narrowed(pixels[some], bounds), shape[2])
         images = np.empty((len(some), *shape), np.uint8)
 
-        def fit(place: int) -> None:
+        def fit(places: range) -> None:
             assert sizing is not None
-            # One at a time: they may be larger than what they become.
-            kept = _reduced(_narrowed(pixels[some[place]], bounds), sizing)
-            images[place] = _fitted(kept, shape, sizing.fit)
+            for place in places:  # one at a time: they may be larger than what they become
+                kept = _reduced(_narrowed(pixels[some[place]], bounds), sizing)
+                images[place] = _fitted(kept, shape, sizing.fit)
 
-        _parallel(fit, range(len(some)))
+        for _ in threaded(fit, len(some), _CHUNK):
+            pass
         return images
 
     return filled((len(rows), *shape), make) if is_mapped(pixels) else make(0, len(rows))

@@ -16,10 +16,9 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, TiffImagePlugin
+from PIL import Image, ImageChops, ImageCms, TiffImagePlugin
 
 from equipoise.errors import printable, reason
-from equipoise.readers.colour import is_srgb, to_srgb
 from equipoise.readers.complaints import gathered
 from equipoise.readers.depth import Range, read_wide_pnm, to_eight
 from equipoise.readers.headers import MOST_SCANS, Header, orientation, read_header, tiff_parts
@@ -38,6 +37,9 @@ __all__ = [
 ]
 
 _RAISE = ("--most-bytes raises it", "--most-pixels raises it")
+
+_CLOSE = 2  # a profile that moves no colour by more than so many of 255 is taken as sRGB
+_SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "GIF", "PPM")
 
@@ -99,7 +101,7 @@ def decode(data: bytes, most_pixels: int = MOST_PIXELS) -> Picture:
     _check(data, header, most_pixels)
     with gathered() as lines:
         picture = None
-        if header is not None and header.plain and is_srgb(header.profile):
+        if header is not None and header.plain and _is_srgb(header.profile):
             picture = _by_opencv(header)
         picture = picture or _by_pillow(data, header, most_pixels)
     height, width = picture.pixels.shape[:2]
@@ -114,10 +116,10 @@ def narrow(picture: Picture, bounds: Range) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint8:
         return pixels
     eight = to_eight(pixels, bounds)
-    if is_srgb(picture.profile):
+    if _is_srgb(picture.profile):
         return eight
     image = Image.fromarray(eight[..., 0] if eight.shape[2] == 1 else eight)
-    return _channels(np.array(to_srgb(image, picture.profile)))
+    return _channels(np.array(_to_srgb(image, picture.profile)))
 
 
 def shown(image: Image.Image) -> Picture:
@@ -289,7 +291,7 @@ def _shown(image: Image.Image, profile: bytes) -> Picture:
         image = image.convert("L")
     elif mode not in ("L", "RGB", "RGBA", "CMYK"):
         image = image.convert("RGB")
-    pixels = _channels(np.array(to_srgb(image, profile)))
+    pixels = _channels(np.array(_to_srgb(image, profile)))
     return Picture(
         pixels[..., :1] if mode in ("LA", "La") and pixels.shape[2] == 3 else pixels, mode
     )
@@ -314,3 +316,55 @@ def _opaque(pixels: Pixels) -> Pixels:
     if pixels.shape[2] == 4 and pixels[..., 3].min() == np.iinfo(pixels.dtype).max:
         pixels = pixels[..., :3]
     return np.ascontiguousarray(pixels)
+
+
+def _is_srgb(profile: bytes) -> bool:
+    """Whether a profile changes nothing worth the work (or cannot be used at all)."""
+    return not profile or _profile(profile) is None
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return an image of mode L, RGB, RGBA or CMYK in sRGB; a CMYK one becomes RGB.
+
+    A broken profile, or one that is for another kind of image, is passed over, as viewers do.
+    """
+    found = _profile(profile) if profile else None
+    base = image.convert("RGB") if image.mode == "RGBA" else image
+    if found is None or found[0] != base.mode:
+        return image.convert("RGB") if image.mode == "CMYK" else image
+    shown = ImageCms.applyTransform(base, found[1])
+    assert shown is not None
+    if image.mode == "L":
+        return shown.getchannel(1)
+    if image.mode == "RGBA":
+        shown.putalpha(image.getchannel("A"))
+    return shown
+
+
+@lru_cache(maxsize=64)
+def _profile(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform] | None:
+    """Return the mode a profile is for and its way to sRGB; None for sRGB itself."""
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        mode = _SPACES.get(source.profile.xcolor_space)
+        if mode is None:
+            return None
+        way = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+        if mode == "CMYK":
+            return mode, way
+        chart = _chart(mode)
+        shown = ImageCms.applyTransform(chart, way)
+        assert shown is not None
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+    moved = np.asarray(shown, int) - np.asarray(chart.convert("RGB"), int)
+    return None if np.abs(moved).max() <= _CLOSE else (mode, way)
+
+
+def _chart(mode: str) -> Image.Image:
+    """Return colours from all over the cube, or all greys."""
+    if mode == "L":
+        return Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    steps = np.linspace(0, 255, 9).astype(np.uint8)
+    cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1)
+    return Image.fromarray(cube.reshape(-1, 27, 3))

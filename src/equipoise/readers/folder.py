@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from equipoise.errors import InputError, printable, reason
-from equipoise.images import Broken
 from equipoise.readers.decoding import too_large
-from equipoise.readers.layout import hidden, is_image_name, lay_out
+from equipoise.readers.layout import Listing, hidden, is_image_name, lay_out
 from equipoise.readers.manifests import MANIFEST
 from equipoise.readers.split_names import split_named, split_of
 from equipoise.readers.table import Table
@@ -18,7 +17,6 @@ from equipoise.selection import MOST_BYTES, Selection
 
 __all__ = [
     "LEAVES",
-    "Seen",
     "has_shards",
     "is_inside",
     "read_folder",
@@ -45,10 +43,10 @@ def read_folder(path: Path, selection: Selection = Selection()) -> Table:
     Hidden files are left out. Links are followed where they stay inside the folder, and others
     where the selection says so; each stands under its own name.
     """
-    seen = walk(os.path.realpath(path), selection.follow_links)
-    fetch = InFolder(seen.root, selection.most_bytes)
-    table = lay_out(seen.found, fetch, str(path), seen.refused, seen.folders)
-    return replace(table, notes=(*table.notes, *_table_notes(seen.found)))
+    root = os.path.realpath(path)
+    listing = walk(root, selection.follow_links)
+    table = lay_out(listing, InFolder(root, selection.most_bytes), str(path))
+    return replace(table, notes=(*table.notes, *_table_notes(listing.found)))
 
 
 def _table_notes(found: Iterable[str]) -> list[str]:
@@ -108,27 +106,12 @@ class InFolder:
 
 
 @dataclass
-class Seen:
-    """What a walk through a folder found.
-
-    Attributes
-    ----------
-    root : str
-    follow : bool
-        Whether links are followed that leave the folder.
-    found : dict
-        Path to the handle of `InFolder`: where the file lies, below the folder or anywhere.
-    folders : list of str
-    refused : list of Broken
-    links : int
-        To folders, so far.
-    """
+class _Walk:
+    """A walk through a folder, and how many links to folders it has met."""
 
     root: str
     follow: bool
-    found: dict[str, str] = field(default_factory=dict)
-    folders: list[str] = field(default_factory=list)
-    refused: list[Broken] = field(default_factory=list)
+    listing: Listing = field(default_factory=Listing)
     links: int = 0
 
 
@@ -140,9 +123,13 @@ class _Open(NamedTuple):
     above: tuple[str, ...]
 
 
-def walk(root: str, follow: bool = False) -> Seen:
-    """List the files below a real path, hidden ones aside."""
-    seen = Seen(root, follow)
+def walk(root: str, follow: bool = False) -> Listing:
+    """List the files below a real path, hidden ones aside.
+
+    The handle of a file is that of `InFolder`: where it lies, below the folder or anywhere.
+    """
+    way = _Walk(root, follow)
+    listing = way.listing
     open_folders = [_Open("", root, ())]
     while open_folders:
         here = open_folders.pop()
@@ -153,34 +140,34 @@ def walk(root: str, follow: bool = False) -> Seen:
             place = f"{here.place}/{entry.name}"
             if entry.is_dir(follow_symlinks=False):
                 open_folders.append(_Open(name, place, here.above))
-                seen.folders.append(name)
+                listing.folders.append(name)
             elif entry.is_file(follow_symlinks=False):
-                seen.found[name] = place.removeprefix(f"{root}/")
+                listing.found[name] = place.removeprefix(f"{root}/")
             elif entry.is_symlink():
-                open_folders += _follow(seen, here, name, os.path.realpath(place))
+                open_folders += _follow(way, here, name, os.path.realpath(place))
             elif is_image_name(name):
-                seen.refused.append(Broken(name, "not a regular file"))
-    return seen
+                listing.refused[name] = "not a regular file"
+    return listing
 
 
-def _follow(seen: Seen, here: _Open, name: str, target: str) -> Iterator[_Open]:
+def _follow(way: _Walk, here: _Open, name: str, target: str) -> Iterator[_Open]:
     """Put down what a link leads to, and yield it where it is a folder to go through."""
-    if not (seen.follow or is_inside(target, seen.root)):
-        seen.refused.append(Broken(name, LEAVES))
+    if not (way.follow or is_inside(target, way.root)):
+        way.listing.refused[name] = LEAVES
     elif os.path.isdir(target):  # noqa: PTH112  # no error where it must not be looked at
         # A folder may be linked to from many places, but never from below itself.
         if any(is_inside(place, target) for place in (here.place, *here.above)):
-            seen.refused.append(Broken(name, "symbolic link to a folder around it"))
+            way.listing.refused[name] = "symbolic link to a folder around it"
             return
-        seen.links += 1
-        if seen.links > _MOST_LINKS:
-            raise InputError(f"{seen.root}: more than {_MOST_LINKS:,} links to folders.")
-        seen.folders.append(name)
+        way.links += 1
+        if way.links > _MOST_LINKS:
+            raise InputError(f"{way.root}: more than {_MOST_LINKS:,} links to folders.")
+        way.listing.folders.append(name)
         yield _Open(name, target, (*here.above, here.place))
     elif os.path.isfile(target):  # noqa: PTH113
-        seen.found[name] = target.removeprefix(f"{seen.root}/")
+        way.listing.found[name] = target.removeprefix(f"{way.root}/")
     else:
-        seen.refused.append(Broken(name, "symbolic link to nothing"))
+        way.listing.refused[name] = "symbolic link to nothing"
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

@@ -1,7 +1,7 @@
 """From relative paths to a table: ``[split/]class/…/file``."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from equipoise.readers.manifests import is_ours, within
 from equipoise.readers.masks import find_masks
 from equipoise.readers.table import Files, Table, path_ids, positions, sorted_classes
 
-__all__ = ["hidden", "is_image_name", "lay_out"]
+__all__ = ["Listing", "hidden", "is_image_name", "lay_out"]
 
 _SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
@@ -25,6 +25,29 @@ _SUFFIXES = (
 _JUNK = frozenset(
     ("__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "__pycache__", "node_modules")
 )
+
+
+@dataclass
+class Listing:
+    """What a folder or an archive holds.
+
+    Attributes
+    ----------
+    found : dict
+        Relative path to what fetches the file; hidden files are left out.
+    refused : dict of str to str
+        Relative path to the reason why the file must not be read.
+    folders : list of str
+    """
+
+    found: dict[str, Any] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+
+    @property
+    def broken(self) -> tuple[Broken, ...]:
+        """What is refused, in the order of the paths."""
+        return tuple(Broken(name, why) for name, why in sorted(self.refused.items()))
 
 
 def hidden(name: str) -> bool:
@@ -37,27 +60,17 @@ def is_image_name(path: str) -> bool:
     return path.lower().endswith(_SUFFIXES)
 
 
-def lay_out(
-    found: Mapping[str, Any],
-    fetch: Callable[[Any], bytes],
-    source: str,
-    refused: Iterable[Broken] = (),
-    folders: Iterable[str] = (),
-) -> Table:
+def lay_out(listing: Listing, fetch: Callable[[Any], bytes], source: str) -> Table:
     """Read splits and classes off relative posix paths.
 
     Parameters
     ----------
-    found : mapping
-        Relative path to the handle that `fetch` takes. Hidden files must have been left out.
+    listing : Listing
+        Its folders tell of classes that are empty.
     fetch : callable
         Handle to bytes. Of images that may be masks a few are looked at.
     source : str
         For messages.
-    refused : iterable of Broken
-        What was found and must not be read.
-    folders : iterable of str
-        All folders, for those of classes that are empty.
 
     Returns
     -------
@@ -70,7 +83,7 @@ def lay_out(
     InputError
         Where there is no image in a class folder, or the folders can be taken in several ways.
     """
-    broken = tuple(sorted(refused, key=lambda one: one.name))
+    found, broken = listing.found, listing.broken
     images = sorted(path for path in found if is_image_name(path))
     manifests, remarks = within(found, fetch, source)
     others = [path for path in found if not (is_image_name(path) or is_ours(path, found))]
@@ -100,7 +113,7 @@ def lay_out(
         *leave_out("images in no class folder", outside),
         *leave_out("masks beside photos", masks),
     )
-    lost = _lost(arrangement, others, folders)
+    lost = _lost(arrangement, others, listing.folders)
     table = _table(rows, lost, Files(fetch, [found[row.path] for row in rows]))
     notes = (*arrangement.notes, *_twin_notes(twins), *remarks)
     top = "".join(f"{folder}/" for folder in arrangement.top)

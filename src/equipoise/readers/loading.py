@@ -117,30 +117,8 @@ def load(
     InputError
         For anything wrong with the source or the options, in one line.
     """
-    return read(
-        source,
-        Selection(
-            classes=classes,
-            take=take,
-            long_tail=long_tail,
-            size=size,
-            fit=fit,
-            range=range,
-            seed=seed,
-            test_fraction=test_fraction,
-            validation_fraction=validation_fraction,
-            groups=groups,
-            drop_classes_below=drop_classes_below,
-            drop_conflicts=drop_conflicts,
-            drop_suspects=drop_suspects,
-            cut=cut,
-            columns=columns,
-            follow_links=follow_links,
-            data_dir=data_dir,
-            most_pixels=most_pixels,
-            most_bytes=most_bytes,
-        ),
-    )
+    fields = {name: value for name, value in locals().items() if name != "source"}
+    return read(source, Selection(**fields))
 
 
 def read(source: Source, selection: Selection) -> Splits:

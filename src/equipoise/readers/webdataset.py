@@ -18,7 +18,7 @@ import numpy as np
 
 from equipoise.errors import InputError, printable, reason
 from equipoise.images import Broken, leave_out
-from equipoise.readers.layout import is_image_name
+from equipoise.readers.layout import Listing, is_image_name
 from equipoise.readers.table import Files, Table, path_ids, sorted_classes
 
 __all__ = ["MOST_LABEL", "are_samples", "is_class_name", "is_label_name", "lay_out_samples"]
@@ -56,10 +56,9 @@ def are_samples(names: Collection[str]) -> bool:
 
 
 def lay_out_samples(
-    found: Mapping[str, Any],
+    listing: Listing,
     fetch: Callable[[Any], bytes],
     source: str,
-    refused: Iterable[Broken] = (),
     split_of: Callable[[str], str] = lambda name: "train",
     classes: Sequence[str] | None = None,
 ) -> Table:
@@ -67,14 +66,11 @@ def lay_out_samples(
 
     Parameters
     ----------
-    found : mapping
-        Path to the handle that `fetch` takes.
+    listing : Listing
     fetch : callable
         Handle to bytes; labels are read at once, images are not.
     source : str
         For messages.
-    refused : iterable of Broken
-        What was found and must not be read.
     split_of : callable
         Path to split.
     classes : sequence of str, optional
@@ -85,7 +81,7 @@ def lay_out_samples(
     Table
         In the order of the sorted paths.
     """
-    broken = list(refused)
+    found, broken = listing.found, list(listing.broken)
     images, labels, second = _by_key(found)
     rows, unlabelled = [], []
     for key, name in images.items():

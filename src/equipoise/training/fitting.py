@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from equipoise.errors import InputError, Remark, WorkError, require, whole_seed
 from equipoise.extras import with_extra
@@ -120,17 +122,18 @@ def _run(job: Job, data: Splits, folder: Path | None, progress: Report | None) -
 
 
 def _finish(job: Job, data: Splits) -> Run:
-    net = job.model.net.eval()
-    if job.best.weights is not None:
-        net.load_state_dict(job.best.weights)
+    config, net, kept = job.config, job.model.net.eval(), job.best.weights
+    if kept is not None:
+        net.load_state_dict(kept)
     trunk = job.model.trunk
     test = data.test if trunk is None else activations_of(data.test, trunk)
+    # Where the weights are the last epoch's, it has asked them about validation already.
+    known = job.validated if kept is None or job.best.epoch == job.epoch else None
     predictions = {
-        "validation": _predictions(job.model, job.validation),
+        "validation": _predictions(job.model, job.validation, known),
         "test": _predictions(job.model, test),
     }
     net.cpu()
-    config = job.config
     chosen = chosen_on(predictions["validation"], data.train.counts, config.objective)
     told = told_of(data, chosen, predictions, config.objective)
     told["remarks"] = [*getattr(job.presented, "remarks", ()), *told["remarks"]]
@@ -152,8 +155,11 @@ def _finish(job: Job, data: Splits) -> Run:
     )
 
 
-def _predictions(model: Model, part: ImageSet) -> Predictions:
-    return Predictions(evaluate(model, part.array), part.labels, part.ids, part.names)
+def _predictions(
+    model: Model, part: ImageSet, logits: NDArray[np.float32] | None = None
+) -> Predictions:
+    logits = evaluate(model, part.array) if logits is None else logits
+    return Predictions(logits, part.labels, part.ids, part.names)
 
 
 def _history(logs: Logs) -> dict[str, list[float]]:
@@ -245,31 +251,43 @@ def train(
         if folder is not None:
             check_apart(folder, source)
     check(data, chosen, how, equal=equal, objective=objective)
-    goal = aim(data, objective)
+    config = Config(chosen, how, seed, equal, aim(data, objective), place, own)
 
     def run() -> Run:
         with _tracked(board, progress) as report:
-            return _fit(data, Config(chosen, how, seed, equal, goal, place, own), folder, report)
+            return _fit(data, config, folder, report)
 
     if folder is None:
         return run()
     check_resumable(folder, how)
-    fingerprint = {
+    return _kept_in(folder, config, _fingerprint(given, data, config), run)
+
+
+def _fingerprint(given: Splits, data: Splits, config: Config) -> dict[str, Any]:
+    """Return what a folder's run is of; `data` are the given ones with a recipe's extra images."""
+    net, seed = config.net, config.seed
+    return {
         "data": given.digest,
-        **of_recipe(data, chosen),
-        **of_trainer(how),
-        **({} if own is None else {"net of your own": of_net(own, data, seed)}),
+        **of_recipe(data, config.recipe),
+        **of_trainer(config.trainer),
+        **({} if net is None else {"net of your own": of_net(net, data, seed)}),
         "seed": seed,
-        "equal": equal,
-        "objective": goal.to_json(),
+        "equal": config.equal,
+        "objective": config.objective.to_json(),
     }
+
+
+def _kept_in(
+    folder: Path, config: Config, fingerprint: dict[str, Any], run: Callable[[], Run]
+) -> Run:
+    """Return the run of a folder: as it was written, or made and written now."""
     with claim(folder, "training run", fingerprint):
         of = identity(fingerprint)
         if wrong := wrong_with(folder, of):
             line = f"{folder}: {wrong}. The run is made again."
-            warnings.warn(Remark(line), stacklevel=2)
+            warnings.warn(Remark(line), stacklevel=3)
         elif finished(folder):
-            return read_run(folder, net=own, trainer=how, of=of)
+            return read_run(folder, net=config.net, trainer=config.trainer, of=of)
         result = run()
         write_run(folder, result, of)
         return result

@@ -124,6 +124,8 @@ class Job:
         Epochs done.
     seconds : float
         Spent before `started`, by a process that was interrupted.
+    validated : (N, K) float32, optional
+        The logits of the validation images after the last epoch that this process has done.
     """
 
     config: Config
@@ -146,6 +148,7 @@ class Job:
     seconds: float = 0.0
     logs: Logs = field(default_factory=Logs)
     best: Best = field(default_factory=Best)
+    validated: NDArray[np.float32] | None = None
 
     @property
     def elapsed(self) -> float:
@@ -357,13 +360,14 @@ def _present(
     train: ImageSet, config: Config, trunk: Trunk | None, budget_of: Callable[[int], Budget]
 ) -> Presented | CachedSet:
     """Return the training set as the recipe presents it, on a trunk its activations."""
-    recipe, seed = config.recipe, config.seed
+    recipe, trainer, seed = config.recipe, config.trainer, config.seed
     if trunk is not None:
-        return present_cached(train, recipe, config.trainer, trunk, seed=seed, budget_of=budget_of)
-    return present(
+        return present_cached(train, recipe, trainer, trunk, seed=seed, budget_of=budget_of)
+    presented = present(
         train.array, train.labels, train.ids, recipe, seed=seed, classes=train.classes, threads=1,
         budget_of=budget_of,
     )  # fmt: skip
+    return replace(presented, flip=trainer.flip, shift=trainer.shift)
 
 
 def _counts(

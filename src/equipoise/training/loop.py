@@ -13,10 +13,7 @@ from scipy.special import log_softmax
 from equipoise.errors import WorkError, reason
 from equipoise.metrics import figures
 from equipoise.parallel import ahead
-from equipoise.training.cached import CachedSet
-from equipoise.training.devices import moved
-from equipoise.training.draws import Draws
-from equipoise.training.jitter import flipped, shifted
+from equipoise.training.devices import Resident, moved
 from equipoise.training.jobs import Best, Job
 from equipoise.training.mixing import mix
 from equipoise.training.model import evaluate
@@ -87,51 +84,30 @@ def goes_on(job: Job) -> bool:
 
 def _batch(job: Job, step: int) -> Batch:
     """Make a step's batch; runs on the other thread."""
-    span, mixing = job.budget.span(step), job.mixing
+    span, mixing, presented = job.budget.span(step), job.mixing, job.presented
     if job.resident is not None:
-        return _resident(job, span)
-    if isinstance(job.presented, CachedSet):
-        batch = job.presented.mirrored(job.presented.draws, *span)
-        if mixing is not None:  # halves would be rounded twice
-            batch = replace(batch, images=batch.images.astype(np.float32))
-    else:
-        batch = _mirrored(job, job.presented.draws, span)
+        return _resident(job, job.resident, span)
+    batch = presented.mirrored(presented.draws, *span)
+    if mixing is not None and batch.images.dtype == np.float16:  # halves would be rounded twice
+        batch = replace(batch, images=batch.images.astype(np.float32))
     if mixing is not None and step < job.budget.step_after(mixing.until):
-        pool = None if mixing.foreground is None else _mirrored(job, mixing.foreground, span)
+        pool = None if mixing.foreground is None else presented.mirrored(mixing.foreground, *span)
         classes = len(job.model.classes)
         batch = mix(mixing, batch, pool, classes=classes, seed=job.config.seed, start=span[0])
     # A mixed image counts for its first label.
-    sources = job.presented.roster.source[batch.rows]
+    sources = presented.roster.source[batch.rows]
     job.seen.add(fingerprints(batch.images.view(np.uint8)), batch.labels, sources)
     return batch
 
 
-def _resident(job: Job, span: tuple[int, int]) -> Batch:
+def _resident(job: Job, pixels: Resident, span: tuple[int, int]) -> Batch:
     """Some draws whose pixels are on the device already."""
-    presented, pixels = job.presented, job.resident
-    assert pixels is not None
+    presented = job.presented
     rows, passes = presented.draws(*span)
-    place, mirror = presented.place[rows], _mirror(job, rows, passes)
+    place, mirror = presented.place[rows], presented.mirror(rows, passes)
     labels = presented.roster.labels[rows]
     job.seen.add(pixels.marks(place, mirror), labels, presented.roster.source[rows])
     return Batch(pixels.images(place, mirror), labels, rows, passes)  # type: ignore[arg-type]
-
-
-def _mirrored(job: Job, draws: Draws, span: tuple[int, int]) -> Batch:
-    """Some draws, with the trainer's own mirroring and shifts."""
-    batch, roster = job.presented.take(draws, *span), job.presented.roster
-    mirror = _mirror(job, batch.rows, batch.passes)
-    batch.images[mirror] = batch.images[mirror, :, ::-1]
-    ids, copy = roster.ids[batch.rows], roster.copy[batch.rows]
-    share, seed = job.config.trainer.shift, job.config.seed
-    images = shifted(batch.images, share, ids, copy, batch.passes, seed=seed)
-    return replace(batch, images=images)
-
-
-def _mirror(job: Job, rows: NDArray[np.intp], passes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    roster, config = job.presented.roster, job.config
-    ids, copy = roster.ids[rows], roster.copy[rows]
-    return flipped(config.trainer.flip, ids, copy, passes, seed=config.seed)
 
 
 def _step(job: Job, batch: Batch, step: int) -> float:
@@ -186,7 +162,7 @@ def _row(job: Job, told: Progress) -> dict[str, Any]:
     """Evaluate, and return the epoch's row of results."""
     model, validation = job.model, job.validation
     training = evaluate(model, job.sample.images)
-    validated = evaluate(model, validation.array)
+    validated = job.validated = evaluate(model, validation.array)
     # Logits first: of infinite ones NumPy would warn before the loss can be looked at.
     finite = np.isfinite(training).all() and np.isfinite(validated).all()
     _check_finite(0.0 if finite else math.nan, job, told.step)

@@ -127,16 +127,16 @@ def _files(paths: Sequence[str | Path], found: Predicted) -> list[_File]:
 
 def _below(folder: Path, found: Predicted) -> list[_File]:
     """Return the image files of a folder, putting down what is left out of it."""
-    seen = walk(os.path.realpath(folder))
-    images = sorted(name for name in seen.found if is_image_name(name))
-    refused = sorted(seen.refused, key=lambda one: one.name)
-    found.left_out += [Broken(str(folder / one.name), one.reason) for one in refused]
-    others = [str(folder / name) for name in seen.found if not is_image_name(name)]
+    root = os.path.realpath(folder)
+    listing = walk(root)
+    images = sorted(name for name in listing.found if is_image_name(name))
+    found.left_out += [Broken(str(folder / one.name), one.reason) for one in listing.broken]
+    others = [str(folder / name) for name in listing.found if not is_image_name(name)]
     found.notes += [one.line for one in leave_out("files of other kinds", others)]
-    if not images and not refused:
+    if not images and not listing.refused:
         raise InputError(f"{folder} holds no image file.")
     return [
-        _File(str(folder / name), os.path.join(seen.root, seen.found[name]))  # noqa: PTH118
+        _File(str(folder / name), os.path.join(root, listing.found[name]))  # noqa: PTH118
         for name in images
     ]
 

@@ -16,6 +16,7 @@ from equipoise.strengths import class_strengths
 from equipoise.techniques import Technique
 from equipoise.training.budgets import Budget
 from equipoise.training.draws import Draws
+from equipoise.training.jitter import flipped, shifted
 
 __all__ = [
     "Batch",
@@ -233,6 +234,8 @@ class Presented:
     seed : int
     threads : int, optional
         Of the engine; all cores by default.
+    flip, shift
+        The trainer's.
     """
 
     roster: Roster
@@ -242,6 +245,8 @@ class Presented:
     draws: Draws
     seed: int
     threads: int | None
+    flip: str = "none"
+    shift: float = 0.0
 
     def __len__(self) -> int:
         return len(self.roster)
@@ -272,6 +277,20 @@ class Presented:
         else:
             images = self._pixels(rows)
         return Batch(images, roster.labels[rows], rows, passes)
+
+    def mirrored(self, draws: Draws, start: int, stop: int) -> Batch:
+        """Return draws with the trainer's own mirroring and shifts."""
+        batch = self.take(draws, start, stop)
+        mirror = self.mirror(batch.rows, batch.passes)
+        batch.images[mirror] = batch.images[mirror, :, ::-1]
+        ids, copy = self.roster.ids[batch.rows], self.roster.copy[batch.rows]
+        images = shifted(batch.images, self.shift, ids, copy, batch.passes, seed=self.seed)
+        return replace(batch, images=images)
+
+    def mirror(self, rows: NDArray[np.intp], passes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which draws the trainer mirrors."""
+        ids, copy = self.roster.ids[rows], self.roster.copy[rows]
+        return flipped(self.flip, ids, copy, passes, seed=self.seed)
 
     def _pixels(self, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
         place = self.place[rows]
