@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equipoise.errors import InputError, require, whole_seed
-from equipoise.keys import image_keys, uniforms
+from equipoise.keys import Addresses, image_keys, uniforms
 from equipoise.recycling import recycled, taken
 from equipoise.techniques import Technique, resolve
 from equipoise.techniques.base import Step
@@ -36,9 +36,10 @@ Pixels = NDArray[np.uint8]
 
 Shape = tuple[int, int, int]
 
-# A chunk is what one thread takes at a time; it bounds the scratch memory. For less than so many
-# bytes a further thread costs more than it brings.
-_CHUNK_BYTES = 1 << 20
+# A chunk is what one thread takes at a time; it bounds the scratch memory. Its parameters are drawn
+# under Python's lock, for which threads wait, so few large chunks are faster than many. For less
+# than so many bytes a further thread costs more than it brings.
+_CHUNK_BYTES = 4 << 20
 _WORKER_BYTES = 256 << 10
 
 # Draws by which a function of the user's is known: one may do something now and then alone.
@@ -91,10 +92,10 @@ def augment(
     if parameters and not isinstance(technique, str):
         raise InputError("Parameters go with a technique given by name.")
     chosen = resolve({technique: parameters} if isinstance(technique, str) else technique)
-    address = _address(images, seed, ids, copy, epoch)
+    addresses = _addresses(len(images), seed, ids, copy, epoch)
 
     def prepare(rows: slice, shape: Shape) -> Step:
-        return draw(chosen, address(rows), place, shape)
+        return draw(chosen, addresses[rows], place, shape)
 
     return _run(images, None, prepare, [chosen], threads, out)
 
@@ -212,26 +213,23 @@ def _each(
     fits = choice.size == 0 or (choice.min() >= -1 and choice.max() < len(parts))
     if not fits:
         require(False, f"-1 <= choice < {len(parts)}", choice=choice.tolist()[:5])
-    address = _address(choice, seed, ids, copy, epoch)
+    addresses = _addresses(count, seed, ids, copy, epoch)
 
     def prepare(rows: slice, shape: Shape) -> Step:
-        return choose(choice[rows], parts, address(rows), [0] * len(parts), shape)
+        return choose(choice[rows], parts, addresses[rows], [0] * len(parts), shape)
 
     return _run(images, source, prepare, parts, threads, out)
 
 
-def _address(
-    rows: Any, seed: int, ids: ArrayLike, copy: ArrayLike, epoch: ArrayLike
-) -> Callable[[slice], NDArray[np.uint32]]:
-    count, seed = len(rows), whole_seed(seed)
+def _addresses(
+    count: int, seed: int, ids: ArrayLike, copy: ArrayLike, epoch: ArrayLike
+) -> Addresses:
+    seed = whole_seed(seed)
     ids = _whole(ids, [(count,)], "ids one whole number an image")
     either = [(count,), ()]
     copies = _whole(copy, either, "copy one whole number an image, or one for all")
     epochs = _whole(epoch, either, "epoch one whole number an image, or one for all")
-    if copies.ndim == epochs.ndim == 0:
-        return lambda rows: image_keys(seed, ids[rows], copies, epochs)
-    copies, epochs = np.broadcast_to(copies, count), np.broadcast_to(epochs, count)
-    return lambda rows: image_keys(seed, ids[rows], copies[rows], epochs[rows])
+    return Addresses(seed, ids, copies, epochs)
 
 
 def _whole(numbers: ArrayLike, shapes: Sequence[tuple[int, ...]], rule: str) -> NDArray[np.integer]:
@@ -260,9 +258,8 @@ def _run(
     result = recycled((count, *shape)) if out is None else _fitting(out, count, images)
     size = math.prod(shape)
     workers = min(workers, 1 + count * size // _WORKER_BYTES)
-    # As many chunks for every worker, and all of one size; larger ones where none can wait.
-    most = _CHUNK_BYTES if workers > 1 else 4 * _CHUNK_BYTES
-    chunks = workers * max(1, -(-count * size // (most * workers)))
+    # As many chunks for every worker, and all of one size.
+    chunks = workers * max(1, -(-count * size // (_CHUNK_BYTES * workers)))
     chunk = max(1, -(-count // chunks))
 
     def work(start: int) -> None:
