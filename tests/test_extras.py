@@ -174,9 +174,9 @@ def test_half_strength_halves_what_they_weigh_in_the_loss(photos, made):
     recipe = Recipe(name="half", extra=str(made), extra_weight=0.5, strategy="auto")
     config = Config(recipe, trainer, 0, "steps", aim(data, "balanced_accuracy"))
     job = prepare(with_extra(data, Recipe(name="more", extra=str(made))), config)
-    generated = job.presented.roster.source >= 16
+    generated = job.feed.presented.roster.source >= 16
     assert generated.sum() > 5  # copies of them, too
-    assert (job.counts == np.where(generated, 0.5, 1)).all()
+    assert (job.feed.counts == np.where(generated, 0.5, 1)).all()
     whole, half = (
         fit(data, Recipe(name="a", extra=str(made), extra_weight=weight), trainer, seed=0)
         for weight in (1.0, 0.5)

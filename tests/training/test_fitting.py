@@ -17,7 +17,6 @@ from equipoise.recipes import NAMED, Recipe, get_recipe
 from equipoise.training import Trainer, budget, fit, load_model
 from equipoise.training.calibrating import temperature
 from equipoise.training.jobs import Config, aim, prepare
-from equipoise.training.loop import _batch
 from equipoise.training.tuning import adjust, tune
 
 SHORT = Trainer(name="short", epochs=2, batch_size=16)
@@ -96,10 +95,10 @@ def test_mixing_ends_where_it_is_to(digits):
     goal = aim(digits, "balanced_accuracy")
     job = prepare(digits, Config(recipe, trainer, 0, "steps", goal))
     given = {image.tobytes() for image in digits.train.array}
-    for step in range(job.budget.steps):
-        batch = _batch(job, step)
+    for step in range(job.feed.budget.steps):
+        batch = job.feed.batch(step)
         whole = np.mean([image.tobytes() in given for image in batch.images])
-        if step < job.budget.steps / 2:
+        if step < job.feed.budget.steps / 2:
             assert batch.share is not None
             assert whole < 0.5
         else:

@@ -68,7 +68,7 @@ def save(job: Job, path: Path, mark: str) -> None:
         "best": vars(job.best),
         "seen": [
             {kind: torch.from_numpy(array.view(np.int64)) for kind, array in seen.items()}
-            for seen in job.seen.state()
+            for seen in job.feed.seen.state()
         ],
     }
     data = packed(state)
@@ -93,7 +93,7 @@ def restore(job: Job, path: Path, mark: str) -> bool:
         torch.cuda.set_rng_state(state["random_on_device"])
     job.epoch, job.seconds = state["epoch"], state["seconds"]
     job.logs, job.best = Logs(**state["logs"]), Best(**state["best"])
-    job.seen.load(
+    job.feed.seen.load(
         [{kind: t.numpy().view(np.uint64) for kind, t in seen.items()} for seen in state["seen"]]
     )
     return True

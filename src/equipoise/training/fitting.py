@@ -136,7 +136,7 @@ def _finish(job: Job, data: Splits) -> Run:
     net.cpu()
     chosen = chosen_on(predictions["validation"], data.train.counts, config.objective)
     told = told_of(data, chosen, predictions, config.objective)
-    told["remarks"] = [*getattr(job.presented, "remarks", ()), *told["remarks"]]
+    told["remarks"] = [*getattr(job.feed.presented, "remarks", ()), *told["remarks"]]
     return Run(
         recipe=config.recipe,
         trainer=config.trainer,
@@ -176,14 +176,14 @@ def _history(logs: Logs) -> dict[str, list[float]]:
 
 def _costs(job: Job) -> dict[str, Any]:
     last = job.logs.rows[-1]
-    seen = job.seen.counts()
+    seen = job.feed.seen.counts()
     return {
         "epochs": last["epoch"],
         "kept_epoch": last["epoch"] if job.best.weights is None else job.best.epoch,
         "steps": last["step"],
         "passes": last["passes"],
         "seconds": job.elapsed,
-        "presented": len(job.presented),
+        "presented": len(job.feed.presented),
         "seen": {kind: dict(zip(job.model.classes, seen[kind], strict=True)) for kind in seen},
     }
 

@@ -23,9 +23,10 @@ from equipoise.training.budgets import Budget, budget, check_equal
 from equipoise.training.cached import CachedSet, activations_of, present_cached
 from equipoise.training.catalogue import pick
 from equipoise.training.decisions import plain
-from equipoise.training.devices import Resident, get_device, moved, resident
+from equipoise.training.devices import get_device, moved
+from equipoise.training.feeding import Feed, resident
 from equipoise.training.losses import LOSSES, Loss, get_loss
-from equipoise.training.mixing import MIXINGS, Mixing, get_mixing
+from equipoise.training.mixing import MIXINGS, get_mixing
 from equipoise.training.model import Model, channel_statistics
 from equipoise.training.nets import Net, build_net, check_size, whiten
 from equipoise.training.optimisers import get_optimiser
@@ -39,7 +40,6 @@ from equipoise.training.presenting import (
     is_endless,
     present,
 )
-from equipoise.training.seen import Seen
 from equipoise.training.synthesising import check_synthesis
 from equipoise.training.trainers import Trainer
 
@@ -116,10 +116,6 @@ class Job:
         The net as the steps run it: itself, or compiled.
     sample : Batch
         The training images that training figures are of.
-    counts : (M,) float32, optional
-        How much each row of the roster counts in the loss, where not all count alike.
-    resident : Resident, optional
-        The training set on the device.
     epoch : int
         Epochs done.
     seconds : float
@@ -129,8 +125,7 @@ class Job:
     """
 
     config: Config
-    budget: Budget
-    presented: Presented | CachedSet
+    feed: Feed
     validation: ImageSet
     net: nn.Module
     average: AveragedModel | None
@@ -138,12 +133,8 @@ class Job:
     forward: Callable[[torch.Tensor], torch.Tensor]
     optimiser: torch.optim.Optimizer
     loss: Loss
-    mixing: Mixing | None
     sample: Batch
-    seen: Seen
     started: float
-    counts: NDArray[np.float32] | None = None
-    resident: Resident | None = None
     epoch: int = 0
     seconds: float = 0.0
     logs: Logs = field(default_factory=Logs)
@@ -289,11 +280,8 @@ def prepare(data: Splits, config: Config) -> Job:
     real = train.real
     model = _untrained(data, real, config)
     module, trunk = model.net, model.trunk
-
-    def budget_of(presented: int) -> Budget:
-        return budget(real.labels, trainer, equal=config.equal, presented=presented)
-
-    presented = _present(train, config, trunk, budget_of)
+    feed = _feed(train, real.labels, config, trunk)
+    presented = feed.presented
     if isinstance(presented, Presented):
         whiten(module, _some(model, real.array, config.device))
     elif isinstance(module, LinearProbe):
@@ -302,8 +290,7 @@ def prepare(data: Splits, config: Config) -> Job:
     sampled = at_once(model.size, pixels=_SAMPLE_PIXELS, most=_SAMPLE)
     return Job(
         config=config,
-        budget=budget_of(len(presented)),
-        presented=presented,
+        feed=feed,
         validation=data.validation if trunk is None else activations_of(data.validation, trunk),
         net=module,
         average=average,
@@ -314,14 +301,8 @@ def prepare(data: Splits, config: Config) -> Job:
         loss=get_loss(
             recipe.loss, labels, len(data.classes), trainer.label_smoothing, defer=recipe.defer
         ),
-        mixing=None
-        if recipe.mixing is None
-        else get_mixing(recipe.mixing, labels, seed=config.seed),
         sample=presented.batch(0, min(sampled, len(presented))),
-        seen=Seen(len(data.classes)),
         started=started,
-        counts=_counts(train, presented.roster.source, recipe.extra_weight),
-        resident=None if recipe.mixing else _resident(presented, trainer, config.device),
     )
 
 
@@ -356,18 +337,37 @@ def _untrained(data: Splits, real: ImageSet, config: Config) -> Model:
     )
 
 
-def _present(
-    train: ImageSet, config: Config, trunk: Trunk | None, budget_of: Callable[[int], Budget]
-) -> Presented | CachedSet:
-    """Return the training set as the recipe presents it, on a trunk its activations."""
+def _feed(train: ImageSet, real: NDArray[np.int64], config: Config, trunk: Trunk | None) -> Feed:
+    """Return the batches of the training set as the recipe presents it, on a trunk its activations.
+
+    `real` are the labels of the data set's own images, by which the budget goes.
+    """
     recipe, trainer, seed = config.recipe, config.trainer, config.seed
-    if trunk is not None:
-        return present_cached(train, recipe, trainer, trunk, seed=seed, budget_of=budget_of)
-    presented = present(
-        train.array, train.labels, train.ids, recipe, seed=seed, classes=train.classes, threads=1,
-        budget_of=budget_of,
-    )  # fmt: skip
-    return replace(presented, flip=trainer.flip, shift=trainer.shift)
+
+    def budget_of(presented: int) -> Budget:
+        return budget(real, trainer, equal=config.equal, presented=presented)
+
+    shown: Presented | CachedSet
+    if trunk is None:
+        shown = present(
+            train.array, train.labels, train.ids, recipe, seed=seed, classes=train.classes,
+            threads=1, budget_of=budget_of,
+        )  # fmt: skip
+        shown = replace(shown, flip=trainer.flip, shift=trainer.shift)
+    else:
+        shown = present_cached(train, recipe, trainer, trunk, seed=seed, budget_of=budget_of)
+    mixing = None
+    if recipe.mixing is not None:
+        mixing = get_mixing(recipe.mixing, shown.roster.labels, seed=seed)
+    return Feed(
+        presented=shown,
+        budget=budget_of(len(shown)),
+        classes=len(train.classes),
+        seed=seed,
+        mixing=mixing,
+        counts=_counts(train, shown.roster.source, recipe.extra_weight),
+        resident=None if mixing else resident(shown, config.device),
+    )
 
 
 def _counts(
@@ -377,15 +377,6 @@ def _counts(
     if weight == 1 or train.generated is None:
         return None
     return np.where(train.generated[source], weight, 1).astype(np.float32)
-
-
-def _resident(
-    presented: Presented | CachedSet, trainer: Trainer, device: torch.device
-) -> Resident | None:
-    """Return the training set on the device, where its pixels are shown as they are."""
-    if isinstance(presented, CachedSet) or trainer.shift:
-        return None
-    return resident(presented, device)
 
 
 def _some(model: Model, images: NDArray[np.uint8], device: torch.device) -> Iterator[torch.Tensor]:

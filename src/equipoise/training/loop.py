@@ -13,13 +13,11 @@ from scipy.special import log_softmax
 from equipoise.errors import WorkError, reason
 from equipoise.metrics import figures
 from equipoise.parallel import ahead
-from equipoise.training.devices import Resident, moved
+from equipoise.training.devices import moved
 from equipoise.training.jobs import Best, Job
-from equipoise.training.mixing import mix
 from equipoise.training.model import evaluate
 from equipoise.training.optimisers import set_learning_rate
 from equipoise.training.presenting import Batch
-from equipoise.training.seen import fingerprints
 
 __all__ = ["Progress", "Report", "goes_on", "run_epoch"]
 
@@ -55,19 +53,19 @@ def run_epoch(job: Job, report: Report | None = None) -> bool:
     Returns whether there is another epoch.
     """
     job.net.train()
-    budget, losses = job.budget, job.logs.training_losses
+    budget, losses = job.feed.budget, job.logs.training_losses
     first = job.epoch * budget.steps_per_epoch
     steps = range(first, first + budget.steps_per_epoch)
     told = Progress(job.epoch + 1, budget.epochs, first, budget.steps, math.nan)
     total = 0.0
-    made = ahead(lambda step: _batch(job, step), steps, job.presented.ahead)
+    made = ahead(job.feed.batch, steps, job.feed.presented.ahead)
     for step, batch in zip(steps, made, strict=True):
         losses.append(_step(job, batch, step))
         total += losses[-1]
         told = replace(told, step=step + 1, loss=total / (step + 1 - first))
         if report:
             report(told)
-    job.seen.settle()
+    job.feed.seen.settle()
     job.logs.rows.append(_row(job, told))
     job.epoch += 1
     _note_best(job)
@@ -78,49 +76,22 @@ def run_epoch(job: Job, report: Report | None = None) -> bool:
 
 def goes_on(job: Job) -> bool:
     """Return whether there is another epoch: not after the last, nor when patience has run out."""
-    patience = job.config.trainer.patience or job.budget.epochs
-    return job.epoch < job.budget.epochs and job.epoch - job.best.epoch < patience
-
-
-def _batch(job: Job, step: int) -> Batch:
-    """Make a step's batch; runs on the other thread."""
-    span, mixing, presented = job.budget.span(step), job.mixing, job.presented
-    if job.resident is not None:
-        return _resident(job, job.resident, span)
-    batch = presented.mirrored(presented.draws, *span)
-    if mixing is not None and batch.images.dtype == np.float16:  # halves would be rounded twice
-        batch = replace(batch, images=batch.images.astype(np.float32))
-    if mixing is not None and step < job.budget.step_after(mixing.until):
-        pool = None if mixing.foreground is None else presented.mirrored(mixing.foreground, *span)
-        classes = len(job.model.classes)
-        batch = mix(mixing, batch, pool, classes=classes, seed=job.config.seed, start=span[0])
-    # A mixed image counts for its first label.
-    sources = presented.roster.source[batch.rows]
-    job.seen.add(fingerprints(batch.images.view(np.uint8)), batch.labels, sources)
-    return batch
-
-
-def _resident(job: Job, pixels: Resident, span: tuple[int, int]) -> Batch:
-    """Some draws whose pixels are on the device already."""
-    presented = job.presented
-    rows, passes = presented.draws(*span)
-    place, mirror = presented.place[rows], presented.mirror(rows, passes)
-    labels = presented.roster.labels[rows]
-    job.seen.add(pixels.marks(place, mirror), labels, presented.roster.source[rows])
-    return Batch(pixels.images(place, mirror), labels, rows, passes)  # type: ignore[arg-type]
+    epochs = job.feed.budget.epochs
+    patience = job.config.trainer.patience or epochs
+    return job.epoch < epochs and job.epoch - job.best.epoch < patience
 
 
 def _step(job: Job, batch: Batch, step: int) -> float:
     """Take one step of the optimiser and return its loss."""
-    trainer, device = job.config.trainer, job.config.device
-    set_learning_rate(job.optimiser, trainer, step, job.budget.steps)
+    trainer, device, feed = job.config.trainer, job.config.device, job.feed
+    set_learning_rate(job.optimiser, trainer, step, feed.budget.steps)
     loss = job.loss(
         _logits(job, moved(batch.images, device)),
         moved(batch.labels, device),
         others=None if batch.others is None else moved(batch.others, device),
         share=None if batch.share is None else moved(batch.share, device),
-        counts=None if job.counts is None else moved(job.counts[batch.rows], device),
-        progress=step / job.budget.steps,
+        counts=None if feed.counts is None else moved(feed.counts[batch.rows], device),
+        progress=step / feed.budget.steps,
     )
     job.optimiser.zero_grad(set_to_none=True)
     loss.backward()
@@ -154,7 +125,7 @@ def _check_finite(value: float, job: Job, step: int) -> None:
     if not math.isfinite(value):
         raise WorkError(
             f"Recipe {job.config.recipe.name}: the loss became {value} at step {step} of "
-            f"{job.budget.steps}. A lower learning_rate in the trainer may help."
+            f"{job.feed.budget.steps}. A lower learning_rate in the trainer may help."
         )
 
 
@@ -171,7 +142,7 @@ def _row(job: Job, told: Progress) -> dict[str, Any]:
     return {
         "epoch": told.epoch,
         "step": told.step,
-        "passes": told.epoch * job.budget.images_per_epoch / len(job.presented),
+        "passes": told.epoch * job.feed.budget.images_per_epoch / len(job.feed.presented),
         "seconds": job.elapsed,
         "training_loss": told.loss,
         "validation_loss": float(np.mean(losses)),
