@@ -15,15 +15,9 @@ from equipoise.images import Broken, Images
 from equipoise.mapped import filled, is_mapped, take
 from equipoise.parallel import threaded
 from equipoise.readers.complaints import gathered
-from equipoise.readers.decoding import (
-    Picture,
-    UndecodableError,
-    decode,
-    digest,
-    file_digest,
-    narrow,
-)
+from equipoise.readers.decoding import Picture, UndecodableError, decode, narrow
 from equipoise.readers.depth import FULL, Range, outside, peak, smallest, to_eight
+from equipoise.readers.digests import digests, file_digest
 from equipoise.readers.lazy import LazyImages
 from equipoise.readers.sizing import Sizing, resize, to_channels
 from equipoise.readers.table import Files, Table
@@ -31,6 +25,8 @@ from equipoise.readers.table import Files, Table
 __all__ = ["Decoded", "Unread", "decode_table", "listed"]
 
 _CHUNK = 64  # images a task: the pool's overhead vanishes and the cores end together
+_TOGETHER = 4 << 20  # bytes of pixels that wait for their digests
+_LITTLE = 1 << 14  # bytes of a picture that is put beside others: one piece of memory for all
 _HELD = 2**30  # bytes; whole images beyond this stay in their files until asked for
 _OBJECT = 256  # bytes that an array takes beside its pixels
 
@@ -118,12 +114,12 @@ def decode_table(
     arrays = not isinstance(table.pixels, Files)
     keep = _none if arrays else _Holder(_HELD) if whole else partial(_reduced, sizing=sizing)
 
-    def look(row: int, bounds: Range | None = bounds) -> _Seen | Broken:
-        try:
-            picture, file = _picture(table, row, most_pixels)
-        except (UndecodableError, OSError) as error:
-            return Broken(str(table.names[row]), reason(error))
-        return _seen(picture, file, bounds, keep)
+    def look(rows: Sequence[int], bounds: Range | None = bounds) -> list[_Seen | Broken]:
+        found: list[_Seen | Broken] = []
+        with gathered():  # once for all, as it takes a lock
+            for some in _together(_picture(table, row, most_pixels, whole) for row in rows):
+                found += _seen(some, bounds, keep)
+        return found
 
     results = _parallel(look, range(len(table.names)))
     wide = [i for i, one in enumerate(results) if isinstance(one, _Seen) and one.peak is not None]
@@ -133,7 +129,6 @@ def decode_table(
             results[i] = again
     rows = np.array([i for i, one in enumerate(results) if isinstance(one, _Seen)], np.intp)
     seen = [one for one in results if isinstance(one, _Seen)]
-    digests = np.array([one.digest for one in seen], "S16")
     images: Images
     if not isinstance(table.pixels, Files):
         images = _of_arrays(table.pixels, rows, seen, bounds or FULL, None if whole else sizing)
@@ -146,7 +141,7 @@ def decode_table(
     return Decoded(
         rows=rows,
         images=images,
-        digests=digests,
+        digests=np.array([one.digest for one in seen], "S16"),
         sizes=_counted(f"{one.shape[1]}×{one.shape[0]}" for one in seen),
         modes=_counted(one.mode for one in seen),
         broken=tuple(one for one in results if isinstance(one, Broken)),
@@ -160,12 +155,17 @@ def decode_table(
     )
 
 
-def _picture(table: Table, row: int, most_pixels: int) -> tuple[Picture, bytes]:
-    """Return an image and the digest of its file, if it has one."""
+def _picture(
+    table: Table, row: int, most_pixels: int, marked: bool
+) -> tuple[Picture, bytes] | Broken:
+    """Return an image and, if it is to be marked, the digest of its file."""
     pixels = table.pixels
     if isinstance(pixels, Files):
-        data = pixels.fetch(pixels.handles[row])
-        return decode(data, most_pixels), file_digest(data)
+        try:
+            data = pixels.fetch(pixels.handles[row])
+            return decode(data, most_pixels), file_digest(data) if marked else b""
+        except (UndecodableError, OSError) as error:
+            return Broken(str(table.names[row]), reason(error))
     image = pixels[row]
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[image.shape[-1]]
     if image.dtype == np.uint16:
@@ -173,25 +173,51 @@ def _picture(table: Table, row: int, most_pixels: int) -> tuple[Picture, bytes]:
     return Picture(image, mode), b""
 
 
+def _together(read: Iterable[tuple[Picture, bytes] | Broken]) -> Iterator[list]:
+    """Cut what was read into lists of bounded size."""
+    some: list[tuple[Picture, bytes] | Broken] = []
+    size = 0
+    for one in read:
+        some.append(one)
+        size += 0 if isinstance(one, Broken) else one[0].pixels.nbytes
+        if size >= _TOGETHER:
+            yield some
+            some, size = [], 0
+    yield some
+
+
 def _seen(
-    picture: Picture,
-    file: bytes,
+    read: Sequence[tuple[Picture, bytes] | Broken],
     bounds: Range | None,
     keep: Callable[[Pixels], Pixels | None],
-) -> _Seen:
-    """Return what is to be known of a picture; without a range nothing is kept of a wide one."""
-    pixels = picture.pixels
-    wide = pixels.dtype == np.uint16
-    return _Seen(
-        pixels=None if wide and bounds is None else keep(narrow(picture, bounds or FULL)),
-        shape=pixels.shape,
-        mode=picture.mode,
-        digest=digest(pixels),
-        file=file,
-        complaint=picture.complaint,
-        peak=peak(pixels) if wide else None,
-        clipped=outside(pixels, bounds) if wide and bounds is not None else 0,
-    )
+) -> Iterator[_Seen | Broken]:
+    """Give what is to be known of pictures; without a range nothing is kept of a wide one."""
+    pictures = _beside([one[0].pixels for one in read if not isinstance(one, Broken)])
+    each = zip(pictures, digests(pictures), strict=True)
+    for one in read:
+        if isinstance(one, Broken):
+            yield one
+            continue
+        (picture, file), (pixels, digest) = one, next(each)
+        wide = pixels.dtype == np.uint16
+        kept = narrow(picture, bounds or FULL) if wide else pixels
+        yield _Seen(
+            pixels=None if wide and bounds is None else keep(kept),
+            shape=pixels.shape,
+            mode=picture.mode,
+            digest=digest,
+            file=file,
+            complaint=picture.complaint,
+            peak=peak(pixels) if wide else None,
+            clipped=outside(pixels, bounds) if wide and bounds is not None else 0,
+        )
+
+
+def _beside(pictures: Sequence[Pixels]) -> Sequence[Pixels]:
+    """Put small pictures of one shape into one array: many small ones cost memory and time."""
+    kinds = {(pixels.shape, pixels.dtype) for pixels in pictures}
+    alike = len(kinds) == 1 and pictures[0].nbytes <= _LITTLE
+    return np.stack(pictures) if alike else pictures
 
 
 def _smallest(table: Table, results: Sequence[_Seen | Broken]) -> Range:
@@ -202,14 +228,10 @@ def _smallest(table: Table, results: Sequence[_Seen | Broken]) -> Range:
     return smallest(peaks[training if training.any() else wide].max())
 
 
-def _parallel(work: Callable[[int], T], rows: Sequence[int]) -> list[T]:
-    """Return `work` of each row, in order, by a thread a core."""
-
-    def chunk(run: range) -> list[T]:
-        with gathered():  # once for all, as it takes a lock
-            return [work(rows[i]) for i in run]
-
-    return [one for part in threaded(chunk, len(rows), _CHUNK) for one in part]
+def _parallel(work: Callable[[Sequence[int]], list[T]], rows: Sequence[int]) -> list[T]:
+    """Return `work` of the rows, in order, by a thread a core."""
+    parts = threaded(lambda run: work(rows[run.start : run.stop]), len(rows), _CHUNK)
+    return [one for part in parts for one in part]
 
 
 def _none(pixels: Pixels) -> None:

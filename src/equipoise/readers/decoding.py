@@ -9,7 +9,6 @@ anything is transparent.
 import logging
 import warnings
 from functools import lru_cache
-from hashlib import blake2b
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -29,8 +28,6 @@ __all__ = [
     "Pixels",
     "UndecodableError",
     "decode",
-    "digest",
-    "file_digest",
     "narrow",
     "shown",
     "too_large",
@@ -129,26 +126,9 @@ def shown(image: Image.Image) -> Picture:
     return picture._replace(pixels=_upright(picture.pixels, turn))
 
 
-def digest(pixels: Pixels) -> bytes:
-    """Return 16 bytes that stand for an image's shape and pixels."""
-    state = blake2b(_written(pixels.shape), digest_size=16)
-    state.update(np.ascontiguousarray(pixels).data)
-    return state.digest()
-
-
-@lru_cache(maxsize=256)
-def _written(shape: tuple[int, ...]) -> bytes:
-    return repr(shape).encode()
-
-
 def too_large(size: int, most: int) -> str:
     """Return what is wrong with a file of so many bytes, or nothing."""
     return f"{size:,} bytes are more than the limit of {most:,}; {_RAISE[0]}" if size > most else ""
-
-
-def file_digest(data: bytes) -> bytes:
-    """Return 8 bytes that stand for an encoded file: far less to read than its pixels."""
-    return blake2b(data, digest_size=8).digest()
 
 
 def _check(data: bytes, header: Header | None, most_pixels: int) -> None:

@@ -133,18 +133,19 @@ def walk(root: str, follow: bool = False) -> Listing:
     open_folders = [_Open("", root, ())]
     while open_folders:
         here = open_folders.pop()
+        above = f"{here.name}/" if here.name else ""
+        inside = f"{here.place}/".removeprefix(f"{root}/")
         for entry in _entries(here.place):
             if hidden(entry.name):
                 continue
-            name = f"{here.name}/{entry.name}" if here.name else entry.name
-            place = f"{here.place}/{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                open_folders.append(_Open(name, place, here.above))
+            name = above + entry.name
+            if entry.is_file(follow_symlinks=False):
+                listing.found[name] = name if inside == above else inside + entry.name
+            elif entry.is_dir(follow_symlinks=False):
+                open_folders.append(_Open(name, f"{here.place}/{entry.name}", here.above))
                 listing.folders.append(name)
-            elif entry.is_file(follow_symlinks=False):
-                listing.found[name] = place.removeprefix(f"{root}/")
             elif entry.is_symlink():
-                open_folders += _follow(way, here, name, os.path.realpath(place))
+                open_folders += _follow(way, here, name, os.path.realpath(entry.path))
             elif is_image_name(name):
                 listing.refused[name] = "not a regular file"
     return listing

@@ -84,13 +84,15 @@ def lay_out(listing: Listing, fetch: Callable[[Any], bytes], source: str) -> Tab
         Where there is no image in a class folder, or the folders can be taken in several ways.
     """
     found, broken = listing.found, listing.broken
-    images = sorted(path for path in found if is_image_name(path))
-    manifests, remarks = within(found, fetch, source)
-    others = [path for path in found if not (is_image_name(path) or is_ours(path, found))]
+    rest = {path: handle for path, handle in found.items() if not is_image_name(path)}
+    images = sorted(found.keys() - rest.keys())
+    manifests, remarks = within(rest, fetch, source)
+    others = [path for path in rest if not is_ours(path, rest)]
     if not images:
         raise InputError(_nothing(source, others, broken))
     parted = [path.rpartition("/") for path in images]
-    first = {folder: path.split("/") for path, (folder, _, _) in zip(images, parted, strict=True)}
+    one = {folder: path for path, (folder, _, _) in zip(images, parted, strict=True)}
+    first = {folder: path.split("/") for folder, path in one.items()}
     arrangement = arrange(list(first.values()), source)
     heads = {folder: _head(arrangement, parts) for folder, parts in first.items()}
     rows, outside = [], []

@@ -51,7 +51,7 @@ class Files:
 
     def pick(self, rows: NDArray[np.intp]) -> "Files":
         """Return the files at `rows`, in that order."""
-        return Files(self.fetch, [self.handles[i] for i in rows])
+        return Files(self.fetch, [self.handles[i] for i in rows.tolist()])
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,8 @@ Reader = Callable[[Path, Selection], Table]
 def path_ids(names: Iterable[str]) -> NDArray[np.int64]:
     """Return the id of each relative path: 63 bits of its BLAKE2b hash."""
     state = (blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8) for name in names)
-    return np.array([int.from_bytes(s.digest(), "big") >> 1 for s in state], np.int64)
+    numbers = np.frombuffer(b"".join([s.digest() for s in state]), ">u8")
+    return (numbers >> np.uint64(1)).astype(np.int64)
 
 
 def place_in(heads: Sequence[str], starts: Sequence[int], _: str, row: int) -> str:
