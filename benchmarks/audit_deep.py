@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import equipoise as eq
-from equipoise.deep.labels import find_errors
 from equipoise.deep.pool import Pool, pooled
 from equipoise.deep.probing import probe
+from equipoise.deep.suspects import find_errors
 from equipoise.deep.twins import find_twins
 from equipoise.images import ImageSet
 from equipoise.readers.splitting import units

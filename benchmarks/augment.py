@@ -1,22 +1,26 @@
 """The engine against its peers: microseconds an image, one technique at a time.
 
-Contestants alternate within one run, on the same images, with the same number of threads:
-equipoise; albumentations 2.0.8 (`Compose` of one, image by image); kornia 0.9.0 (batches of 256
-floats, made before the clock starts); a bare loop of OpenCV calls; and the copy of the batch as the
-floor. equipoise, the loop and the copy write into an array that is there already. Medians.
+Contestants alternate within one run, on the same images, with one thread and with all: equipoise;
+albumentations 2.0.8 (`Compose` of one, image by image); kornia 0.9.0 (batches of floats, made
+before the clock starts); a bare loop of OpenCV calls; and the copy of the batch as the floor.
+equipoise, the loop and the copy are measured both ways: into an array that has been used before,
+and with a new result each time, which is what albumentations and kornia always make.
 
     python benchmarks/augment.py ARCHIVE --out docs/results
 
 ARCHIVE is CIFAR-10 as an archive of class folders. Its images are enlarged for 64×64 and 224×224.
+The run takes some ten minutes and wants the machine for itself: with other programs at work it
+refuses to start (`--busy` goes on, and the page then says so). `--only` and `--sizes` measure a
+few techniques and print them, for work on a kernel.
 """
 
 import argparse
 import os
+import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from time import perf_counter
 from typing import Any
 
@@ -29,14 +33,16 @@ import equipoise as eq
 from equipoise.files import atomic, write_text
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "passive"  # torch's idle threads take no time from the next one
 warnings.filterwarnings("ignore")
 
 Images = NDArray[np.uint8]
-Call = Callable[[Images], object]
+Call = Callable[[], object]
 
-# Images in a measurement, and rounds: few enough for the slow ones, many enough for the fast ones.
+# Images in a measurement: few enough for the slow ones, many enough for the fast ones.
 COUNTS = {32: 4096, 64: 1024, 224: 256}
-ROUNDS = {32: 7, 64: 7, 224: 5}
+SLOW_COUNTS = {32: 1024, 64: 512, 224: 64}
+ROUNDS, SLOW_ROUNDS = 11, {"albumentations": 4, "kornia": 2}
 CHAINED = 48 << 20  # bytes of images in a chain: more than caches hold
 CHAINS: tuple[tuple[str, ...], ...] = (
     ("flip", "brightness", "posterize", "erase"),
@@ -44,7 +50,15 @@ CHAINS: tuple[tuple[str, ...], ...] = (
     ("crop", "flip", "contrast", "noise"),
 )
 MARK = "<!-- below: written by hand -->"
-CONTESTANTS = ("equipoise", "albumentations", "kornia", "OpenCV loop", "copy")
+
+# Of equipoise, the loop and the copy: the result's memory has been used before, or is new.
+BOTH = ("equipoise", "OpenCV loop", "copy")
+NEW = ", new"
+CONTESTANTS = (*BOTH, *(name + NEW for name in BOTH), "albumentations", "kornia")
+
+# The load above which nothing is published, and the share of the machine's time that other programs
+# may take during a row before it is marked.
+MOST_LOAD, MOST_OTHERS = 0.5, 0.05
 
 # What the targets are, at 32×32 on one thread: technique to (× albumentations, × OpenCV's loop).
 POINTWISE = (
@@ -64,15 +78,43 @@ AT_32 = {
 
 @dataclass(frozen=True)
 class Row:
-    """Microseconds an image of each contestant that has the technique."""
+    """Microseconds an image of each contestant that has the technique.
+
+    `others` is the share of all cores' time that other programs took meanwhile.
+    """
 
     technique: str
     size: int
     threads: int
     times: dict[str, float]
+    others: float
 
     def against(self, peer: str) -> float:
-        return self.times[peer] / self.times["equipoise"] if peer in self.times else float("nan")
+        """How many times as fast equipoise is, its memory being as new as the peer's."""
+        own = "equipoise" + (NEW if peer not in BOTH else "")
+        return self.times[peer] / self.times[own] if peer in self.times else float("nan")
+
+
+class Others:
+    """What share of the machine other programs take, from the making of this on."""
+
+    def __init__(self) -> None:
+        self.began, self.used, self.own = perf_counter(), _used(), _own()
+
+    def share(self) -> float:
+        used = _used() - self.used - (_own() - self.own)
+        return max(0.0, used / (perf_counter() - self.began) / (os.cpu_count() or 1))
+
+
+def _used() -> float:
+    """Seconds that all cores together were busy since the machine's start, or stolen by a host."""
+    fields = Path("/proc/stat").read_text("utf-8").splitlines()[0].split()[1:9]
+    user, nice, system, _, _, irq, softirq, steal = map(int, fields)
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _own() -> float:
+    return sum(os.times()[:4])
 
 
 def albumentations(size: int) -> dict[str, Any]:
@@ -187,41 +229,69 @@ def opencv(size: int) -> dict[str, Callable[[Any, Any], object]]:
     }
 
 
-def contestants(technique: str, size: int, threads: int, images: Images) -> dict[str, Call]:
-    """Everyone who has the technique: a function of the images each."""
-    import torch
+def contestants(technique: str, images: Images, threads: int) -> dict[str, Call]:
+    """Everyone who has the technique: a function to be timed each."""
     from albumentations import Compose
 
-    ids = np.arange(len(images))
-    out = np.empty_like(images)
-    calls: dict[str, Call] = {
-        "equipoise": lambda x: eq.augment(x, technique, seed=0, ids=ids, threads=threads, out=out)
-    }
+    size = images.shape[1]
+    ids, out = np.arange(len(images)), np.ones_like(images)
+
+    def ours(to: Images | None) -> object:
+        return eq.augment(images, technique, seed=0, ids=ids, threads=threads, out=to)
+
+    calls: dict[str, Call] = {"equipoise": lambda: ours(out), "equipoise" + NEW: lambda: ours(None)}
     if (single := albumentations(size).get(technique)) is not None:
         pipeline = Compose([single])
-        calls["albumentations"] = lambda x: [pipeline(image=image)["image"] for image in x]
+        few = images[: SLOW_COUNTS[size]]
+        calls["albumentations"] = lambda: [pipeline(image=image)["image"] for image in few]
     if (module := kornia(size).get(technique)) is not None:
-        floats = torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(255).contiguous()
-        calls["kornia"] = lambda x: [module(part) for part in floats.split(256)]
+        floats = as_floats(images[: SLOW_COUNTS[size]])
+        calls["kornia"] = lambda: [module(part) for part in floats.split(256)]
     if (call := opencv(size).get(technique)) is not None:
-        calls["OpenCV loop"] = lambda x: [call(*pair) for pair in zip(x, out, strict=True)]
-    calls["copy"] = lambda x: np.copyto(out, x)
+        calls["OpenCV loop"] = lambda: [call(*pair) for pair in zip(images, out, strict=True)]
+        calls["OpenCV loop" + NEW] = lambda: [call(image, None) for image in images]
+    calls["copy"], calls["copy" + NEW] = lambda: np.copyto(out, images), images.copy
     return calls
 
 
-def measure(technique: str, size: int, threads: int, images: Images) -> Row:
+def as_floats(images: Images) -> Any:
+    import torch
+
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(255).contiguous()
+
+
+def measure(technique: str, images: Images, cores: int) -> list[Row]:
     """Let the contestants take turns; the first turn of each warms it up and does not count."""
-    calls = contestants(technique, size, threads, images)
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    names = list(calls)
-    for turn in range(ROUNDS[size] + 1):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            start = perf_counter()
-            calls[name](images)
-            if turn:
-                seconds[name].append(perf_counter() - start)
-    times = {name: median(of) / len(images) * 1e6 for name, of in seconds.items()}
-    return Row(technique, size, threads, times)
+    import torch
+
+    size, others = images.shape[1], Others()
+    turns = {threads: contestants(technique, images, threads) for threads in {1, cores}}
+    seconds: dict[tuple[int, str], list[float]] = {}
+    for turn in range(ROUNDS + 1):
+        for threads, calls in turns.items():
+            cv2.setNumThreads(threads)
+            torch.set_num_threads(threads)
+            names = [name for name in calls if turn <= SLOW_ROUNDS.get(name, ROUNDS)]
+            for name in names[turn % len(names) :] + names[: turn % len(names)]:
+                start = perf_counter()
+                calls[name]()
+                if turn:
+                    seconds.setdefault((threads, name), []).append(perf_counter() - start)
+    share = others.share()
+    counts = {name: SLOW_COUNTS[size] for name in SLOW_ROUNDS}
+
+    def time(threads: int, name: str) -> float:
+        return lower(seconds[threads, name]) / counts.get(name, len(images)) * 1e6
+
+    return [
+        Row(technique, size, threads, {name: time(threads, name) for name in calls}, share)
+        for threads, calls in turns.items()
+    ]
+
+
+def lower(seconds: list[float]) -> float:
+    """The lower quartile: what disturbs a measurement only ever makes it longer."""
+    return float(np.quantile(seconds, 0.25))
 
 
 def resized(images: Images, size: int) -> Images:
@@ -248,57 +318,70 @@ def chain(images: Images, names: tuple[str, ...]) -> float:
         if turn:
             together.append(middle - start)
             apart.append(perf_counter() - middle)
-    return median(together) / median(apart)
+    return lower(together) / lower(apart)
 
 
-def rows_of(images: Images, cores: int) -> Iterator[Row]:
-    import torch
+def rows_of(images: Images, cores: int, only: Sequence[str], sizes: Sequence[int]) -> Iterator[Row]:
+    for size in sizes:
+        batch = resized(images, size)
+        for technique in albumentations(size):
+            if only and technique not in only:
+                continue
+            for row in measure(technique, batch, cores):
+                print(*line(row), flush=True)
+                yield row
 
-    for threads in dict.fromkeys((1, cores)):
-        cv2.setNumThreads(threads)
-        torch.set_num_threads(threads)
-        for size in COUNTS:
-            batch = resized(images, size)
-            for technique in albumentations(size):
-                yield measure(technique, size, threads, batch)
-                print(technique, size, threads, flush=True)
+
+def line(row: Row) -> list[str]:
+    """What stands in a table of a row: times, then ratios."""
+    name = row.technique + (" *" if row.others > MOST_OTHERS else "")
+    times = [f"{row.times[c]:.2f}" if c in row.times else "–" for c in CONTESTANTS]
+    ratios = [row.against(p) for p in ("albumentations", "kornia", "OpenCV loop" + NEW)]
+    ratios.append(row.against("OpenCV loop"))
+    return [name, *times, *("–" if np.isnan(r) else f"{r:.1f}" for r in ratios)]
 
 
 def table(rows: list[Row]) -> str:
+    peers = ("× albumentations", "× kornia", "× loop, new", "× loop")
     lines = [
-        "| technique | " + " | ".join(f"{name}, µs" for name in CONTESTANTS) + " | "
-        "× albumentations | × kornia | × OpenCV loop |",
-        "|" + "---|" * (len(CONTESTANTS) + 4),
+        "| technique | " + " | ".join((*CONTESTANTS, *peers)) + " |",
+        "|" + "---|" * (len(CONTESTANTS) + 5),
     ]
-    for row in rows:
-        cells = [f"{row.times[name]:.2f}" if name in row.times else "–" for name in CONTESTANTS]
-        ratios = [row.against(p) for p in ("albumentations", "kornia", "OpenCV loop")]
-        cells += ["–" if np.isnan(r) else f"{r:.1f}" for r in ratios]
-        lines.append(f"| {row.technique} | " + " | ".join(cells) + " |")
+    lines += ["| " + " | ".join(line(row)) + " |" for row in rows]
     return "\n".join(lines)
 
 
-def missed(rows: list[Row]) -> Iterator[str]:
-    """The targets that this run did not reach, on one thread."""
+def floors(row: Row) -> dict[str, float]:
+    """How many times as fast as its peers the engine is to be on one thread, at least."""
+    found = {"albumentations": 1.0, "kornia": 1.0}
+    if row.size == 32:
+        found["albumentations"] = AT_32.get(row.technique, 1.0)
+        found["kornia"] = 1.0 if row.technique == "jpeg" else 5.0
+    if row.size == 224:
+        found["albumentations"] = 20.0 if row.technique == "noise" else 1.0
+        found["OpenCV loop" + NEW] = 1.0
+    if row.size != 64:
+        found["OpenCV loop"] = 5.0 if row.technique == "blur" else float(row.size == 224)
+    return found
+
+
+def missed(rows: list[Row], chains: dict[tuple[tuple[str, ...], int], float]) -> Iterator[str]:
+    """The targets that this run did not reach."""
     for row in (row for row in rows if row.threads == 1):
-        floors = {"albumentations": 1.0, "kornia": 1.0, "OpenCV loop": 0.0}
-        if row.size == 32:
-            floors = {
-                "albumentations": AT_32.get(row.technique, 1.0),
-                "kornia": 1.0 if row.technique == "jpeg" else 5.0,
-                "OpenCV loop": 5.0 if row.technique == "blur" else 0.0,
-            }
-        if row.size == 224:
-            floors["OpenCV loop"] = 5.0 if row.technique == "blur" else 1.0
-            floors["albumentations"] = 20.0 if row.technique == "noise" else 1.0
-        for peer, floor in floors.items():
+        for peer, floor in floors(row).items():
             if row.against(peer) < floor:
                 yield (
-                    f"- {row.technique} at {row.size}×{row.size}: {row.against(peer):.1f}× "
+                    f"- {row.technique} at {row.size}×{row.size}: {row.against(peer):.2f}× "
                     f"{peer}, wanted {floor:.0f}×"
                 )
         if row.technique == "flip" and row.size == 32 and row.against("copy") < 0.25:
             yield f"- flip at 32×32: {1 / row.against('copy'):.1f} copies, wanted 4"
+    for (name, size), gain in gains(rows, "equipoise").items():
+        if gain < 1.7:
+            yield f"- {name} at {size}×{size}: all threads {gain:.2f} times one, wanted 1.7"
+    for (names, size), share in chains.items():
+        if share > 0.8:
+            yield f"- the chain {', '.join(names)} at {size}×{size}: {share:.2f}, wanted 0.8"
 
 
 def plot(rows: list[Row], path: Path) -> None:
@@ -317,31 +400,39 @@ def plot(rows: list[Row], path: Path) -> None:
         figure.savefig(part, format="svg")
 
 
-def scaling(rows: list[Row], cores: int) -> str:
-    """How many times as fast the engine is on all cores, technique by size."""
-    times = {(r.technique, r.size, r.threads): r.times["equipoise"] for r in rows}
-    lines = ["| technique | " + " | ".join(f"{s}×{s}" for s in COUNTS) + " |"]
-    lines.append("|" + "---|" * (len(COUNTS) + 1))
+def gains(rows: list[Row], contestant: str) -> dict[tuple[str, int], float]:
+    """How many times as fast a contestant is on all cores as on one, by technique and size."""
+    one = {(r.technique, r.size): r.times[contestant] for r in rows if r.threads == 1}
+    more = {(r.technique, r.size): r.times[contestant] for r in rows if r.threads > 1}
+    return {key: one[key] / time for key, time in more.items()}
+
+
+def scaling(rows: list[Row]) -> str:
+    reused, new = gains(rows, "equipoise"), gains(rows, "equipoise" + NEW)
+    sizes = [f"{s}×{s}" for s in COUNTS]
+    lines = ["| technique | " + " | ".join((*sizes, *(s + NEW for s in sizes))) + " |"]
+    lines.append("|" + "---|" * (2 * len(COUNTS) + 1))
     for name in dict.fromkeys(row.technique for row in rows):
-        gains = [times[name, size, 1] / times[name, size, cores] for size in COUNTS]
-        lines.append(f"| {name} | " + " | ".join(f"{gain:.2f}" for gain in gains) + " |")
+        cells = [f"{of[name, size]:.2f}" for of in (reused, new) for size in COUNTS]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def page(
-    rows: list[Row], chains: dict[tuple[tuple[str, ...], int], float], cores: int, load: float
+    rows: list[Row], chains: dict[tuple[tuple[str, ...], int], float], cores: int, alone: str
 ) -> list[str]:
     counts = ", ".join(f"{n} of {size}×{size}" for size, n in COUNTS.items())
     parts = [
         "# The speed of the engine",
-        f"Microseconds an image: medians over rounds in which the contestants took turns, on "
-        f"CIFAR-10 images in colour ({counts}, the larger ones enlarged). Ratios above 1: "
-        f"equipoise is faster. OpenCV {cv2.__version__}, {cores} cores; the machine was shared "
-        f"(a mean load of {load:.1f} during the run), so compare contestants within a row.",
+        f"Microseconds an image: lower quartiles of {ROUNDS} rounds in which the contestants took "
+        f"turns (albumentations {SLOW_ROUNDS['albumentations']}, kornia {SLOW_ROUNDS['kornia']}, "
+        f"both on fewer images), on CIFAR-10 images in colour ({counts}, the larger ones enlarged)."
+        f" Ratios above 1: equipoise is faster. OpenCV {cv2.__version__}, {cores} cores. {alone}",
         "```sh\npython benchmarks/augment.py cifar10-images.tar.gz --out docs/results\n```",
-        "equipoise, the OpenCV loop and the copy write into an array that is there already; the "
-        "loop's parameters are fixed. kornia gets batches of 256 as floats, which are made before "
-        "the clock starts.",
+        "equipoise, the OpenCV loop and the copy are measured twice: into an array that has been "
+        "used before, and, under *new*, with a new result each time. albumentations and kornia "
+        "always make new ones and are compared with that. The loop's parameters are fixed. kornia "
+        "gets batches of up to 256 as floats, which are made before the clock starts.",
         "![Ratios at 32×32](augment.svg)",
     ]
     for threads in dict.fromkeys((1, cores)):
@@ -350,8 +441,9 @@ def page(
             parts.append(f"## {size}×{size}, {threads} thread{'s' * (threads > 1)}")
             parts.append(table(some))
     if cores > 1:
-        parts.append(f"## {cores} threads against one\n\nTimes as fast.")
-        parts.append(scaling(rows, cores))
+        parts.append(f"## {cores} threads against one")
+        parts.append("How many times as fast: into memory used before, then with new results.")
+        parts.append(scaling(rows))
     parts.append("## A chain of four")
     parts.append(
         "What a chain costs of the four one after the other, on one thread, for images of 48 MB."
@@ -363,31 +455,54 @@ def page(
         lines.append(f"| {', '.join(names)} | {shares} |")
     parts.append("\n".join(lines))
     parts.append("## Targets that were missed")
-    parts.append("\n".join(missed(rows)) or "None.")
+    parts.append("\n".join(missed(rows, chains)) or "None.")
     return parts
 
 
-def main() -> None:
+def how_alone(load: float, others: float) -> str:
+    """What the page says of the other programs on the machine."""
+    busy = load > MOST_LOAD
+    return (
+        f"{'**The machine was busy with other things.** ' if busy else ''}The load before the run "
+        f"was {load:.2f}; during it other programs took {others:.1%} of the cores' time (rows "
+        f"with more than {MOST_OTHERS:.0%} are marked *)."
+    )
+
+
+def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="The engine against its peers.")
     parser.add_argument("archive")
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
-    most = max(COUNTS.values())
-    data = eq.load(options.archive, classes=["cat", "dog"], take={"cat": most, "dog": most})
+    parser.add_argument("--out", type=Path, help="the folder of the page")
+    parser.add_argument("--busy", action="store_true", help="go on though the machine is busy")
+    parser.add_argument("--only", default="", help="techniques, such as flip,blur; no page")
+    parser.add_argument("--sizes", default="", help="sizes, such as 32,224; no page")
+    given = parser.parse_args()
+    given.only = [name for name in given.only.split(",") if name]
+    given.sizes = [int(size) for size in given.sizes.split(",") if size]
+    return given
+
+
+def main() -> None:
+    given, load = options(), os.getloadavg()[0]
+    if load > MOST_LOAD and not given.busy:
+        sys.exit(f"The load is {load:.2f}, above {MOST_LOAD}: wait, or go on with --busy.")
+    most, cores, others = max(COUNTS.values()), len(os.sched_getaffinity(0)), Others()
+    data = eq.load(given.archive, classes=["cat", "dog"], take={"cat": most, "dog": most})
     images = data.train.array[:most]
-    cores = len(os.sched_getaffinity(0))
-    loads: list[float] = []
-    rows = []
-    for row in rows_of(images, cores):
-        rows.append(row)
-        loads.append(os.getloadavg()[0])
-    chains = {(c, size): chain(resized(images, size), c) for c in CHAINS for size in COUNTS}
-    target = options.out / "augment.md"
+    rows = list(rows_of(images, cores, given.only, given.sizes or list(COUNTS)))
+    chains = {}
+    for size in given.sizes or COUNTS:
+        for names in CHAINS if not given.only else ():
+            chains[names, size] = chain(resized(images, size), names)
+            print(*names, size, f"{chains[names, size]:.2f}", flush=True)
+    if given.out is None or given.only or given.sizes:
+        return
+    target = given.out / "augment.md"
     # What is written below the mark stays.
     notes = target.read_text("utf-8").partition(MARK)[2] if target.exists() else "\n"
-    text = "\n\n".join(page(rows, chains, cores, float(np.mean(loads))))
+    text = "\n\n".join(page(rows, chains, cores, how_alone(load, others.share())))
     write_text(target, f"{text}\n\n{MARK}{notes}")
-    plot(rows, options.out / "augment.svg")
+    plot(rows, given.out / "augment.svg")
 
 
 if __name__ == "__main__":

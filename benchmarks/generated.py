@@ -32,7 +32,7 @@ from equipoise.extras import extra_images
 from equipoise.files import read_json, write_json, write_text
 from equipoise.generating import Generated
 from equipoise.images import ImageSet
-from equipoise.readers.decoding import digest
+from equipoise.readers.digests import digest
 from equipoise.recipes import Recipe
 from equipoise.sifting import STEPS, fit_sieve
 

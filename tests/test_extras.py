@@ -16,7 +16,7 @@ from equipoise.files import read_json
 from equipoise.readers import load
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training import Trainer, fit
-from equipoise.training.jobs import prepare
+from equipoise.training.jobs import Config, aim, prepare
 
 
 def piece(number, side=32):
@@ -171,14 +171,12 @@ def test_images_of_many_sizes_are_joined_as_they_are(tmp_path, made):
 
 def test_half_strength_halves_what_they_weigh_in_the_loss(photos, made):
     data, trainer = load(str(photos)), Trainer(name="quick", epochs=1, batch_size=8)
-    job = prepare(
-        with_extra(data, Recipe(name="more", extra=str(made))),
-        Recipe(name="half", extra=str(made), extra_weight=0.5, strategy="auto"),
-        trainer, seed=0, equal="steps", objective="balanced_accuracy", net=None,
-    )  # fmt: skip
-    generated = job.presented.roster.source >= 16
+    recipe = Recipe(name="half", extra=str(made), extra_weight=0.5, strategy="auto")
+    config = Config(recipe, trainer, 0, "steps", aim(data, "balanced_accuracy"))
+    job = prepare(with_extra(data, Recipe(name="more", extra=str(made))), config)
+    generated = job.feed.presented.roster.source >= 16
     assert generated.sum() > 5  # copies of them, too
-    assert (job.counts == np.where(generated, 0.5, 1)).all()
+    assert (job.feed.counts == np.where(generated, 0.5, 1)).all()
     whole, half = (
         fit(data, Recipe(name="a", extra=str(made), extra_weight=weight), trainer, seed=0)
         for weight in (1.0, 0.5)

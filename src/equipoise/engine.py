@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equipoise.errors import InputError, require, whole_seed
-from equipoise.keys import image_keys, uniforms
+from equipoise.keys import Addresses, image_keys, uniforms
+from equipoise.recycling import recycled, taken
 from equipoise.techniques import Technique, resolve
 from equipoise.techniques.base import Step
 from equipoise.techniques.steps import check_shape, choose, draw
@@ -35,9 +36,10 @@ Pixels = NDArray[np.uint8]
 
 Shape = tuple[int, int, int]
 
-# A chunk is what one thread takes at a time; it bounds the scratch memory. For less than so many
-# bytes a further thread costs more than it brings.
-_CHUNK_BYTES = 1 << 20
+# A chunk is what one thread takes at a time; it bounds the scratch memory. Its parameters are drawn
+# under Python's lock, for which threads wait, so few large chunks are faster than many. For less
+# than so many bytes a further thread costs more than it brings.
+_CHUNK_BYTES = 4 << 20
 _WORKER_BYTES = 256 << 10
 
 # Draws by which a function of the user's is known: one may do something now and then alone.
@@ -90,10 +92,10 @@ def augment(
     if parameters and not isinstance(technique, str):
         raise InputError("Parameters go with a technique given by name.")
     chosen = resolve({technique: parameters} if isinstance(technique, str) else technique)
-    address = _address(images, seed, ids, copy, epoch)
+    addresses = _addresses(len(images), seed, ids, copy, epoch)
 
     def prepare(rows: slice, shape: Shape) -> Step:
-        return draw(chosen, address(rows), place, shape)
+        return draw(chosen, addresses[rows], place, shape)
 
     return _run(images, None, prepare, [chosen], threads, out)
 
@@ -109,13 +111,15 @@ def augment_each(
     epoch: ArrayLike = 0,
     threads: int | None = None,
     out: Pixels | None = None,
+    source: NDArray[np.int64] | None = None,
 ) -> Any:
     """Return every image with a technique of its own: `choice` (N,) indexes `techniques`.
 
-    -1 leaves an image as it is. The other parameters are those of `augment`, with which each
-    image agrees byte for byte.
+    -1 leaves an image as it is. `source` (N,) are rows of `images`, in place of all in their order;
+    they are read as they are needed, not side by side at first. The other parameters are those of
+    `augment`, with which each image agrees byte for byte.
     """
-    return _each(images, None, techniques, choice, seed, ids, copy, epoch, threads, out)
+    return _each(images, source, techniques, choice, seed, ids, copy, epoch, threads, out)
 
 
 def fresh(
@@ -129,18 +133,19 @@ def fresh(
     touch: ArrayLike | None = None,
     threads: int | None = None,
     out: Pixels | None = None,
+    source: NDArray[np.int64] | None = None,
 ) -> Any:
     """Return every image, with equal probability, clean or changed by one of the techniques.
 
     What falls to an image depends on its address alone, so each epoch draws anew. Where the mask
-    `touch` (N,) is False an image stays clean.
+    `touch` (N,) is False an image stays clean. `source` is that of `augment_each`.
     """
     keys = image_keys(seed, ids, copy, epoch)
     count = len(techniques) + 1
     choice = np.floor(uniforms(keys, "fresh", 1)[:, 0] * count).astype(np.int64) - 1
     if touch is not None:
         choice[~np.asarray(touch, bool)] = -1
-    return _each(images, None, techniques, choice, seed, ids, copy, epoch, threads, out)
+    return _each(images, source, techniques, choice, seed, ids, copy, epoch, threads, out)
 
 
 def carry_out(
@@ -208,26 +213,23 @@ def _each(
     fits = choice.size == 0 or (choice.min() >= -1 and choice.max() < len(parts))
     if not fits:
         require(False, f"-1 <= choice < {len(parts)}", choice=choice.tolist()[:5])
-    address = _address(choice, seed, ids, copy, epoch)
+    addresses = _addresses(count, seed, ids, copy, epoch)
 
     def prepare(rows: slice, shape: Shape) -> Step:
-        return choose(choice[rows], parts, address(rows), [0] * len(parts), shape)
+        return choose(choice[rows], parts, addresses[rows], [0] * len(parts), shape)
 
     return _run(images, source, prepare, parts, threads, out)
 
 
-def _address(
-    rows: Any, seed: int, ids: ArrayLike, copy: ArrayLike, epoch: ArrayLike
-) -> Callable[[slice], NDArray[np.uint32]]:
-    count, seed = len(rows), whole_seed(seed)
+def _addresses(
+    count: int, seed: int, ids: ArrayLike, copy: ArrayLike, epoch: ArrayLike
+) -> Addresses:
+    seed = whole_seed(seed)
     ids = _whole(ids, [(count,)], "ids one whole number an image")
     either = [(count,), ()]
     copies = _whole(copy, either, "copy one whole number an image, or one for all")
     epochs = _whole(epoch, either, "epoch one whole number an image, or one for all")
-    if copies.ndim == epochs.ndim == 0:
-        return lambda rows: image_keys(seed, ids[rows], copies, epochs)
-    copies, epochs = np.broadcast_to(copies, count), np.broadcast_to(epochs, count)
-    return lambda rows: image_keys(seed, ids[rows], copies[rows], epochs[rows])
+    return Addresses(seed, ids, copies, epochs)
 
 
 def _whole(numbers: ArrayLike, shapes: Sequence[tuple[int, ...]], rule: str) -> NDArray[np.integer]:
@@ -253,17 +255,18 @@ def _run(
             raise InputError("out goes with images in one array, but got a sequence of images.")
         return _run_list(images, source, prepare, techniques, workers, count)
     shape = _checked(images, techniques)
-    result = np.empty((count, *shape), np.uint8) if out is None else _fitting(out, count, images)
+    result = recycled((count, *shape)) if out is None else _fitting(out, count, images)
     size = math.prod(shape)
     workers = min(workers, 1 + count * size // _WORKER_BYTES)
-    # As many chunks for every worker, and all of one size; larger ones where none can wait.
-    most = _CHUNK_BYTES if workers > 1 else 4 * _CHUNK_BYTES
-    chunks = workers * max(1, -(-count * size // (most * workers)))
+    # As many chunks for every worker, and all of one size.
+    chunks = workers * max(1, -(-count * size // (_CHUNK_BYTES * workers)))
     chunk = max(1, -(-count // chunks))
 
     def work(start: int) -> None:
         rows = slice(start, min(start + chunk, count))
-        block = np.ascontiguousarray(images[rows] if source is None else images[source[rows]])
+        block = (
+            np.ascontiguousarray(images[rows]) if source is None else taken(images, source[rows])
+        )
         prepare(rows, shape)(block, result[rows], 0, len(block))
 
     _share_out(work, range(0, count, chunk), workers)
@@ -279,7 +282,7 @@ def _run_list(
     def work(i: int) -> None:
         image = np.ascontiguousarray(images[i if source is None else int(source[i])])[None]
         shape = _checked(image, techniques)
-        out = np.empty_like(image)
+        out = recycled(image.shape)
         prepare(slice(i, i + 1), shape)(image, out, 0, 1)
         results[i] = out[0]
 

@@ -21,9 +21,8 @@ from equipoise.errors import InputError, printable, require, unknown
 from equipoise.images import ImageSet, Splits
 from equipoise.mapped import concatenated
 from equipoise.readers.belonging import lineage_of
-from equipoise.readers.decoded import Decoded, decode_table
+from equipoise.readers.decoded import Decoded, Unread, decode_table, listed
 from equipoise.readers.lineage import hexadecimal
-from equipoise.readers.listing import Unread, listed
 from equipoise.readers.loading import image_set, unread
 from equipoise.readers.opening import open_table
 from equipoise.readers.sizing import Sizing, to_channels

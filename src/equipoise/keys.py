@@ -15,6 +15,9 @@ as 1, 2, 3", SC 2011). It is used three times:
 There is no state, so threads, batches, order and machines cannot change a draw.
 """
 
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 from zlib import crc32
 
 import numba as nb
@@ -22,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
+    "Addresses",
     "code",
     "fill_halves",
     "image_keys",
@@ -139,7 +143,7 @@ def image_keys(
     -------
     (N, 2) uint32
     """
-    ids = np.array(ids).astype(np.uint64)
+    ids = np.asarray(ids).astype(np.uint64)
     each = np.empty((2, len(ids)), np.uint32)
     for row, numbers in zip(each, (copies, epochs), strict=True):
         row[...] = np.asarray(numbers).astype(np.uint32)
@@ -147,6 +151,39 @@ def image_keys(
     out = np.empty((len(ids), 2), np.uint32)
     _image_keys(np.uint64(int(seed) % 2**64), ids, copies, epochs, out)
     return out
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """The addresses of N images, and to numpy an array of their keys, made when it is asked for.
+
+    Many a technique draws nothing, and the keys of small images take as long as what it does.
+
+    Attributes
+    ----------
+    seed : int
+    ids, copies, epochs : (N,) integers; the last two may be one integer
+    """
+
+    seed: int
+    ids: NDArray[np.integer]
+    copies: NDArray[np.integer]
+    epochs: NDArray[np.integer]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, rows: slice | NDArray[np.intp]) -> "Addresses":
+        copies, epochs = (n[rows] if n.ndim else n for n in (self.copies, self.epochs))
+        return Addresses(self.seed, self.ids[rows], copies, epochs)
+
+    @cached_property
+    def keys(self) -> NDArray[np.uint32]:
+        """(N, 2): the key of each address."""
+        return image_keys(self.seed, self.ids, self.copies, self.epochs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.uint32]:
+        return self.keys
 
 
 def words(keys: NDArray[np.uint32], purpose: str, count: int, place: int = 0) -> NDArray[np.uint32]:

@@ -1,4 +1,4 @@
-"""Work in many processes: those of this machine (loky) or of a Ray cluster.
+"""Work side by side: threads, processes of this machine (loky), or those of a Ray cluster.
 
 With `backend="ray"` the cluster is the one that the environment variable
 RAY_ADDRESS names; without it one is started on this machine for as long as the work lasts. Every
@@ -13,19 +13,24 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from threading import Thread, current_thread, main_thread
-from typing import Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 from joblib import Parallel, cpu_count, delayed
 
 from equipoise.errors import InputError, WorkError, reason, require, unknown
 from equipoise.shrinking import shrunk
 
-__all__ = ["Backend", "check_backend", "one_thread", "scattered"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["Backend", "ahead", "check_backend", "one_thread", "scattered", "seeded", "threaded"]
 
 Backend = Literal["loky", "ray"]
 
@@ -48,6 +53,51 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+@contextmanager
+def seeded(seed: int, device: "torch.device") -> Iterator[None]:
+    """Let torch draw from `seed` on the CPU and on `device`, and leave its generators as they were.
+
+    `torch.manual_seed` would seed those of every GPU, which nothing brings back.
+    """
+    import torch
+
+    gpus = [torch.cuda.current_device()] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
+        torch.default_generator.manual_seed(seed % 2**63)
+        if gpus:
+            torch.cuda.manual_seed(seed % 2**63)
+        yield
+
+
+def threaded(work: Callable[[range], R], count: int, chunk: int) -> Iterator[R]:
+    """Give `work` of each run of `chunk` of so many rows, in their order, by a thread a core."""
+    runs = (range(start, min(start + chunk, count)) for start in range(0, count, chunk))
+    with ThreadPoolExecutor(cpu_count()) as pool:
+        yield from pool.map(work, runs)
+
+
+def ahead(make: Callable[[T], R], items: Iterable[T], depth: int) -> Iterator[R]:
+    """Yield ``make(item)`` of each item in order, always making the next `depth` of them.
+
+    The engine and numpy release the interpreter, so the net computes meanwhile. An error in `make`
+    is raised at its item's turn. With a depth of 0 nothing is made ahead, and all on this thread.
+    """
+    if depth == 0:
+        yield from map(make, items)
+        return
+    items = iter(items)
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        waiting: deque[Future[R]] = deque(pool.submit(make, item) for item in islice(items, depth))
+        try:
+            while waiting:
+                result = waiting.popleft().result()
+                waiting.extend(pool.submit(make, item) for item in islice(items, 1))
+                yield result
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def check_backend(backend: str) -> None:

@@ -9,9 +9,9 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 import equipoise as eq
+from equipoise import near
 from equipoise.auditing import audit
-from equipoise.near import finding, pairs
-from equipoise.near.looks import look, perceptual_hash
+from equipoise.near import look, perceptual_hash
 from equipoise.readers import load
 
 
@@ -73,7 +73,7 @@ def test_what_is_near(pieces, change):
     for one in found.near_duplicates:
         row, other = (int(name.rpartition("/")[2]) for name in one.images)
         assert other == row + count
-        assert 0 <= one.distance <= pairs.RADIUS
+        assert 0 <= one.distance <= near.RADIUS
     assert len(found.near_duplicates) >= 0.75 * count
     assert found.duplicates == ()
 
@@ -132,7 +132,7 @@ def test_a_picture_there_a_thousand_times_is_told_once(pieces):
 def test_thumbnails_in_a_file_tell_the_same(pieces, monkeypatch):
     images = [*pieces[10:20], *(recoded(image) for image in pieces[10:20])]
     found = audited(images[:12], images[12:])
-    monkeypatch.setattr(finding, "_HELD", 0)
+    monkeypatch.setattr(near, "_HELD", 0)
     assert audited(images[:12], images[12:]).near_duplicates == found.near_duplicates != ()
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from equipoise.deep.labels import confident_joint, find_errors
 from equipoise.deep.probing import probe
+from equipoise.deep.suspects import confident_joint, find_errors
 
 # Thresholds: (0.9 + 0.8 + 0.1) / 3 = 0.6 and (0.7 + 0.2) / 2 = 0.45.
 LABELS = np.array([0, 0, 0, 1, 1])

@@ -5,8 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from equipoise.near import pairs
-from equipoise.near.pairs import near_pairs
+from equipoise import near
+from equipoise.near import near_pairs
 
 
 def test_pairs_against_comparing_all():
@@ -19,7 +19,7 @@ def test_pairs_against_comparing_all():
         )
     found, distances = near_pairs(hashes)
     between = np.bitwise_count(hashes[:, None] ^ hashes)
-    one, other = np.nonzero(np.triu(between <= pairs.RADIUS, 1))
+    one, other = np.nonzero(np.triu(between <= near.RADIUS, 1))
     assert found.tolist() == np.stack([one, other], axis=1).tolist()
     np.testing.assert_array_equal(distances, between[one, other])
 
@@ -31,7 +31,7 @@ def test_few_hashes(count):
 
 
 def test_many_equal_hashes_stay_cheap(monkeypatch):
-    monkeypatch.setattr(pairs, "_MOST_PAIRS", 20_000)
+    monkeypatch.setattr(near, "_MOST_PAIRS", 20_000)
     found, distances = near_pairs(np.zeros(5_000, np.uint64))
     assert len(found) == 20_000
     assert distances.max() == 0
@@ -39,7 +39,7 @@ def test_many_equal_hashes_stay_cheap(monkeypatch):
 
 def test_memory_is_a_few_words_a_hash_and_the_pairs_kept(monkeypatch):
     """Where all is near to all, too: of a hundred thousand hashes nothing grows with the pairs."""
-    monkeypatch.setattr(pairs, "_MOST_PAIRS", 20_000)
+    monkeypatch.setattr(near, "_MOST_PAIRS", 20_000)
     hashes = np.random.default_rng(0).integers(0, 4, 100_000, dtype=np.uint64)
     tracemalloc.start()
     found, distances = near_pairs(hashes)
@@ -47,5 +47,5 @@ def test_memory_is_a_few_words_a_hash_and_the_pairs_kept(monkeypatch):
     tracemalloc.stop()
     assert len(found) == 20_000
     assert distances.max() == 0
-    block = pairs._BLOCK * (8 * pairs._NEIGHBOURS // 2 + 8 * 8)  # words of one block's comparisons
+    block = near._BLOCK * (8 * near._NEIGHBOURS // 2 + 8 * 8)  # words of one block's comparisons
     assert peak < 45 * len(hashes) + 100 * len(found) + block

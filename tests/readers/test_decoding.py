@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
-from equipoise.readers.decoding import UndecodableError, decode, digest
+from equipoise.readers.decoding import UndecodableError, decode
 from equipoise.readers.headers import read_header
 
 LOSSLESS = {"PNG": {}, "BMP": {}, "TIFF": {}, "WEBP": {"lossless": True}}
@@ -217,12 +217,3 @@ def test_first_frame(pictures, encode):
         np.testing.assert_array_equal(decode(data).pixels, pictures[0])
     data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert decode(data).pixels.shape == (24, 32, 3)
-
-
-def test_digest_knows_shape_and_pixels(colour):
-    other = colour.copy()
-    other[0, 0, 0] ^= 1
-    transposed = np.ascontiguousarray(colour.transpose(1, 0, 2))
-    assert digest(colour) == digest(colour.copy())
-    assert len({digest(colour), digest(other), digest(transposed), digest(colour[..., :1])}) == 4
-    assert len(digest(colour)) == 16

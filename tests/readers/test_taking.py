@@ -4,7 +4,7 @@ from sklearn.datasets import load_digits
 
 from equipoise.errors import InputError
 from equipoise.readers import load
-from equipoise.readers.taking import long_tailed
+from equipoise.readers.cutting import long_tailed
 
 
 def test_the_profile_is_the_published_one():

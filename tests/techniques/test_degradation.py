@@ -7,8 +7,8 @@ from scipy import stats
 
 from equipoise.engine import augment
 from equipoise.techniques.degradation import recode
-from equipoise.techniques.filtering import gaussian, motion, sharpen_gaussian
-from equipoise.techniques.resampling import shrink_and_stretch
+from equipoise.techniques.kernels.filtering import gaussian, motion, sharpen_gaussian
+from equipoise.techniques.kernels.resampling import shrink_and_stretch
 
 SHAPES = [(2, 2, 1), (2, 9, 3), (3, 5, 4), (33, 17, 3), (64, 48, 1), (224, 200, 3)]
 

@@ -10,7 +10,7 @@ from equipoise.keys import image_keys
 from equipoise.techniques import CATALOGUE
 from equipoise.techniques.base import Draws
 from equipoise.techniques.geometry import centred, turn_quarters
-from equipoise.techniques.resampling import resize_windows, warp
+from equipoise.techniques.kernels.resampling import resize_windows, warp
 
 SHAPES = [(2, 2), (3, 5), (33, 17), (32, 32), (224, 200)]
 

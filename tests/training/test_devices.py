@@ -1,35 +1,28 @@
 """Where and in what precision the steps run; without a GPU its paths are run on the CPU."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import equipoise as eq
-from equipoise.parallel import one_thread
+from equipoise.parallel import one_thread, seeded
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training import Trainer, fit, train
 from equipoise.training.checkpoints import fingerprint
-from equipoise.training.devices import (
-    Resident,
-    device_of,
-    get_device,
-    moved,
-    resident,
-    side_by_side,
-)
-from equipoise.training.jobs import prepare
-from equipoise.training.loop import _batch, run_epoch
-from equipoise.training.randomness import seeded
+from equipoise.training.devices import device_of, get_device, moved, side_by_side
+from equipoise.training.feeding import Resident, resident
+from equipoise.training.jobs import Config, aim, prepare
+from equipoise.training.loop import run_epoch
 
 CPU = torch.device("cpu")
 TRAINER = Trainer(name="t", epochs=2, batch_size=16, flip="alternating")
 
 
 def job_of(digits, recipe="article", trainer=TRAINER):
-    return prepare(
-        digits, get_recipe(recipe), trainer, seed=3, equal="steps",
-        objective="balanced_accuracy", net=None,
-    )  # fmt: skip
+    goal = aim(digits, "balanced_accuracy")
+    return prepare(digits, Config(get_recipe(recipe), trainer, 3, "steps", goal))
 
 
 def test_a_device_is_named_and_has_to_be_there(digits):
@@ -46,30 +39,30 @@ def test_a_device_is_named_and_has_to_be_there(digits):
 @pytest.mark.parametrize("recipe", ["article", "none"])
 def test_a_resident_set_shows_the_images_that_batches_show(digits, recipe):
     job = job_of(digits, recipe)
-    pixels = Resident(job.presented, CPU)
-    for step in (0, 5, job.budget.steps - 1):
-        job.resident = None
-        made = _batch(job, step)
-        job.resident = pixels
-        shown = _batch(job, step)
+    pixels = Resident(job.feed.presented, CPU)
+    for step in (0, 5, job.feed.budget.steps - 1):
+        job.feed.resident = None
+        made = job.feed.batch(step)
+        job.feed.resident = pixels
+        shown = job.feed.batch(step)
         np.testing.assert_array_equal(shown.images.numpy(), made.images)
         np.testing.assert_array_equal(shown.labels, made.labels)
 
 
 def test_a_run_on_a_resident_set_is_the_run(digits):
     whole, on_device = job_of(digits), job_of(digits)
-    on_device.resident = Resident(on_device.presented, CPU)
+    on_device.feed.resident = Resident(on_device.feed.presented, CPU)
     with one_thread():
         for job in (whole, on_device):
             torch.manual_seed(0)
             run_epoch(job)
     assert whole.logs.training_losses == on_device.logs.training_losses
-    assert whole.seen.counts() == on_device.seen.counts()
+    assert whole.feed.seen.counts() == on_device.feed.seen.counts()
 
 
 def test_only_a_gpu_keeps_a_set(digits):
-    assert resident(job_of(digits).presented, CPU) is None
-    assert resident(job_of(digits, "balanced").presented, torch.device("cuda")) is None
+    assert resident(job_of(digits).feed.presented, CPU) is None
+    assert resident(job_of(digits, "balanced").feed.presented, torch.device("cuda")) is None
 
 
 def test_runs_share_a_gpu_only_when_asked_to(monkeypatch):
@@ -115,7 +108,7 @@ def test_what_is_on_the_device_stays(digits):
 def test_a_checkpoint_of_the_cpu_bears_no_device(digits):
     job = job_of(digits)
     assert "device" not in fingerprint(digits, job)
-    job.device = torch.device("cuda")
+    job.config = replace(job.config, device=torch.device("cuda"))
     assert '"device": "cuda"' in fingerprint(digits, job)
 
 

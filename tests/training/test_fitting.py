@@ -16,8 +16,7 @@ from equipoise.parallel import one_thread
 from equipoise.recipes import NAMED, Recipe, get_recipe
 from equipoise.training import Trainer, budget, fit, load_model
 from equipoise.training.calibrating import temperature
-from equipoise.training.jobs import prepare
-from equipoise.training.loop import _batch
+from equipoise.training.jobs import Config, aim, prepare
 from equipoise.training.tuning import adjust, tune
 
 SHORT = Trainer(name="short", epochs=2, batch_size=16)
@@ -93,14 +92,13 @@ def test_mixing_ends_where_it_is_to(digits):
     """Before the end images are mixed, after it each is one of those given."""
     trainer = Trainer(name="t", epochs=4, batch_size=16)
     recipe = Recipe(name="r", mixing={"mixup": {"until": 0.5}})
-    job = prepare(
-        digits, recipe, trainer, seed=0, equal="steps", objective="balanced_accuracy", net=None
-    )
+    goal = aim(digits, "balanced_accuracy")
+    job = prepare(digits, Config(recipe, trainer, 0, "steps", goal))
     given = {image.tobytes() for image in digits.train.array}
-    for step in range(job.budget.steps):
-        batch = _batch(job, step)
+    for step in range(job.feed.budget.steps):
+        batch = job.feed.batch(step)
         whole = np.mean([image.tobytes() in given for image in batch.images])
-        if step < job.budget.steps / 2:
+        if step < job.feed.budget.steps / 2:
             assert batch.share is not None
             assert whole < 0.5
         else:

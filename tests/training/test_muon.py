@@ -5,7 +5,7 @@ from torch import nn
 
 from equipoise.recipes import get_recipe
 from equipoise.training import Trainer, fit
-from equipoise.training.muon import Muon, orthogonal
+from equipoise.training.optimisers import Muon, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(8, 72), (48, 16), (5, 5)])

@@ -2,7 +2,7 @@ import numpy as np
 
 from equipoise.recipes import get_recipe
 from equipoise.training import Trainer, fit
-from equipoise.training.shifts import shifted
+from equipoise.training.jitter import shifted
 
 
 def addresses(count, passes=0):

@@ -7,7 +7,7 @@ from torch import nn
 
 from equipoise.recipes import get_recipe
 from equipoise.training import Trainer, fit, load_model
-from equipoise.training.flips import flipped
+from equipoise.training.jitter import flipped
 from equipoise.training.saving import save_model
 
 

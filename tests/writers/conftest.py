@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import load_sample_images
 
 from equipoise.images import ImageSet, Splits
-from equipoise.readers.decoding import digest
+from equipoise.readers.digests import digest
 
 COUNTS = {"train": {"cat": 11, "dog": 4, "red fox": 2}, "test": {"cat": 3, "dog": 3, "red fox": 3}}
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import equipoise as eq
-from equipoise.readers.decoding import digest
+from equipoise.readers.digests import digest
 
 COLUMNS = [
     "id", "path", "split", "label", "class", "source_id", "technique", "parameters", "seed",

@@ -1,25 +1,14 @@
 """Putting images of all splits together by what they share, with their names."""
 
-from collections.abc import Iterator, Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.images import ImageSet, Splits
+from equipoise.images import Splits
+from equipoise.near import shares
 
-__all__ = ["by_split", "gather"]
+__all__ = ["gather"]
 
 Told = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
-
-
-def by_split(
-    parts: Mapping[str, ImageSet], rows: NDArray[np.intp]
-) -> Iterator[tuple[str, ImageSet, NDArray[np.intp]]]:
-    """Give each split its share of `rows`, counted over all splits, as rows of its own."""
-    first = 0
-    for split, part in parts.items():
-        yield split, part, rows[(rows >= first) & (rows < first + len(part))] - first
-        first += len(part)
 
 
 def gather(data: Splits, rows: NDArray[np.intp], groups: NDArray[np.integer]) -> dict[int, Told]:
@@ -39,7 +28,7 @@ def gather(data: Splits, rows: NDArray[np.intp], groups: NDArray[np.integer]) ->
         The groups in the order of their first images.
     """
     told: list[tuple[str, str, str]] = []
-    for split, part, mine in by_split(data.parts, rows):
+    for split, (part, mine) in zip(data.parts, shares(data.parts.values(), rows), strict=True):
         names, labels = part.names[mine].tolist(), part.labels[mine].tolist()
         told += [
             (name, split, data.classes[label]) for name, label in zip(names, labels, strict=True)

@@ -1,14 +1,14 @@
 """Near duplicates and odd images of a data set, by their names."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from equipoise.auditing.gathering import by_split, gather
+from equipoise.auditing.gathering import gather
 from equipoise.images import ImageSet, Splits
-from equipoise.near import Alike, find_alike
+from equipoise.near import Alike, find_alike, shares
 
 __all__ = ["Near", "Nearness", "find_near"]
 
@@ -43,9 +43,9 @@ def find_near(data: Splits) -> Nearness:
     Exact duplicates count as one picture, and all of them are named with what is near to it.
     Blank images are near to none.
     """
-    parts = {name: part for name, part in data.parts.items() if len(part)}
-    digests = np.concatenate([part.digests for part in parts.values()])
-    found = find_alike([part.images for part in parts.values()], digests)
+    parts = [part for part in data.parts.values() if len(part)]
+    digests = np.concatenate([part.digests for part in parts])
+    found = find_alike([part.images for part in parts], digests)
     usual = max(_TINY, float(np.median(found.looks.short)) / 8)
     return Nearness(
         near=_groups(data, found),
@@ -54,10 +54,10 @@ def find_near(data: Splits) -> Nearness:
     )
 
 
-def _names(parts: Mapping[str, ImageSet], mask: NDArray[np.bool_]) -> tuple[str, ...]:
+def _names(parts: Iterable[ImageSet], mask: NDArray[np.bool_]) -> tuple[str, ...]:
     """The names of the images that a mask over all splits marks."""
-    marked = by_split(parts, np.flatnonzero(mask))
-    return tuple(name for _, part, mine in marked for name in part.names[mine].tolist())
+    marked = shares(parts, np.flatnonzero(mask))
+    return tuple(name for part, mine in marked for name in part.names[mine].tolist())
 
 
 def _groups(data: Splits, found: Alike) -> tuple[Near, ...]:

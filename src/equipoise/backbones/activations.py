@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from equipoise.errors import WorkError, reason
 from equipoise.files import atomic
 from equipoise.mapped import filled
-from equipoise.readers.decoding import digest
+from equipoise.readers.digests import digest
 
 __all__ = [
     "BATCH",

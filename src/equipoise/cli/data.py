@@ -17,7 +17,7 @@ from equipoise.cli.deep import (
     write_lists,
 )
 from equipoise.cli.generating import sift_against
-from equipoise.cli.options import Data, Output, Seed, Workers
+from equipoise.cli.options import Data, Output, Seed, Strategy, Workers
 from equipoise.cli.selecting import as_given, selected, selects
 from equipoise.errors import InputError, WorkError, plural, printable
 from equipoise.selection import Selection
@@ -286,10 +286,7 @@ def upsample(
     techniques: Annotated[
         str, typer.Option(help="What makes the copies; see [bold]equipoise techniques[/bold].")
     ] = "crop,flip,noise",
-    strategy: Annotated[
-        str,
-        typer.Option(help="imbalanced-learn's sampling_strategy: auto, 0.5, dog=4800,fox=300, …"),
-    ] = "auto",
+    strategy: Strategy = "auto",
     scope: Annotated[
         str, typer.Option(help="Augment the [bold]minority[/bold] alone, or all classes alike.")
     ] = "minority",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from equipoise.cli import show
-from equipoise.cli.options import Cache, Data, Out, Output, Seed
+from equipoise.cli.options import Cache, Data, Out, Output, Seed, Strategy
 from equipoise.cli.selecting import as_given, selected, selects
 from equipoise.errors import WorkError, plural
 from equipoise.selection import Selection
@@ -28,14 +28,7 @@ def generate(
     method: Annotated[
         str, typer.Option(help="[bold]deepsmote[/bold], for small images, or diffusion.")
     ] = "deepsmote",
-    sampling_strategy: Annotated[
-        str,
-        typer.Option(
-            "--sampling-strategy",
-            "--strategy",
-            help="imbalanced-learn's sampling_strategy: auto, 0.5, dog=4800,fox=300, …",
-        ),
-    ] = "auto",
+    sampling_strategy: Strategy = "auto",
     steps: Annotated[
         int | None,
         typer.Option(help="Of deepsmote's training, or of a picture's diffusion."),

@@ -30,6 +30,7 @@ __all__ = [
     "Quiet",
     "Repetitions",
     "Seed",
+    "Strategy",
     "Training",
     "Workers",
     "objective_again",
@@ -80,6 +81,14 @@ Cache = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Any whole number; everything random follows from it.")]
+Strategy = Annotated[
+    str,
+    typer.Option(
+        "--sampling-strategy",
+        "--strategy",
+        help="imbalanced-learn's sampling_strategy: auto, 0.5, dog=4800,fox=300, …",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no summary.")]
 

@@ -1,8 +1,6 @@
 """What can be told of a picture without knowing what it shows: its file, size, light, sharpness."""
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from equipoise.deep.pool import Pool
+from equipoise.parallel import threaded
 from equipoise.readers.lazy import LazyImages
 from equipoise.readers.sizing import to_channels
 
-__all__ = ["NUMBERS", "Facts", "cores", "look_at"]
+__all__ = ["NUMBERS", "Facts", "look_at"]
 
 # Facts that are numbers and facts that are words, as they are told.
 NUMBERS = (
@@ -76,14 +75,10 @@ class _Seen:
 def look_at(pool: Pool, tell: Callable[[int, int], None] = lambda done, total: None) -> Facts:
     """Measure every picture, a thread a core; those in files are decoded for it."""
 
-    def chunk(start: int) -> list[_Seen]:
-        return [_of(pool, row) for row in range(start, min(start + _CHUNK, len(pool)))]
-
     seen: list[_Seen] = []
-    with ThreadPoolExecutor(cores()) as threads:
-        for part in threads.map(chunk, range(0, len(pool), _CHUNK)):
-            seen += part
-            tell(len(seen), len(pool))
+    for part in threaded(lambda rows: [_of(pool, row) for row in rows], len(pool), _CHUNK):
+        seen += part
+        tell(len(seen), len(pool))
     return Facts(
         numbers={name: np.array([s.numbers.get(name, np.nan) for s in seen]) for name in NUMBERS},
         words={name: np.array([s.words.get(name, "") for s in seen]) for name in WORDS},
@@ -156,8 +151,3 @@ def _when(text: str) -> dict[str, float]:
     when = datetime.strptime(text.strip("\0 "), "%Y:%m:%d %H:%M:%S")
     hours = when.hour + when.minute / 60
     return {"day taken": float(when.toordinal()), "time of day taken": hours}
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

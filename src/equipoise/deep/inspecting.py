@@ -6,14 +6,15 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
 
 from equipoise.deep.facts import look_at
 from equipoise.deep.forecast import Forecast, foresee
-from equipoise.deep.mapping import Map, drawn_map
 from equipoise.deep.oddities import Oddity, find_oddities
-from equipoise.deep.overlaps import Overlap, find_overlaps, recalls_of
 from equipoise.deep.pool import Pool, pooled
-from equipoise.deep.probing import FOLDS, probe
+from equipoise.deep.probing import FOLDS, Overlap, find_overlaps, probe, recalls_of
 from equipoise.deep.shortcuts import Shortcuts, find_shortcuts
 from equipoise.deep.suspects import ClassSuspects, Suspect, find_suspects
 from equipoise.deep.twins import Twins, find_twins
@@ -26,6 +27,33 @@ __all__ = ["DeepAudit", "audit_deep"]
 _PLACES = ("row", "rows")  # in the pool: of no use outside
 _NAMED = 10  # classes in a line
 _TEST_FRACTION = 0.2  # what is cut for testing where no test split is
+
+
+# Of the map. More pictures are neither seen apart nor placed in a minute; among fewer,
+# neighbourhoods mean little.
+_MOST_MAPPED, _FEW_MAPPED = 2500, 50
+_COMPONENTS = 50
+_PERPLEXITY = 30
+
+
+@dataclass(frozen=True)
+class Map:
+    """Places in the plane.
+
+    Attributes
+    ----------
+    rows : (M,) int
+        The pictures, ascending; of large classes some, drawn by lot.
+    places : (M, 2) float
+        From 0 to 1.
+    how : {'t-SNE', 'PCA'}
+        L. van der Maaten and G. Hinton, "Visualizing data using t-SNE", JMLR 9, 2008; of few
+        pictures the first two principal components.
+    """
+
+    rows: NDArray[np.intp]
+    places: NDArray[np.float64]
+    how: str
 
 
 @dataclass(frozen=True)
@@ -137,7 +165,7 @@ def audit_deep(
         shortcuts=find_shortcuts(facts, pool.labels, unit, seed, partial(tell, "permutations")),
         forecast=foresee(pool, unit, recalls_of(pool, probed), _TEST_FRACTION),
         notes=tuple(_notes(pool, probed.small, near.unconfirmed)),
-        map=drawn_map(pool, seed),
+        map=_drawn_map(pool, seed),
         pool=pool,
     )
 
@@ -167,3 +195,31 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "__dataclass_fields__"):
         return {name: _plain(one) for name, one in asdict(value).items() if name not in _PLACES}
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _drawn_map(pool: Pool, seed: int) -> Map:
+    """Place the pictures by their embeddings."""
+    rows = _some(pool.labels, np.random.default_rng([seed % 2**64, 7]))
+    values = pool.embeddings[rows].astype(np.float64)
+    components = min(_COMPONENTS, *values.shape)
+    if len(rows) > 1:
+        values = PCA(components, random_state=0).fit_transform(values)
+    how = "PCA" if len(rows) < _FEW_MAPPED or components < 2 else "t-SNE"
+    if how == "t-SNE":
+        perplexity = min(_PERPLEXITY, len(rows) // 4)
+        values = TSNE(perplexity=perplexity, init="pca", random_state=0).fit_transform(values)
+    values = np.pad(values, ((0, 0), (0, 2)))[:, :2]
+    low = values.min(axis=0)
+    return Map(rows, (values - low) / np.maximum(values.max(axis=0) - low, 1e-9), how)
+
+
+def _some(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return all rows, or so many that a map can hold: of rare classes all, of others alike."""
+    if len(labels) <= _MOST_MAPPED:
+        return np.arange(len(labels))
+    order = rng.permutation(len(labels))
+    rank = np.empty(len(labels), np.intp)
+    for label in np.unique(labels):
+        mine = order[labels[order] == label]
+        rank[mine] = np.arange(len(mine))
+    return np.sort(np.lexsort((order, rank))[:_MOST_MAPPED])

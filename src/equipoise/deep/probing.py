@@ -1,8 +1,12 @@
-"""What a linear probe of the embeddings says of each picture, trained on others alone."""
+"""What a linear probe of the embeddings says of each picture, trained on others alone.
+
+And so which classes look alike: what it takes for another class than it is called.
+"""
 
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +15,27 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from equipoise.deep.pool import Pool
 from equipoise.readers.splitting import dealt
 
-__all__ = ["FOLDS", "Probed", "enough", "fold_numbers", "probe"]
+__all__ = [
+    "FOLDS",
+    "Overlap",
+    "Probed",
+    "enough",
+    "find_overlaps",
+    "fold_numbers",
+    "probe",
+    "recalls_of",
+    "units_of",
+]
 
 FOLDS = 5
 # Of the weights, on features of deviation 1: of 0.0001 to 0.1 the best at finding planted errors.
 _C = 1e-3
 _ITERATIONS = 300
+_LEAST = 0.02  # of the pictures of one of two classes: fewer are no overlap
+_MOST = 50  # overlaps
 
 
 @dataclass(frozen=True)
@@ -101,3 +118,57 @@ def units_of(unit: NDArray[np.intp]) -> NDArray[np.intp]:
 def _sides(fold: NDArray[np.intp]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     for number in range(FOLDS):
         yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Two classes that are taken for each other.
+
+    Attributes
+    ----------
+    classes : (str, str)
+    shares : (float, float)
+        Of the first class's pictures those that are taken for the second, and the other way round.
+    """
+
+    classes: tuple[str, str]
+    shares: tuple[float, float]
+
+
+def find_overlaps(pool: Pool, probed: Probed) -> tuple[Overlap, ...]:
+    """Return the pairs of classes that overlap, the most confused first."""
+    shares = _shares(pool, probed)
+    pairs = [
+        (one, other)
+        for one, other in combinations(range(len(pool.classes)), 2)
+        if max(shares[one, other], shares[other, one]) >= _LEAST
+    ]
+    pairs.sort(key=lambda pair: -(shares[pair] + shares[pair[::-1]]))
+    return tuple(
+        Overlap(
+            (pool.classes[one], pool.classes[other]),
+            (round(float(shares[one, other]), 4), round(float(shares[other, one]), 4)),
+        )
+        for one, other in pairs[:_MOST]
+    )
+
+
+def recalls_of(pool: Pool, probed: Probed) -> NDArray[np.float64]:
+    """Return the probe's recall of each class; NaN where it was not judged."""
+    recalls = np.diag(_shares(pool, probed)).copy()
+    recalls[np.setdiff1d(np.arange(len(recalls)), pool.labels[probed.rows])] = np.nan
+    return recalls
+
+
+def _shares(pool: Pool, probed: Probed) -> NDArray[np.float64]:
+    """Return the shares of each class (row) that are taken for each (column).
+
+    Probabilities are divided by how frequent their class is, so that a rare one is not swallowed.
+    """
+    classes = len(pool.classes)
+    labels = pool.labels[probed.rows]
+    counts = np.bincount(labels, minlength=classes)
+    taken = (probed.probabilities / np.maximum(counts, 1)).argmax(axis=1)
+    matrix = np.zeros((classes, classes))
+    np.add.at(matrix, (labels, taken), 1)
+    return matrix / np.maximum(counts, 1)[:, None]

@@ -7,9 +7,7 @@ maximization", PAMI 30, 2008), and the details of both must agree there. Groups 
 completely: every two pictures of one are confirmed, so that a film does not chain into one group.
 """
 
-import csv
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
-from equipoise.deep.facts import cores
 from equipoise.deep.pool import Pool
-from equipoise.files import atomic
+from equipoise.files import write_csv
 from equipoise.mapped import filled
+from equipoise.parallel import threaded
 from equipoise.readers.sizing import resize, to_channels
 
 __all__ = ["Twins", "TwinsFound", "find_twins", "likeness", "write_groups"]
@@ -88,17 +86,15 @@ def find_twins(
     pairs = _candidates(pool.embeddings[first])
     told = pairs[:_MOST_PAIRS]
 
-    def chunk(start: int) -> list[float]:
-        some = told[start : start + _CHUNK].tolist()
-        return [likeness(greys[one], greys[other]) for one, other in some]
+    def look(one: int, other: int) -> float:
+        return likeness(greys[one], greys[other])
 
     found: list[float] = []
-    with ThreadPoolExecutor(cores()) as threads:
-        for part in threads.map(chunk, range(0, len(told), _CHUNK)):
-            found += part
-            tell(len(found), len(told))
+    for part in threaded(lambda rows: [look(*told[row]) for row in rows], len(told), _CHUNK):
+        found += part
+        tell(len(found), len(told))
     known = dict(zip(map(tuple, told.tolist()), found, strict=True))
-    groups = _linked(known, lambda one, other: likeness(greys[one], greys[other]))
+    groups = _linked(known, look)
     return _told(pool, picture, groups, known, len(pairs) - len(told))
 
 
@@ -120,8 +116,15 @@ def _candidates(embeddings: NDArray[np.float32]) -> NDArray[np.intp]:
 
 
 def _greys(pool: Pool, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
-    with ThreadPoolExecutor(cores()) as threads:
-        return np.stack(list(threads.map(lambda row: _grey(pool.picture(int(row))), rows)))
+    found = np.empty((len(rows), _FINE, _FINE), np.uint8)
+
+    def chunk(places: range) -> None:
+        for place in places:
+            found[place] = _grey(pool.picture(int(rows[place])))
+
+    for _ in threaded(chunk, len(rows), _CHUNK):
+        pass
+    return found
 
 
 def _grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -256,8 +259,5 @@ def _told(
 
 def write_groups(path: Path, twins: Sequence[Twins]) -> None:
     """Write the list that `--groups` takes."""
-    with atomic(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("image", "group"))
-        for one in twins:
-            writer.writerows((name, one.images[0]) for name in one.images)
+    rows = ((name, one.images[0]) for one in twins for name in one.images)
+    write_csv(path, ("image", "group"), rows)

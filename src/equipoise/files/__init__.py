@@ -10,7 +10,7 @@ from equipoise.files.sealing import (
     seal,
     write_sealed,
 )
-from equipoise.files.writing import atomic, read_json, write_json, write_text
+from equipoise.files.writing import atomic, read_json, write_csv, write_json, write_text
 from equipoise.files.yamls import read_yaml
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "read_sealed",
     "read_yaml",
     "seal",
+    "write_csv",
     "write_json",
     "write_sealed",
     "write_text",

@@ -1,16 +1,17 @@
 """Writing files so that they are whole or absent."""
 
+import csv
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from equipoise.errors import DamagedError, reason
 
-__all__ = ["PART", "atomic", "plain", "read_json", "write_json", "write_text"]
+__all__ = ["PART", "atomic", "plain", "read_json", "write_csv", "write_json", "write_text"]
 
 # How the name of a file that is being written ends: the process that writes it, and this.
 PART = ".part"
@@ -37,6 +38,14 @@ def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file that is whole or absent; what is no UTF-8 in a name is escaped."""
     with atomic(path) as part:
         part.write_text(text, "utf-8", "backslashreplace")
+
+
+def write_csv(path: Path, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a UTF-8 .csv that is whole or absent."""
+    with atomic(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        writer.writerows(rows)
 
 
 def write_json(path: Path, value: Any) -> None:

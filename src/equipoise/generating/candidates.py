@@ -15,7 +15,7 @@ from equipoise.errors import WorkError
 from equipoise.files import atomic
 from equipoise.generating.making import Maker
 from equipoise.images import ImageSet
-from equipoise.readers.decoding import digest
+from equipoise.readers.digests import digest
 from equipoise.readers.lineage import hexadecimal
 from equipoise.readers.manifests import MANIFEST
 from equipoise.readers.table import path_ids

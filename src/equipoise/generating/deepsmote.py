@@ -23,9 +23,8 @@ from equipoise.errors import InputError
 from equipoise.files import atomic
 from equipoise.generating.making import Learner, Maker, Origin, Workplace, model_digest
 from equipoise.images import ImageSet
-from equipoise.parallel import one_thread
+from equipoise.parallel import one_thread, seeded
 from equipoise.readers.sizing import resize, scaled
-from equipoise.training.randomness import seeded
 from equipoise.training.stored import packed, unpacked
 
 __all__ = ["deepsmote"]

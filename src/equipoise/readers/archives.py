@@ -6,12 +6,13 @@ name all the same. A member of a .zip or .tar is read by its place in the file, 
 """
 
 import gzip
+import json
 import os
 import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,30 +20,32 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 from equipoise.errors import InputError, reason
 from equipoise.files import MARK
-from equipoise.images import Broken
 from equipoise.readers import cifar
 from equipoise.readers.decoding import too_large
-from equipoise.readers.layout import hidden, is_image_name, lay_out
+from equipoise.readers.folder import has_shards, shards
+from equipoise.readers.layout import Listing, hidden, is_image_name, lay_out
 from equipoise.readers.manifests import COMMENT, MANIFEST
-from equipoise.readers.samples import (
+from equipoise.readers.split_names import split_named
+from equipoise.readers.table import Stamp, Table, stamp
+from equipoise.readers.texts import as_text
+from equipoise.readers.webdataset import (
     MOST_LABEL,
     are_samples,
     is_class_name,
     is_label_name,
     lay_out_samples,
 )
-from equipoise.readers.split_names import split_named
-from equipoise.readers.table import Stamp, Table, stamp
-from equipoise.readers.texts import as_text
 from equipoise.selection import Selection
 
-__all__ = ["Listing", "list_tar", "read_tar", "read_tar_gz", "read_zip", "tar_fetch"]
+__all__ = ["is_shards", "read_shards", "read_tar", "read_tar_gz", "read_zip"]
 
 _MOST_HELD = 2**32  # bytes of encoded images of a .tar.gz
 _LONGEST_NAME = 1024
 _MOST_HEADER = 2**20  # bytes of a tar's header for a long name
 _LARGEST = 2**62  # bytes of a member, which may be skipped
 _SMALL = 1024  # bytes
+_SUMMARY = "summary.json"  # our writer's, which tells the names of the classes
+_MOST_SUMMARY = 1 << 24  # bytes
 _MOST_PACKED = 1032  # to one: more, deflate cannot
 _LONG_HEADERS = (
     *(tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE),
@@ -51,70 +54,66 @@ _LONG_HEADERS = (
 
 ZipPlace = tuple[int, int, int, int, int]  # of the header; packed and full size; method; checksum
 TarPlace = tuple[int, int]  # of the data; its size
-
-
-class Listing(NamedTuple):
-    """What is in an archive: files by path, what is refused, folders, and whose work it is."""
-
-    found: Mapping[str, Any]
-    refused: list[Broken]
-    folders: list[str]
-    upsampled: bool = False
+ShardPlace = tuple[int, int, int]  # number of the shard; place and size in it
 
 
 def read_zip(path: Path, selection: Selection = Selection()) -> Table:
     """List a .zip of class folders."""
-    found: dict[str, ZipPlace] = {}
-    refused: dict[str, Broken] = {}
-    folders: list[str] = []
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error) as e:
         raise _damaged(path, e) from None
-    whole = path.stat().st_size
+    listing, whole = Listing(), path.stat().st_size
     for member in members:
-        name = _tidy(member.filename.replace("\\", "/"))
-        if not name or _hidden(name):
-            continue
-        refusal = _unsafe(member.filename.replace("\\", "/"))
-        if member.is_dir():
-            folders += [] if refusal else [name]
-            continue
-        refusal = refusal or _zip_refusal(member, selection.most_bytes, whole)
-        if refusal:
-            refused[name] = Broken(name, refusal)
-        else:
-            found[name] = (
+        refusal = _zip_refusal(member, selection.most_bytes, whole)
+        parts = member.filename.replace("\\", "/")
+        if name := _taken(listing, parts, folder=member.filename.endswith("/"), refusal=refusal):
+            listing.found[name] = (
                 member.header_offset,
                 member.compress_size,
                 member.file_size,
                 member.compress_type,
                 member.CRC,
             )
-    listing = Listing(found, list(refused.values()), folders)
     return _laid_out(listing, partial(_zip_fetch, str(path)), path)
 
 
 def read_tar(path: Path, selection: Selection = Selection()) -> Table:
     """List a .tar of class folders, or of samples."""
-    listing = list_tar(path, selection.most_bytes)
-    return _laid_out(listing, partial(tar_fetch, str(path)), path)
+    listing = _list_tar(path, selection.most_bytes)
+    return _laid_out(listing, partial(_tar_fetch, str(path)), path)
 
 
-def list_tar(path: Path, most_bytes: int) -> Listing:
+def _list_tar(path: Path, most_bytes: int) -> Listing:
     """Return what is in a .tar."""
-    found: dict[str, TarPlace] = {}
-    refused: dict[str, Broken] = {}
-    folders: list[str] = []
-    limits = _Limits(most_bytes, path.stat().st_size)
+    listing, limits = Listing(), _Limits(most_bytes, path.stat().st_size)
     try:
         with tarfile.open(path, "r:", tarinfo=_StrictInfo) as archive:
-            for name, member in _members(archive, refused, folders, limits):
-                found[name] = (member.offset_data, member.size)
+            for name, member in _members(archive, listing, limits):
+                listing.found[name] = (member.offset_data, member.size)
+            listing.upsampled = _upsampled(archive, path)
+            end = archive.offset
     except (tarfile.TarError, ValueError) as error:
         raise _damaged(path, error) from None
-    return Listing(found, list(refused.values()), folders, _is_upsampled(archive))
+    if _goes_on(path, end):
+        raise InputError(
+            f"{path}: more lies behind its end, as where two archives are put together in one "
+            "file. Give each by itself, or pack them anew."
+        )
+    return listing
+
+
+def _goes_on(path: Path, end: int) -> bool:
+    """Whether anything but zeros lies behind the end of a tar."""
+    with path.open("rb") as file:
+        file.seek(end)
+        return any(block.strip(b"\0") for block in iter(partial(file.read, 2**20), b""))
+
+
+def _upsampled(archive: tarfile.TarFile, path: Path) -> str:
+    """Return the path where a tar, read to its end, says of itself that `upsample` wrote it."""
+    return str(path) if archive.pax_headers.get("comment") == COMMENT else ""
 
 
 def read_tar_gz(path: Path, selection: Selection = Selection()) -> Table:
@@ -122,48 +121,88 @@ def read_tar_gz(path: Path, selection: Selection = Selection()) -> Table:
 
     Of classes that are not wanted only the names are kept.
     """
-    found: dict[str, bytes] = {}
-    refused: dict[str, Broken] = {}
-    folders: list[str] = []
-    held = 0
+    listing, held = Listing(), 0
     limits = _Limits(selection.most_bytes, _MOST_PACKED * path.stat().st_size)
     try:
         with (
             gzip.open(path) as stream,
             tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictInfo) as archive,
         ):
-            for name, member in _members(archive, refused, folders, limits):
-                if not found and cifar.is_batch_name(name):
+            for name, member in _members(archive, listing, limits):
+                if not listing.found and cifar.is_batch_name(name):
                     return cifar.read_stream(path)
                 # Folders are no classes then.
                 if is_class_name(name) and selection.classes is not None:
                     return read_tar_gz(path, replace(selection, classes=None))
                 if not _is_kept(name, member.size, selection.classes):
-                    found[name] = b""
+                    listing.found[name] = b""
                     continue
-                found[name] = cast(BinaryIO, archive.extractfile(member)).read()
+                listing.found[name] = cast(BinaryIO, archive.extractfile(member)).read()
                 if (held := held + member.size) > _MOST_HELD:
                     raise _too_much(path)
+            listing.upsampled = _upsampled(archive, path)
             while stream.read(2**20):  # to its end, where the checksum is
                 pass
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise _damaged(path, error) from None
-    listing = Listing(found, list(refused.values()), folders, _is_upsampled(archive))
     return _laid_out(listing, bytes, path)
 
 
-def _is_upsampled(archive: tarfile.TarFile) -> bool:
-    """Whether a tar says of itself that `upsample` wrote it; known when it has been read."""
-    return archive.pax_headers.get("comment") == COMMENT
+def is_shards(folder: Path) -> bool:
+    """Whether a folder is a data set of tar shards."""
+    return has_shards(folder, ".tar")
+
+
+def read_shards(path: Path, selection: Selection = Selection()) -> Table:
+    """List the samples of a folder of .tar shards; a shard's name tells its split."""
+    listed = shards(path, ".tar", follow_links=selection.follow_links)
+    files = [name for name, _ in listed]
+    whole = Listing()
+    for number, file in enumerate(files):
+        one = _list_tar(path / file, selection.most_bytes)
+        whole.found |= {f"{file}/{name}": (number, *place) for name, place in one.found.items()}
+        whole.refused |= {f"{file}/{name}": why for name, why in one.refused.items()}
+        whole.doubled += [f"{file}/{name}" for name in one.doubled]
+        whole.upsampled = one.upsampled or whole.upsampled
+    if not are_samples([name[len(files[at[0]]) + 1 :] for name, at in whole.found.items()]):
+        raise InputError(
+            f"{path}: its .tar files hold no samples (KEY.jpg and KEY.cls). Give one archive of "
+            "class folders, or a folder that holds them unpacked."
+        )
+    places = tuple(str(path / file) for file in files)
+    splits = [split for _, split in listed]
+    return lay_out_samples(
+        whole,
+        partial(_shard_fetch, places),
+        str(path),
+        lambda name: splits[whole.found[name][0]],
+        _class_names(path / _SUMMARY),
+    )
+
+
+def _shard_fetch(paths: tuple[str, ...], place: ShardPlace) -> bytes:
+    number, offset, size = place
+    return _tar_fetch(paths[number], (offset, size))
+
+
+def _class_names(path: Path) -> list[str] | None:
+    """Return the names of the class numbers where our writer left them."""
+    try:
+        if not path.is_file() or path.stat().st_size > _MOST_SUMMARY:
+            return None
+        names = json.loads(path.read_text("utf-8"))["classes"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    whole = isinstance(names, list) and all(isinstance(name, str) and name for name in names)
+    return names if whole and len(set(names)) == len(names) else None
 
 
 def _laid_out(listing: Listing, fetch: Callable[[Any], bytes], path: Path) -> Table:
     if are_samples(listing.found):
-        table = lay_out_samples(listing.found, fetch, str(path), listing.refused, _split_above)
-        return replace(table, upsampled=str(path) if listing.upsampled else "")
-    return lay_out(listing.found, fetch, str(path), listing.refused, listing.folders)
+        return lay_out_samples(listing, fetch, str(path), _split_above)
+    return lay_out(listing, fetch, str(path))
 
 
 def _split_above(name: str) -> str:
@@ -207,6 +246,23 @@ def _of_some_size(member: _StrictInfo) -> _StrictInfo:
     return member
 
 
+def _taken(listing: Listing, path: str, *, folder: bool, refusal: str) -> str:
+    """Return the name of a member whose place is to be put down; empty for all others."""
+    name, unsafe = _tidy(path), _unsafe(path)
+    if not name or _hidden(name):
+        return ""
+    if folder:
+        listing.folders += [] if unsafe else [name]
+        return ""
+    if unsafe or refusal:
+        listing.refused[name] = unsafe or refusal
+        return ""
+    listing.refused.pop(name, None)
+    if name in listing.found:
+        listing.doubled.append(name)
+    return name
+
+
 class _Limits(NamedTuple):
     """Bytes of a member that is read, and of one that can be there at all."""
 
@@ -215,25 +271,15 @@ class _Limits(NamedTuple):
 
 
 def _members(
-    archive: tarfile.TarFile, refused: dict[str, Broken], folders: list[str], limits: _Limits
+    archive: tarfile.TarFile, listing: Listing, limits: _Limits
 ) -> Iterator[tuple[str, tarfile.TarInfo]]:
     """Yield the regular files of a tar, putting down what is refused, and the folders."""
     while (member := archive.next()) is not None:
         if member.size > limits.there:  # tarfile would go through as many blocks of nothing
             raise tarfile.ReadError(f"a member of {member.size:,} bytes")
         archive.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
-        name = _tidy(member.name)
-        if not name or _hidden(name):
-            continue
-        refusal = _unsafe(member.name)
-        if member.isdir():
-            folders += [] if refusal else [name]
-            continue
-        refusal = refusal or _tar_refusal(member, limits.read)
-        if refusal:
-            refused[name] = Broken(name, refusal)
-        else:
-            refused.pop(name, None)
+        refusal = _tar_refusal(member, limits.read)
+        if name := _taken(listing, member.name, folder=member.isdir(), refusal=refusal):
             yield name, member
 
 
@@ -313,7 +359,7 @@ def _at(path: str, offset: int, size: int) -> bytes:
     return data
 
 
-def tar_fetch(path: str, place: TarPlace) -> bytes:
+def _tar_fetch(path: str, place: TarPlace) -> bytes:
     """Return the bytes at a place of a .tar."""
     return _at(path, *place)
 

@@ -1,7 +1,6 @@
 """Arrays of images and labels, checked: from Python, and what other readers find in files."""
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from PIL import Image
 from equipoise.errors import InputError, reason
 from equipoise.mapped import file_of
 from equipoise.readers.decoding import Pixels, UndecodableError, shown
-from equipoise.readers.table import Table, sorted_classes
+from equipoise.readers.table import Table, positions, sorted_classes
 from equipoise.shrinking import guard
 
 __all__ = ["as_image", "as_images", "as_labels", "check_fits", "positions", "read_arrays"]
@@ -33,8 +32,8 @@ def read_arrays(images: Any, labels: Any) -> Table:
     if (file := file_of(images)) is not None:
         guard(file)
     pixels = as_images(images, "images")
-    names = as_labels(labels, len(pixels), "labels")
-    classes = sorted_classes(names.tolist())
+    names = as_labels(labels, len(pixels), "labels").tolist()
+    classes = sorted_classes(names)
     rows = np.arange(len(pixels))
     return Table(
         names=np.array([f"images/{row:05d}" for row in rows]),
@@ -144,11 +143,3 @@ def _shape(array: Pixels, grey: bool, name: str, axes: int) -> Pixels:
             f"hold, but got {array.shape}.{hint}"
         )
     return shaped
-
-
-def positions(
-    names: Sequence[str] | NDArray[np.str_], classes: tuple[str, ...]
-) -> NDArray[np.int64]:
-    """Return the position in `classes` of each name."""
-    order = np.argsort(classes)
-    return order[np.searchsorted(np.array(classes)[order], names)].astype(np.int64)

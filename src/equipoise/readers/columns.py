@@ -1,12 +1,19 @@
-"""What the columns of tables are called: one list for .csv and Parquet."""
+"""What .csv and Parquet share: what their columns are called, and a column of splits."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, unknown
+from equipoise.readers.split_names import split_named
 
-__all__ = ["LONGEST", "asked_column", "is_sure", "plain", "usual"]
+__all__ = ["LONGEST", "as_splits", "asked_column", "is_sure", "open_parquet", "plain", "usual"]
 
 LONGEST = 1024  # characters of a path, class or group; one long text widens a whole column
+_MOST_TEXT = 64 << 20  # bytes that a Parquet file's own description may take
 
 # By role, the likeliest first.
 _USUAL = {
@@ -56,3 +63,28 @@ def asked_column(
         problem = unknown("column", printable(wanted), [printable(name) for name in there])
         raise InputError(f"{source}: {problem}")
     return (exact or alike)[0]
+
+
+def as_splits(
+    values: Sequence[str], sure: bool, source: str, default: str = "train"
+) -> NDArray[np.str_]:
+    """Return the splits that a column names.
+
+    One that is not sure to be one of splits is where all its values are; otherwise all rows are of
+    the default.
+    """
+    known = {value: split_named(value) for value in set(values)}
+    strange = [value for value, split in known.items() if split is None]
+    if strange and sure:
+        raise InputError(
+            f"{source}: split must be train, validation or test, but got "
+            f"{printable(min(strange))!r}."
+        )
+    return np.array([default if strange else known[value] for value in values], "U10")
+
+
+def open_parquet(source: Any) -> pq.ParquetFile:
+    """Open a Parquet file whose own description may take so much memory and no more."""
+    return pq.ParquetFile(
+        source, thrift_string_size_limit=_MOST_TEXT, thrift_container_size_limit=_MOST_TEXT
+    )

@@ -5,31 +5,32 @@ and stay within it; a name or an id alone will do where one file below that fold
 """
 
 import csv
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from equipoise.errors import InputError, printable, reason
+from equipoise.errors import InputError, printable
 from equipoise.files import MARK
 from equipoise.images import Broken, leave_out
-from equipoise.readers.columns import LONGEST, asked_column, is_sure, plain, usual
+from equipoise.readers.columns import LONGEST, as_splits, asked_column, is_sure, plain, usual
 from equipoise.readers.folder import read_inside
-from equipoise.readers.looking_up import look_up
+from equipoise.readers.layout import hidden, is_image_name
+from equipoise.readers.lists import read_rows
 from equipoise.readers.manifests import MANIFEST, Manifest, within
-from equipoise.readers.split_names import split_named
-from equipoise.readers.table import Files, Table, sorted_classes
+from equipoise.readers.table import Files, Table, positions, sorted_classes
 from equipoise.selection import Selection
 
 __all__ = ["read_csv"]
 
 _DELIMITERS = ",;\t "
 _SHOWN = 60  # characters of a path that is too long
+_TRIED = 20  # paths that are tried as they are
 _COLUMNS = ("path", "label", "group", "split")
 
 
@@ -48,13 +49,7 @@ def read_csv(path: Path, selection: Selection = Selection()) -> Table:
 
     Rows without a label are left out.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            roles, rows = _read(path, file, selection.columns)
-    except OSError as error:
-        raise InputError(f"{path}: {reason(error)}.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a UTF-8 .csv ({reason(error)}).") from None
+    roles, rows = _read(path, selection.columns)
     if not rows:
         raise InputError(f"{path}: holds no rows; expected one an image: path,label.")
     kept = [row for row in rows if row.label and not _is_long(row)]
@@ -62,10 +57,10 @@ def read_csv(path: Path, selection: Selection = Selection()) -> Table:
         raise InputError(f"{path}: holds no row with a label.")
     labels = [row.label for row in kept]
     _check_single(path, labels)
+    sure = is_sure("split", roles.get("split", ""), selection.columns)
     classes = sorted_classes(labels)
-    place = {name: label for label, name in enumerate(classes)}
     root = path.resolve().parent
-    found = look_up([row.path for row in kept], root, path.stem)
+    found = _look_up([row.path for row in kept], root, path.stem)
     fetch = partial(
         read_inside, str(root), most_bytes=selection.most_bytes, follow_links=selection.follow_links
     )
@@ -73,9 +68,9 @@ def read_csv(path: Path, selection: Selection = Selection()) -> Table:
     long = (f"{row.path[:_SHOWN]}…" for row in rows if _is_long(row))
     table = Table(
         names=np.array(found.paths),
-        labels=np.array([place[label] for label in labels], np.int64),
+        labels=positions(labels, classes),
         classes=classes,
-        splits=_splits(path, roles, kept, selection.columns),
+        splits=as_splits([row.split for row in kept], sure, str(path)),
         ids=np.array([row.number for row in kept], np.int64),
         pixels=Files(fetch, found.paths),
         groups=np.array([row.group for row in kept]) if "group" in roles else None,
@@ -88,8 +83,8 @@ def read_csv(path: Path, selection: Selection = Selection()) -> Table:
         manifests=manifests,
         notes=(*found.notes, *remarks),
     )
-    sure = np.setdiff1d(np.arange(len(kept)), list(found.doubtful))
-    return table.pick(sure) if found.doubtful else table
+    certain = np.setdiff1d(np.arange(len(kept)), list(found.doubtful))
+    return table.pick(certain) if found.doubtful else table
 
 
 def _manifests(
@@ -107,29 +102,20 @@ def _is_long(row: _Row) -> bool:
     return max(map(len, row[1:])) > LONGEST
 
 
-def _read(
-    path: Path, file: Iterator[str], asked: Mapping[str, str] | None
-) -> tuple[dict[str, str], list[_Row]]:
+def _read(path: Path, asked: Mapping[str, str] | None) -> tuple[dict[str, str], list[_Row]]:
     """Return the column of each role, and the checked rows."""
-    first = next(file, "")
-    if re.fullmatch(r"sep=.\s*", first):  # how Excel tells the delimiter
-        first = next(file, "")
-    delimiter = max(_DELIMITERS, key=lambda mark: _fitness(_head(first, mark), asked))
-    lines: Iterable[str] = chain([first], file)
-    if delimiter == " ":
-        lines = (" ".join(line.split()) for line in lines)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    head = next(reader, [])
+
+    def delimiter(first: str) -> str:
+        return max(_DELIMITERS, key=lambda mark: _fitness(_head(first, mark), asked))
+
+    lines = read_rows(path, str(path), delimiter)
+    _, head = next(lines)
     roles = _roles(path, head, asked)
     places = [head.index(roles[role]) if role in roles else -1 for role in _COLUMNS]
     needed = [n for n, column in roles.items() if n != "label" and is_sure(n, column, asked)]
     rows: list[_Row] = []
-    for row in reader:
-        if not row:
-            continue
-        where = f"{path}, line {reader.line_num}"
-        if len(row) != len(head):
-            raise InputError(f"{where}: {len(head)} fields expected, but got {len(row)}.")
+    for line, row in lines:
+        where = f"{path}, line {line}"
         fields = ["" if place < 0 else row[place].strip() for place in places]
         rows.append(_checked(_Row(len(rows), *fields), roles, needed, path.parent, where))
     return roles, rows
@@ -192,24 +178,6 @@ def _checked(
     return row._replace(path=inner.as_posix())
 
 
-def _splits(
-    path: Path, roles: Mapping[str, str], rows: Sequence[_Row], asked: Mapping[str, str] | None
-) -> NDArray[np.str_]:
-    """Return each row's split.
-
-    A column of another name than `split` is one of splits where all its values are.
-    """
-    known = {value: split_named(value) for value in {row.split for row in rows}}
-    strange = [value for value, split in known.items() if split is None]
-    if "split" not in roles or (strange and not is_sure("split", roles["split"], asked)):
-        return np.full(len(rows), "train")
-    if strange:
-        raise InputError(
-            f"{path}: split must be train, validation or test, but got {printable(min(strange))!r}."
-        )
-    return np.array([known[row.split] for row in rows])
-
-
 def _check_single(path: Path, labels: Sequence[str]) -> None:
     """Refuse labels that list several classes, such as ``cat;dog`` where ``cat`` is a class too."""
     known = set(labels)
@@ -221,3 +189,80 @@ def _check_single(path: Path, labels: Sequence[str]) -> None:
                     f"{path}: one class an image is needed, but got {printable(label)!r}. "
                     "Multi-label data is not supported."
                 )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Where the files of a table lie.
+
+    Attributes
+    ----------
+    paths : list of str
+        One a name: below the folder, or the name itself where no file fits.
+    doubtful : dict
+        From the places of names that fit several files to what is wrong.
+    notes : tuple of str
+    """
+
+    paths: list[str]
+    doubtful: dict[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def _look_up(names: Sequence[str], root: Path, table: str) -> _Found:
+    """Find the files of a table below a folder.
+
+    A file is looked for by the end of its path, with any ending of an image's where the name has
+    none, only if names have no endings or the first paths do not exist. Of several that fit, one
+    below a folder called like the table (``train.csv``, ``train/…``) is taken.
+
+    Parameters
+    ----------
+    names : sequence of str
+    root : Path
+        The table's folder.
+    table : str
+        The table's name without its ending.
+    """
+    bare = not all(map(is_image_name, names))
+    if not bare and any(os.path.exists(root / name) for name in names[:_TRIED]):  # noqa: PTH110
+        return _Found(list(names))
+    files = _files(root)
+    fitting = [_fitting(name, files, table) for name in names]
+    paths = [fits[0] if len(fits) == 1 else n for n, fits in zip(names, fitting, strict=True)]
+    doubtful = {
+        row: f"fits several files: {printable(fits[0])}, {printable(fits[1])}"
+        for row, fits in enumerate(fitting)
+        if len(fits) > 1
+    }
+    moved = [(name, path) for name, path in zip(names, paths, strict=True) if name != path]
+    notes = [
+        f"Paths of the table looked up by name: {len(moved):,}, such as {printable(name)} at "
+        f"{printable(path)}"
+        for name, path in moved[:1]
+    ]
+    return _Found(paths, doubtful, tuple(notes))
+
+
+def _files(root: Path) -> dict[str, list[str]]:
+    """Return the paths of the images below a folder, by their names with and without endings."""
+    files = defaultdict(list)
+    for folder, inner, names in os.walk(root):
+        inner[:] = [name for name in inner if not hidden(name)]
+        below = Path(folder).relative_to(root).as_posix()
+        for name in filter(is_image_name, names):
+            path = name if below == "." else f"{below}/{name}"
+            files[name].append(path)
+            files[name.rpartition(".")[0]].append(path)
+    return files
+
+
+def _fitting(name: str, files: dict[str, list[str]], table: str) -> list[str]:
+    """Return the files that a name may mean."""
+    paths = files.get(name.rpartition("/")[2], ())
+    whole = is_image_name(name)
+    fits = [p for p in paths if f"/{p if whole else p.rpartition('.')[0]}".endswith(f"/{name}")]
+    if name in fits:
+        return [name]
+    ours = [path for path in fits if table in path.split("/")[:-1]]
+    return ours if len(ours) == 1 else fits

@@ -1,9 +1,7 @@
-"""Decoding a whole table on all cores, in bounded memory."""
+"""Decoding a whole table on all cores, in bounded memory; or counting its images alone."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -15,22 +13,20 @@ from numpy.typing import NDArray
 from equipoise.errors import plural, printable, reason
 from equipoise.images import Broken, Images
 from equipoise.mapped import filled, is_mapped, take
-from equipoise.readers.decoding import (
-    Picture,
-    UndecodableError,
-    decode,
-    digest,
-    file_digest,
-    narrow,
-)
+from equipoise.parallel import threaded
+from equipoise.readers.complaints import gathered
+from equipoise.readers.decoding import Picture, UndecodableError, decode, narrow
 from equipoise.readers.depth import FULL, Range, outside, peak, smallest, to_eight
+from equipoise.readers.digests import digests, file_digest
 from equipoise.readers.lazy import LazyImages
 from equipoise.readers.sizing import Sizing, resize, to_channels
 from equipoise.readers.table import Files, Table
 
-__all__ = ["Decoded", "decode_table"]
+__all__ = ["Decoded", "Unread", "decode_table", "listed"]
 
 _CHUNK = 64  # images a task: the pool's overhead vanishes and the cores end together
+_TOGETHER = 4 << 20  # bytes of pixels that wait for their digests
+_LITTLE = 1 << 14  # bytes of a picture that is put beside others: one piece of memory for all
 _HELD = 2**30  # bytes; whole images beyond this stay in their files until asked for
 _OBJECT = 256  # bytes that an array takes beside its pixels
 
@@ -76,7 +72,7 @@ class Decoded:
     size: int | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class _Seen:
     """What one decoded image leaves behind; `pixels` is None where they are not held."""
 
@@ -115,15 +111,15 @@ def decode_table(
         that holds all of training.
     """
     whole = whole and sizing.size is None
-    mapped = table.pixels if is_mapped(table.pixels) else None
-    keep = _none if mapped is not None else _Holder(_HELD) if whole else _reducer(sizing)
+    arrays = not isinstance(table.pixels, Files)
+    keep = _none if arrays else _Holder(_HELD) if whole else partial(_reduced, sizing=sizing)
 
-    def look(row: int, bounds: Range | None = bounds) -> _Seen | Broken:
-        try:
-            picture, file = _picture(table, row, most_pixels)
-        except (UndecodableError, OSError) as error:
-            return Broken(str(table.names[row]), reason(error))
-        return _seen(picture, file, bounds, keep)
+    def look(rows: Sequence[int], bounds: Range | None = bounds) -> list[_Seen | Broken]:
+        found: list[_Seen | Broken] = []
+        with gathered():  # once for all, as it takes a lock
+            for some in _together(_picture(table, row, most_pixels, whole) for row in rows):
+                found += _seen(some, bounds, keep)
+        return found
 
     results = _parallel(look, range(len(table.names)))
     wide = [i for i, one in enumerate(results) if isinstance(one, _Seen) and one.peak is not None]
@@ -133,19 +129,19 @@ def decode_table(
             results[i] = again
     rows = np.array([i for i, one in enumerate(results) if isinstance(one, _Seen)], np.intp)
     seen = [one for one in results if isinstance(one, _Seen)]
-    digests = np.array([one.digest for one in seen], "S16")
-    if isinstance(mapped, np.ndarray):
-        images: Images = _of_map(
-            mapped, rows, seen, bounds or FULL, sizing=None if whole else sizing
-        )
+    images: Images
+    if not isinstance(table.pixels, Files):
+        images = _of_arrays(table.pixels, rows, seen, bounds or FULL, None if whole else sizing)
     elif whole:
-        images = _whole(table, rows, seen, bounds or FULL, most_pixels)
+        images = _lazy(
+            table.pixels.pick(rows), table.names[rows], seen, bounds or FULL, most_pixels
+        )
     else:
         images = _uniform(seen, sizing)
     return Decoded(
         rows=rows,
         images=images,
-        digests=digests,
+        digests=np.array([one.digest for one in seen], "S16"),
         sizes=_counted(f"{one.shape[1]}×{one.shape[0]}" for one in seen),
         modes=_counted(one.mode for one in seen),
         broken=tuple(one for one in results if isinstance(one, Broken)),
@@ -159,12 +155,17 @@ def decode_table(
     )
 
 
-def _picture(table: Table, row: int, most_pixels: int) -> tuple[Picture, bytes]:
-    """Return an image and the digest of its file, if it has one."""
+def _picture(
+    table: Table, row: int, most_pixels: int, marked: bool
+) -> tuple[Picture, bytes] | Broken:
+    """Return an image and, if it is to be marked, the digest of its file."""
     pixels = table.pixels
     if isinstance(pixels, Files):
-        data = pixels.fetch(pixels.handles[row])
-        return decode(data, most_pixels), file_digest(data)
+        try:
+            data = pixels.fetch(pixels.handles[row])
+            return decode(data, most_pixels), file_digest(data) if marked else b""
+        except (UndecodableError, OSError) as error:
+            return Broken(str(table.names[row]), reason(error))
     image = pixels[row]
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[image.shape[-1]]
     if image.dtype == np.uint16:
@@ -172,25 +173,51 @@ def _picture(table: Table, row: int, most_pixels: int) -> tuple[Picture, bytes]:
     return Picture(image, mode), b""
 
 
+def _together(read: Iterable[tuple[Picture, bytes] | Broken]) -> Iterator[list]:
+    """Cut what was read into lists of bounded size."""
+    some: list[tuple[Picture, bytes] | Broken] = []
+    size = 0
+    for one in read:
+        some.append(one)
+        size += 0 if isinstance(one, Broken) else one[0].pixels.nbytes
+        if size >= _TOGETHER:
+            yield some
+            some, size = [], 0
+    yield some
+
+
 def _seen(
-    picture: Picture,
-    file: bytes,
+    read: Sequence[tuple[Picture, bytes] | Broken],
     bounds: Range | None,
     keep: Callable[[Pixels], Pixels | None],
-) -> _Seen:
-    """Return what is to be known of a picture; without a range nothing is kept of a wide one."""
-    pixels = picture.pixels
-    wide = pixels.dtype == np.uint16
-    return _Seen(
-        pixels=None if wide and bounds is None else keep(narrow(picture, bounds or FULL)),
-        shape=pixels.shape,
-        mode=picture.mode,
-        digest=digest(pixels),
-        file=file,
-        complaint=picture.complaint,
-        peak=peak(pixels) if wide else None,
-        clipped=outside(pixels, bounds) if wide and bounds is not None else 0,
-    )
+) -> Iterator[_Seen | Broken]:
+    """Give what is to be known of pictures; without a range nothing is kept of a wide one."""
+    pictures = _beside([one[0].pixels for one in read if not isinstance(one, Broken)])
+    each = zip(pictures, digests(pictures), strict=True)
+    for one in read:
+        if isinstance(one, Broken):
+            yield one
+            continue
+        (picture, file), (pixels, digest) = one, next(each)
+        wide = pixels.dtype == np.uint16
+        kept = narrow(picture, bounds or FULL) if wide else pixels
+        yield _Seen(
+            pixels=None if wide and bounds is None else keep(kept),
+            shape=pixels.shape,
+            mode=picture.mode,
+            digest=digest,
+            file=file,
+            complaint=picture.complaint,
+            peak=peak(pixels) if wide else None,
+            clipped=outside(pixels, bounds) if wide and bounds is not None else 0,
+        )
+
+
+def _beside(pictures: Sequence[Pixels]) -> Sequence[Pixels]:
+    """Put small pictures of one shape into one array: many small ones cost memory and time."""
+    kinds = {(pixels.shape, pixels.dtype) for pixels in pictures}
+    alike = len(kinds) == 1 and pictures[0].nbytes <= _LITTLE
+    return np.stack(pictures) if alike else pictures
 
 
 def _smallest(table: Table, results: Sequence[_Seen | Broken]) -> Range:
@@ -201,34 +228,14 @@ def _smallest(table: Table, results: Sequence[_Seen | Broken]) -> Range:
     return smallest(peaks[training if training.any() else wide].max())
 
 
-def _parallel(work: Callable[[int], T], rows: Sequence[int]) -> list[T]:
-    """Return `work` of each row, in order, by a thread a core."""
-
-    def chunk(start: int) -> list[T]:
-        return [work(i) for i in rows[start : start + _CHUNK]]
-
-    with ThreadPoolExecutor(_cores()) as pool:
-        return [one for part in pool.map(chunk, range(0, len(rows), _CHUNK)) for one in part]
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _reducer(sizing: Sizing) -> Callable[[Pixels], Pixels]:
-    """Return what is kept of a picture at once, so that large ones never pile up."""
-
-    def keep(pixels: Pixels) -> Pixels:
-        pixels = sizing.at_once(pixels)
-        return to_channels(pixels, 3) if pixels.shape[-1] == 4 else pixels
-
-    return keep
+def _parallel(work: Callable[[Sequence[int]], list[T]], rows: Sequence[int]) -> list[T]:
+    """Return `work` of the rows, in order, by a thread a core."""
+    parts = threaded(lambda run: work(rows[run.start : run.stop]), len(rows), _CHUNK)
+    return [one for part in parts for one in part]
 
 
 def _none(pixels: Pixels) -> None:
-    """Keep nothing of a picture that stays in its file."""
+    """Keep nothing of a picture that is an array already."""
 
 
 class _Holder:
@@ -244,23 +251,79 @@ class _Holder:
             return pixels if self.left >= 0 else None
 
 
-def _whole(
-    table: Table, rows: NDArray[np.intp], seen: list[_Seen], bounds: Range, most_pixels: int
+def _reduced(pixels: Pixels, sizing: Sizing) -> Pixels:
+    """Return what is kept of a picture at once, so that large ones never pile up."""
+    pixels = sizing.at_once(pixels)
+    return to_channels(pixels, 3) if pixels.shape[-1] == 4 else pixels
+
+
+def _fitted(pixels: Pixels, shape: tuple[int, int, int], fit: str) -> Pixels:
+    """Bring what is kept of a picture to the (height, width, channels) of its set."""
+    same = pixels.shape[:2] == shape[:2]
+    return to_channels(pixels if same else resize(pixels, shape[0], fit), shape[2])
+
+
+def _lazy(
+    files: Files, names: NDArray[np.str_], seen: list[_Seen], bounds: Range, most_pixels: int
+) -> LazyImages:
+    """Return pictures of one shape or not: writers copy the files themselves."""
+    return LazyImages(
+        files=files,
+        names=names,
+        marks=np.array([one.file for one in seen], "S8"),
+        held=[one.pixels for one in seen],
+        wide=np.array([one.peak is not None for one in seen], bool),
+        range=bounds,
+        most_pixels=most_pixels,
+    )
+
+
+def _uniform(seen: list[_Seen], sizing: Sizing) -> Pixels:
+    """Return the kept pictures as one array, emptying them on the way to save memory."""
+    shape = _common_shape(seen, sizing)
+    images = np.empty((len(seen), *shape), np.uint8)
+    for place, one in zip(images, seen, strict=True):
+        assert one.pixels is not None
+        place[:] = _fitted(one.pixels, shape, sizing.fit)
+        one.pixels = None
+    return images
+
+
+def _of_arrays(
+    pixels: NDArray[Any] | list[NDArray[Any]],
+    rows: NDArray[np.intp],
+    seen: list[_Seen],
+    bounds: Range,
+    sizing: Sizing | None,
 ) -> Images:
-    if isinstance(table.pixels, np.ndarray):
-        return _narrowed(table.pixels[rows], bounds)
-    if isinstance(table.pixels, Files):  # of one shape or not: writers copy the files themselves
-        return LazyImages(
-            files=table.pixels.pick(rows),
-            names=table.names[rows],
-            marks=np.array([one.file for one in seen], "S8"),
-            held=[one.pixels for one in seen],
-            wide=np.array([one.peak is not None for one in seen], bool),
-            range=bounds,
-            most_pixels=most_pixels,
-        )
-    images = [_narrowed(table.pixels[i], bounds) for i in rows]
-    return np.stack(images) if len({image.shape for image in images}) == 1 else images
+    """Return pictures that are arrays already, of a map as a map; whole ones without a sizing."""
+    if isinstance(pixels, list):
+        if sizing is None:
+            images = [_narrowed(pixels[row], bounds) for row in rows]
+            return np.stack(images) if len({image.shape for image in images}) == 1 else images
+        shape = _common_shape(seen, sizing)
+    else:
+        shape = pixels.shape[1:] if sizing is None else _common_shape(seen, sizing)
+        if pixels.dtype == np.uint8 and pixels.shape[1:] == shape:
+            return take(pixels, rows)
+
+    def make(start: int, stop: int) -> Pixels:
+        some = rows[start:stop]
+        if isinstance(pixels, np.ndarray) and pixels.shape[1:3] == shape[:2]:
+            return to_channels(_narrowed(pixels[some], bounds), shape[2])
+        images = np.empty((len(some), *shape), np.uint8)
+
+        def fit(places: range) -> None:
+            assert sizing is not None
+            for place in places:  # one at a time: they may be larger than what they become
+                kept = _reduced(_narrowed(pixels[some[place]], bounds), sizing)
+                images[place] = _fitted(kept, shape, sizing.fit)
+
+        for _ in threaded(fit, len(some), _CHUNK):
+            pass
+        return images
+
+    return filled((len(rows), *shape), make) if is_mapped(pixels) else make(0, len(rows))
 
 
 def _narrowed(pixels: NDArray[Any], bounds: Range) -> Pixels:
@@ -268,59 +331,16 @@ def _narrowed(pixels: NDArray[Any], bounds: Range) -> Pixels:
     return to_eight(pixels, bounds) if pixels.dtype == np.uint16 else pixels
 
 
-def _uniform(seen: list[_Seen], sizing: Sizing) -> Pixels:
-    """Return the kept pictures as one array, emptying them on the way to save memory."""
-    channels = 1 if all(one.shape[2] == 1 for one in seen) else 3
-    shape = _common_shape(seen, sizing)
-    images = np.empty((len(seen), *shape, channels), np.uint8)
-    for place, one in zip(images, seen, strict=True):
-        assert one.pixels is not None
-        pixels = one.pixels
-        if pixels.shape[:2] != shape:
-            pixels = resize(pixels, shape[0], sizing.fit)
-        place[:] = to_channels(pixels, channels)
-        one.pixels = None
-    return images
-
-
-def _of_map(
-    mapped: NDArray[Any],
-    rows: NDArray[np.intp],
-    seen: list[_Seen],
-    bounds: Range,
-    *,
-    sizing: Sizing | None,
-) -> Pixels:
-    """Return pictures of a map as a map: the same one where they are kept as they are.
-
-    Without a sizing they keep their size and channels.
-    """
-    have = mapped.shape[-1]
-    channels = have if sizing is None or have == 1 else 3
-    shape = mapped.shape[1:3] if sizing is None or not seen else _common_shape(seen, sizing)
-    if mapped.dtype == np.uint8 and mapped.shape[1:] == (*shape, channels):
-        return take(mapped, rows)
-
-    def make(start: int, stop: int) -> Pixels:
-        some = rows[start:stop]
-        if mapped.shape[1:3] == shape:
-            return to_channels(_narrowed(mapped[some], bounds), channels)
-        assert sizing is not None
-        # One at a time where they are larger: a block is one of what they become.
-        sized = [resize(_narrowed(mapped[r], bounds), shape[0], sizing.fit) for r in some]
-        return to_channels(np.stack(sized), channels)
-
-    return filled((len(rows), *shape, channels), make)
-
-
-def _common_shape(seen: list[_Seen], sizing: Sizing) -> tuple[int, int]:
-    return sizing.shape({(one.shape[0], one.shape[1]) for one in seen})
+def _common_shape(seen: list[_Seen], sizing: Sizing) -> tuple[int, int, int]:
+    """Return the (height, width, channels) that pictures of a set are brought to."""
+    height, width = sizing.shape({(one.shape[0], one.shape[1]) for one in seen})
+    return height, width, 1 if all(one.shape[2] == 1 for one in seen) else 3
 
 
 def _side(seen: list[_Seen], sizing: Sizing) -> int | None:
     """Return the side that pictures were brought to, or None where there was nothing to do."""
     shape = _common_shape(seen, sizing)
-    return shape[0] if any(one.shape[:2] != shape for one in seen) else None
+    return shape[0] if any(one.shape[:2] != shape[:2] for one in seen) else None
 
 
 def _range_notes(seen: list[_Seen], bounds: Range) -> Iterator[str]:
@@ -351,7 +371,7 @@ def _complaints(seen: list[tuple[str, _Seen]]) -> Iterator[str]:
 def _sizing_notes(seen: list[_Seen], sizing: Sizing) -> tuple[str, ...]:
     notes = []
     shape = _common_shape(seen, sizing)
-    if changed := sum(one.shape[:2] != shape for one in seen):
+    if changed := sum(one.shape[:2] != shape[:2] for one in seen):
         notes.append(
             f"{changed:,} of {len(seen):,} images were brought to {shape[1]}×{shape[0]} "
             f"({_WAYS[sizing.fit]}); --size sets another size, --fit another way"
@@ -368,3 +388,35 @@ def _sizing_notes(seen: list[_Seen], sizing: Sizing) -> tuple[str, ...]:
 
 def _counted(words: Iterable[str]) -> dict[str, int]:
     return dict(Counter(words).most_common())
+
+
+@dataclass(frozen=True)
+class Unread(Sequence[NDArray[np.uint8]]):
+    """So many images that were not looked at."""
+
+    images: int
+
+    def __len__(self) -> int:
+        return self.images
+
+    def __getitem__(self, index: Any) -> Any:
+        raise TypeError("Images that were only counted cannot be looked at.")
+
+    def pick(self, rows: NDArray[np.intp]) -> "Unread":
+        """Return the images at `rows`."""
+        return Unread(len(rows))
+
+
+def listed(table: Table) -> Decoded:
+    """Return a table's images as if every one could be read; their digests are all alike."""
+    count = len(table.names)
+    return Decoded(
+        rows=np.arange(count),
+        images=Unread(count),
+        digests=np.zeros(count, "S16"),
+        sizes={},
+        modes={},
+        broken=(),
+        range=None,
+        notes=(),
+    )

@@ -8,22 +8,19 @@ anything is transparent.
 
 import logging
 import warnings
-from dataclasses import dataclass, replace
-from hashlib import blake2b
+from functools import lru_cache
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, TiffImagePlugin
+from PIL import Image, ImageChops, ImageCms, TiffImagePlugin
 
 from equipoise.errors import printable, reason
-from equipoise.readers.colour import is_srgb, to_srgb
 from equipoise.readers.complaints import gathered
-from equipoise.readers.depth import Range, to_eight
+from equipoise.readers.depth import Range, read_wide_pnm, to_eight
 from equipoise.readers.headers import MOST_SCANS, Header, orientation, read_header, tiff_parts
-from equipoise.readers.pnm import read_wide_pnm
 from equipoise.selection import MOST_PIXELS
 
 __all__ = [
@@ -31,14 +28,15 @@ __all__ = [
     "Pixels",
     "UndecodableError",
     "decode",
-    "digest",
-    "file_digest",
     "narrow",
     "shown",
     "too_large",
 ]
 
 _RAISE = ("--most-bytes raises it", "--most-pixels raises it")
+
+_CLOSE = 2  # a profile that moves no colour by more than so many of 255 is taken as sRGB
+_SPACES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "GIF", "PPM")
 
@@ -57,8 +55,7 @@ class UndecodableError(Exception):
     """A file that cannot be shown; the text says why."""
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """Decoded pixels.
 
     Attributes
@@ -101,13 +98,13 @@ def decode(data: bytes, most_pixels: int = MOST_PIXELS) -> Picture:
     _check(data, header, most_pixels)
     with gathered() as lines:
         picture = None
-        if header is not None and header.plain and is_srgb(header.profile):
+        if header is not None and header.plain and _is_srgb(header.profile):
             picture = _by_opencv(header)
         picture = picture or _by_pillow(data, header, most_pixels)
     height, width = picture.pixels.shape[:2]
     if min(height, width) < 2:
         raise UndecodableError(f"{width}×{height} pixels, too small to be a picture")
-    return replace(picture, complaint=printable(lines[0])) if lines else picture
+    return picture._replace(complaint=printable(lines[0])) if lines else picture
 
 
 def narrow(picture: Picture, bounds: Range) -> NDArray[np.uint8]:
@@ -116,34 +113,22 @@ def narrow(picture: Picture, bounds: Range) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint8:
         return pixels
     eight = to_eight(pixels, bounds)
-    if is_srgb(picture.profile):
+    if _is_srgb(picture.profile):
         return eight
     image = Image.fromarray(eight[..., 0] if eight.shape[2] == 1 else eight)
-    return _channels(np.array(to_srgb(image, picture.profile)))
+    return _channels(np.array(_to_srgb(image, picture.profile)))
 
 
 def shown(image: Image.Image) -> Picture:
     """Return one of Pillow's images as a decoded file."""
     turn = orientation(image.info.get("exif") or b"")
     picture = _narrow(image, image.info.get("icc_profile") or b"")
-    return replace(picture, pixels=_upright(picture.pixels, turn))
-
-
-def digest(pixels: Pixels) -> bytes:
-    """Return 16 bytes that stand for an image's shape and pixels."""
-    state = blake2b(repr(pixels.shape).encode(), digest_size=16)
-    state.update(np.ascontiguousarray(pixels).data)
-    return state.digest()
+    return picture._replace(pixels=_upright(picture.pixels, turn))
 
 
 def too_large(size: int, most: int) -> str:
     """Return what is wrong with a file of so many bytes, or nothing."""
     return f"{size:,} bytes are more than the limit of {most:,}; {_RAISE[0]}" if size > most else ""
-
-
-def file_digest(data: bytes) -> bytes:
-    """Return 8 bytes that stand for an encoded file: far less to read than its pixels."""
-    return blake2b(data, digest_size=8).digest()
 
 
 def _check(data: bytes, header: Header | None, most_pixels: int) -> None:
@@ -205,7 +190,7 @@ def _by_pillow(data: bytes, header: Header | None, most_pixels: int) -> Picture:
             profile = header.profile if header else image.info.get("icc_profile") or b""
             turn = 1 if image.format == "TIFF" else orientation(image.info.get("exif") or b"")
             picture = _wide(data, image, profile) or _narrow(image, profile)
-            return replace(picture, pixels=_upright(picture.pixels, turn))
+            return picture._replace(pixels=_upright(picture.pixels, turn))
     except UndecodableError:
         raise
     except Image.UnidentifiedImageError:
@@ -286,7 +271,7 @@ def _shown(image: Image.Image, profile: bytes) -> Picture:
         image = image.convert("L")
     elif mode not in ("L", "RGB", "RGBA", "CMYK"):
         image = image.convert("RGB")
-    pixels = _channels(np.array(to_srgb(image, profile)))
+    pixels = _channels(np.array(_to_srgb(image, profile)))
     return Picture(
         pixels[..., :1] if mode in ("LA", "La") and pixels.shape[2] == 3 else pixels, mode
     )
@@ -311,3 +296,55 @@ def _opaque(pixels: Pixels) -> Pixels:
     if pixels.shape[2] == 4 and pixels[..., 3].min() == np.iinfo(pixels.dtype).max:
         pixels = pixels[..., :3]
     return np.ascontiguousarray(pixels)
+
+
+def _is_srgb(profile: bytes) -> bool:
+    """Whether a profile changes nothing worth the work (or cannot be used at all)."""
+    return not profile or _profile(profile) is None
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Return an image of mode L, RGB, RGBA or CMYK in sRGB; a CMYK one becomes RGB.
+
+    A broken profile, or one that is for another kind of image, is passed over, as viewers do.
+    """
+    found = _profile(profile) if profile else None
+    base = image.convert("RGB") if image.mode == "RGBA" else image
+    if found is None or found[0] != base.mode:
+        return image.convert("RGB") if image.mode == "CMYK" else image
+    shown = ImageCms.applyTransform(base, found[1])
+    assert shown is not None
+    if image.mode == "L":
+        return shown.getchannel(1)
+    if image.mode == "RGBA":
+        shown.putalpha(image.getchannel("A"))
+    return shown
+
+
+@lru_cache(maxsize=64)
+def _profile(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform] | None:
+    """Return the mode a profile is for and its way to sRGB; None for sRGB itself."""
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        mode = _SPACES.get(source.profile.xcolor_space)
+        if mode is None:
+            return None
+        way = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+        if mode == "CMYK":
+            return mode, way
+        chart = _chart(mode)
+        shown = ImageCms.applyTransform(chart, way)
+        assert shown is not None
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+    moved = np.asarray(shown, int) - np.asarray(chart.convert("RGB"), int)
+    return None if np.abs(moved).max() <= _CLOSE else (mode, way)
+
+
+def _chart(mode: str) -> Image.Image:
+    """Return colours from all over the cube, or all greys."""
+    if mode == "L":
+        return Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    steps = np.linspace(0, 255, 9).astype(np.uint8)
+    cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1)
+    return Image.fromarray(cube.reshape(-1, 27, 3))

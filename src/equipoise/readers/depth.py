@@ -2,8 +2,13 @@
 
 Cameras of ten, twelve or fourteen bits write files of sixteen, most of whose range stays empty. A
 range that each image chose for itself would take away which is brighter; so there is one for all.
+
+PNM files are read here: OpenCV does not know those written as text, and Pillow scales by the
+highest value that the file names, grey ones to 65535, colours to eight bits.
 """
 
+import re
+import warnings
 from functools import lru_cache
 
 import numpy as np
@@ -11,9 +16,24 @@ from numpy.typing import NDArray
 
 from equipoise.selection import FULL, Range
 
-__all__ = ["FULL", "Range", "outside", "peak", "smallest", "to_eight", "to_sixteen"]
+__all__ = [
+    "FULL",
+    "Range",
+    "outside",
+    "peak",
+    "read_wide_pnm",
+    "smallest",
+    "to_eight",
+    "to_sixteen",
+]
 
 Wide = NDArray[np.uint16]
+
+_SPACE = rb"(?:\s|#[^\r\n]*[\r\n])+"
+_HEAD = re.compile(
+    rb"P([2356])%b(\d{1,9})%b(\d{1,9})%b(\d{1,5})(?:#[^\r\n]*[\r\n]|\s)" % (_SPACE, _SPACE, _SPACE)
+)
+_COMMENT = re.compile(rb"#[^\r\n]*")
 
 
 def smallest(highest: int) -> Range:
@@ -57,3 +77,34 @@ def _eighths(low: int, high: int) -> NDArray[np.uint8]:
     """Return what each of the 65,536 values becomes."""
     values = np.clip(np.arange(2**16), low, high) - low
     return ((values * 255 + (high - low) // 2) // (high - low)).astype(np.uint8)
+
+
+def read_wide_pnm(data: bytes) -> Wide | None:
+    """Return the (H, W, C) pixels of a PGM or PPM whose values pass 255; None for other files.
+
+    Raises
+    ------
+    ValueError
+        Where it is cut short or holds what is no value.
+    """
+    head = _HEAD.match(data)
+    if head is None or not 255 < int(head[4]) < 65536:
+        return None
+    kind, width, height = (int(part) for part in head.group(1, 2, 3))
+    shape = (height, width, 1 if kind in (2, 5) else 3)
+    count = height * width * shape[2]
+    if kind in (5, 6):
+        if len(data) - head.end() < 2 * count:
+            raise ValueError("image file is truncated")
+        found = np.frombuffer(data, ">u2", count, head.end()).astype(np.uint16)
+    else:
+        text = _COMMENT.sub(b"", data[head.end() :])
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)  # at what is no number
+            values = np.fromstring(text, np.int64, sep=" ")[:count]
+        if len(values) < count:
+            raise ValueError("image file is truncated")
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError("values outside 0 … 65535")
+        found = values.astype(np.uint16)
+    return found.reshape(shape)

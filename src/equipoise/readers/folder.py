@@ -1,4 +1,4 @@
-"""A folder of class folders: ``[train/|val/|test/]class/…/image``."""
+"""A folder of class folders, ``[train/|val/|test/]class/…/image``, or of a few large files."""
 
 import os
 import stat
@@ -8,17 +8,31 @@ from pathlib import Path
 from typing import NamedTuple
 
 from equipoise.errors import InputError, printable, reason
-from equipoise.images import Broken
 from equipoise.readers.decoding import too_large
-from equipoise.readers.layout import hidden, is_image_name, lay_out
+from equipoise.readers.layout import Listing, hidden, is_image_name, lay_out
+from equipoise.readers.manifests import MANIFEST
+from equipoise.readers.split_names import split_named, split_of
 from equipoise.readers.table import Table
 from equipoise.selection import MOST_BYTES, Selection
 
-__all__ = ["LEAVES", "Seen", "is_inside", "read_folder", "read_inside", "read_regular", "walk"]
+__all__ = [
+    "LEAVES",
+    "has_shards",
+    "is_inside",
+    "read_folder",
+    "read_inside",
+    "read_regular",
+    "shards",
+    "walk",
+]
 
 LEAVES = "symbolic link that leaves the folder"
 
 _MOST_LINKS = 10_000  # to folders, each of which may hold more
+
+_OTHERS = frozenset({MANIFEST})  # our own writers', beside a data set of large files
+# Where these lie: as Hugging Face lays them out, and in folders of splits.
+_ROOMS = ("", "data", "default")
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -29,10 +43,10 @@ def read_folder(path: Path, selection: Selection = Selection()) -> Table:
     Hidden files are left out. Links are followed where they stay inside the folder, and others
     where the selection says so; each stands under its own name.
     """
-    seen = walk(os.path.realpath(path), selection.follow_links)
-    fetch = InFolder(seen.root, selection.most_bytes)
-    table = lay_out(seen.found, fetch, str(path), seen.refused, seen.folders)
-    return replace(table, notes=(*table.notes, *_table_notes(seen.found)))
+    root = os.path.realpath(path)
+    listing = walk(root, selection.follow_links)
+    table = lay_out(listing, InFolder(root, selection.most_bytes), str(path))
+    return replace(table, notes=(*table.notes, *_table_notes(listing.found)))
 
 
 def _table_notes(found: Iterable[str]) -> list[str]:
@@ -88,31 +102,16 @@ class InFolder:
 
     def path(self, name: str) -> str:
         """Return where a file lies."""
-        return os.path.join(self.root, name)  # noqa: PTH118  # the fastest by far
+        return name if name[0] == "/" else f"{self.root}/{name}"
 
 
 @dataclass
-class Seen:
-    """What a walk through a folder found.
-
-    Attributes
-    ----------
-    root : str
-    follow : bool
-        Whether links are followed that leave the folder.
-    found : dict
-        Path to the handle of `InFolder`: where the file lies, below the folder or anywhere.
-    folders : list of str
-    refused : list of Broken
-    links : int
-        To folders, so far.
-    """
+class _Walk:
+    """A walk through a folder, and how many links to folders it has met."""
 
     root: str
     follow: bool
-    found: dict[str, str] = field(default_factory=dict)
-    folders: list[str] = field(default_factory=list)
-    refused: list[Broken] = field(default_factory=list)
+    listing: Listing = field(default_factory=Listing)
     links: int = 0
 
 
@@ -124,47 +123,52 @@ class _Open(NamedTuple):
     above: tuple[str, ...]
 
 
-def walk(root: str, follow: bool = False) -> Seen:
-    """List the files below a real path, hidden ones aside."""
-    seen = Seen(root, follow)
+def walk(root: str, follow: bool = False) -> Listing:
+    """List the files below a real path, hidden ones aside.
+
+    The handle of a file is that of `InFolder`: where it lies, below the folder or anywhere.
+    """
+    way = _Walk(root, follow)
+    listing = way.listing
     open_folders = [_Open("", root, ())]
     while open_folders:
         here = open_folders.pop()
+        above = f"{here.name}/" if here.name else ""
+        inside = f"{here.place}/".removeprefix(f"{root}/")
         for entry in _entries(here.place):
             if hidden(entry.name):
                 continue
-            name = f"{here.name}/{entry.name}" if here.name else entry.name
-            place = f"{here.place}/{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                open_folders.append(_Open(name, place, here.above))
-                seen.folders.append(name)
-            elif entry.is_file(follow_symlinks=False):
-                seen.found[name] = place.removeprefix(f"{root}/")
+            name = above + entry.name
+            if entry.is_file(follow_symlinks=False):
+                listing.found[name] = name if inside == above else inside + entry.name
+            elif entry.is_dir(follow_symlinks=False):
+                open_folders.append(_Open(name, f"{here.place}/{entry.name}", here.above))
+                listing.folders.append(name)
             elif entry.is_symlink():
-                open_folders += _follow(seen, here, name, os.path.realpath(place))
+                open_folders += _follow(way, here, name, os.path.realpath(entry.path))
             elif is_image_name(name):
-                seen.refused.append(Broken(name, "not a regular file"))
-    return seen
+                listing.refused[name] = "not a regular file"
+    return listing
 
 
-def _follow(seen: Seen, here: _Open, name: str, target: str) -> Iterator[_Open]:
+def _follow(way: _Walk, here: _Open, name: str, target: str) -> Iterator[_Open]:
     """Put down what a link leads to, and yield it where it is a folder to go through."""
-    if not (seen.follow or is_inside(target, seen.root)):
-        seen.refused.append(Broken(name, LEAVES))
+    if not (way.follow or is_inside(target, way.root)):
+        way.listing.refused[name] = LEAVES
     elif os.path.isdir(target):  # noqa: PTH112  # no error where it must not be looked at
         # A folder may be linked to from many places, but never from below itself.
         if any(is_inside(place, target) for place in (here.place, *here.above)):
-            seen.refused.append(Broken(name, "symbolic link to a folder around it"))
+            way.listing.refused[name] = "symbolic link to a folder around it"
             return
-        seen.links += 1
-        if seen.links > _MOST_LINKS:
-            raise InputError(f"{seen.root}: more than {_MOST_LINKS:,} links to folders.")
-        seen.folders.append(name)
+        way.links += 1
+        if way.links > _MOST_LINKS:
+            raise InputError(f"{way.root}: more than {_MOST_LINKS:,} links to folders.")
+        way.listing.folders.append(name)
         yield _Open(name, target, (*here.above, here.place))
     elif os.path.isfile(target):  # noqa: PTH113
-        seen.found[name] = target.removeprefix(f"{seen.root}/")
+        way.listing.found[name] = target.removeprefix(f"{way.root}/")
     else:
-        seen.refused.append(Broken(name, "symbolic link to nothing"))
+        way.listing.refused[name] = "symbolic link to nothing"
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
@@ -173,3 +177,58 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
             return list(entries)
     except OSError as error:
         raise InputError(f"{folder}: {reason(error)}.") from None
+
+
+def has_shards(folder: Path, suffix: str) -> bool:
+    """Whether a folder is a data set of files of this suffix rather than one of class folders."""
+    return bool(_found(folder, suffix))
+
+
+def shards(folder: Path, suffix: str, *, follow_links: bool) -> list[tuple[str, str]]:
+    """Return the files of a data set in a folder, sorted by path below it, each with its split.
+
+    Raises
+    ------
+    InputError
+        Where one of them is a link that leads out of the folder and such are not followed.
+    """
+    root = os.path.realpath(folder)
+    found = _found(folder, suffix)
+    for name in found:
+        if not (follow_links or is_inside(os.path.realpath(f"{root}/{name}"), root)):
+            raise InputError(
+                f"{folder}: {printable(name)} is a link that leaves the folder; --follow-links "
+                "follows it."
+            )
+    return [(name, split_of(name)) for name in found]
+
+
+def _found(folder: Path, suffix: str) -> list[str]:
+    names: list[str] = []
+    for room in _ROOMS:
+        files, folders = _listed(folder, room, suffix)
+        splits = [one for one in folders if split_named(one)]
+        # Beside class folders such a file is something else, such as a table of remarks.
+        if room == "data" or not set(folders) - {*_ROOMS, *splits}:
+            names += files
+        for split in splits:
+            files, folders = _listed(folder, f"{room}/{split}" if room else split, suffix)
+            names += [] if folders else files
+    return sorted(names)
+
+
+def _listed(folder: Path, room: str, suffix: str) -> tuple[list[str], list[str]]:
+    """Return the files of a suffix in a folder, by path, and the names of its folders."""
+    files, folders = [], []
+    try:
+        with os.scandir(folder / room) as entries:
+            for entry in entries:
+                if hidden(entry.name) or entry.name in _OTHERS:
+                    continue
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif entry.name.lower().endswith(suffix) and entry.is_file():
+                    files.append(f"{room}/{entry.name}" if room else entry.name)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass
+    return files, folders

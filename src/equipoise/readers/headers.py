@@ -9,8 +9,9 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 
 __all__ = ["MOST_SCANS", "Header", "orientation", "read_header", "tiff_parts"]
 
@@ -18,6 +19,8 @@ _MOST_PROFILE = 2**22  # bytes; a colour profile in a PNG is compressed and coul
 # Each scan of a JPEG passes over the whole picture, however few bytes it has. Encoders write ten,
 # those that search for the best order some twenty.
 MOST_SCANS = 40
+
+_COMMON = 2**11  # bytes before a JPEG's first scan that may be the same in other files, too
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 # What of a PNG makes the picture; all else is for others, or packed, and takes time to unpack.
@@ -38,8 +41,7 @@ _TIFFS = {
 }
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """What a file says of itself.
 
     Attributes
@@ -82,7 +84,36 @@ def read_header(data: bytes) -> Header | None:
 
 
 def _jpeg(data: bytes) -> Header | None:
-    """Walk the segments up to the first scan."""
+    """Read what stands before the first scan, which files of one encoder have in common."""
+    scan = data.find(b"\xff\xda", 2, _COMMON)
+    found = (_before_scan(data[: scan + 2]) if scan > 0 else None) or _walked(data)
+    if found is None:
+        return None
+    kind, depth, height, width, channels, adobe, icc, place = found
+    once = kind in _ONE_PASS and data[place] == channels
+    # Entropy-coded data cannot hold the end marker, so without it the file is cut short.
+    whole = data.rfind(b"\xff\xd9", place) >= 0
+    plain = kind in (0xC0, 0xC1, 0xC2) and channels in (1, 3) and height > 0 and whole
+    plain = plain and not (adobe and channels != 3)
+    scans = 1 if once else _scans(data, place)
+    return Header(width, height, channels, depth, plain, icc, scans, data)
+
+
+class _Frame(NamedTuple):
+    """What the segments of a JPEG say; `place` is where the body of its first scan's begins."""
+
+    kind: int
+    depth: int
+    height: int
+    width: int
+    channels: int
+    adobe: bool
+    profile: bytes
+    place: int
+
+
+def _walked(data: bytes) -> _Frame | None:
+    """Walk the segments up to the first scan's."""
     frame: tuple[int, int, int, int, int] | None = None
     adobe = False
     profile: dict[int, bytes] = {}
@@ -94,20 +125,19 @@ def _jpeg(data: bytes) -> Header | None:
         elif marker == 0xE2 and data[body : body + 12] == b"ICC_PROFILE\0":
             profile[data[body + 12]] = data[body + 14 : end]
         elif marker == 0xDA:
-            break
-    else:
+            icc = b"".join(profile[i] for i in sorted(profile))
+            return frame and _Frame(*frame, adobe, icc, body)
+    return None
+
+
+@lru_cache(maxsize=64)
+def _before_scan(data: bytes) -> _Frame | None:
+    """Return what a file says that begins so; None where it does not end with the scan's marker."""
+    try:
+        found = _walked(data + bytes(2))
+    except (struct.error, IndexError):
         return None
-    if frame is None:
-        return None
-    kind, depth, height, width, channels = frame
-    once = kind in _ONE_PASS and data[body] == channels
-    # Entropy-coded data cannot hold the end marker, so without it the file is cut short.
-    whole = data.rfind(b"\xff\xd9", body) >= 0
-    plain = kind in (0xC0, 0xC1, 0xC2) and channels in (1, 3) and height > 0 and whole
-    icc = b"".join(profile[i] for i in sorted(profile))
-    plain = plain and not (adobe and channels != 3)
-    scans = 1 if once else _scans(data, body)
-    return Header(width, height, channels, depth, plain, icc, scans, data)
+    return found if found and found.place == len(data) + 2 else None
 
 
 def _scans(data: bytes, place: int) -> int:

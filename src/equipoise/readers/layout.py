@@ -1,7 +1,7 @@
 """From relative paths to a table: ``[split/]class/…/file``."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,9 +14,9 @@ from equipoise.readers.arranging import Arrangement, arrange
 from equipoise.readers.decoding import UndecodableError, decode
 from equipoise.readers.manifests import is_ours, within
 from equipoise.readers.masks import find_masks
-from equipoise.readers.table import Files, Table, path_ids, sorted_classes
+from equipoise.readers.table import Files, Table, path_ids, positions, sorted_classes
 
-__all__ = ["hidden", "is_image_name", "lay_out"]
+__all__ = ["Listing", "hidden", "is_image_name", "lay_out"]
 
 _SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
@@ -25,6 +25,35 @@ _SUFFIXES = (
 _JUNK = frozenset(
     ("__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "__pycache__", "node_modules")
 )
+
+
+@dataclass
+class Listing:
+    """What a folder or an archive holds.
+
+    Attributes
+    ----------
+    found : dict
+        Relative path to what fetches the file; hidden files are left out.
+    refused : dict of str to str
+        Relative path to the reason why the file must not be read.
+    folders : list of str
+    doubled : list of str
+        Paths of an archive under which several files lie, of which the last one is found.
+    upsampled : str
+        The archive, where it says of itself that `upsample` wrote it.
+    """
+
+    found: dict[str, Any] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    upsampled: str = ""
+
+    @property
+    def broken(self) -> tuple[Broken, ...]:
+        """What is refused, in the order of the paths."""
+        return tuple(Broken(name, why) for name, why in sorted(self.refused.items()))
 
 
 def hidden(name: str) -> bool:
@@ -37,27 +66,17 @@ def is_image_name(path: str) -> bool:
     return path.lower().endswith(_SUFFIXES)
 
 
-def lay_out(
-    found: Mapping[str, Any],
-    fetch: Callable[[Any], bytes],
-    source: str,
-    refused: Iterable[Broken] = (),
-    folders: Iterable[str] = (),
-) -> Table:
+def lay_out(listing: Listing, fetch: Callable[[Any], bytes], source: str) -> Table:
     """Read splits and classes off relative posix paths.
 
     Parameters
     ----------
-    found : mapping
-        Relative path to the handle that `fetch` takes. Hidden files must have been left out.
+    listing : Listing
+        Its folders tell of classes that are empty.
     fetch : callable
         Handle to bytes. Of images that may be masks a few are looked at.
     source : str
         For messages.
-    refused : iterable of Broken
-        What was found and must not be read.
-    folders : iterable of str
-        All folders, for those of classes that are empty.
 
     Returns
     -------
@@ -70,14 +89,16 @@ def lay_out(
     InputError
         Where there is no image in a class folder, or the folders can be taken in several ways.
     """
-    broken = tuple(sorted(refused, key=lambda one: one.name))
-    images = sorted(path for path in found if is_image_name(path))
-    manifests, remarks = within(found, fetch, source)
-    others = [path for path in found if not (is_image_name(path) or is_ours(path, found))]
+    found, broken = listing.found, listing.broken
+    rest = {path: handle for path, handle in found.items() if not is_image_name(path)}
+    images = sorted(found.keys() - rest.keys())
+    manifests, remarks = within(rest, fetch, source)
+    others = [path for path in rest if not is_ours(path, rest)]
     if not images:
         raise InputError(_nothing(source, others, broken))
     parted = [path.rpartition("/") for path in images]
-    first = {folder: path.split("/") for path, (folder, _, _) in zip(images, parted, strict=True)}
+    one = {folder: path for path, (folder, _, _) in zip(images, parted, strict=True)}
+    first = {folder: path.split("/") for folder, path in one.items()}
     arrangement = arrange(list(first.values()), source)
     heads = {folder: _head(arrangement, parts) for folder, parts in first.items()}
     rows, outside = [], []
@@ -99,8 +120,9 @@ def lay_out(
         *leave_out("files of other kinds", others),
         *leave_out("images in no class folder", outside),
         *leave_out("masks beside photos", masks),
+        *leave_out("files under a path of another one", listing.doubled),
     )
-    lost = _lost(arrangement, others, folders)
+    lost = _lost(arrangement, others, listing.folders)
     table = _table(rows, lost, Files(fetch, [found[row.path] for row in rows]))
     notes = (*arrangement.notes, *_twin_notes(twins), *remarks)
     top = "".join(f"{folder}/" for folder in arrangement.top)
@@ -163,10 +185,9 @@ def _lost(
 def _table(rows: list[_Row], lost: Mapping[str, int], files: Files) -> Table:
     names = [row.name for row in rows]
     classes = sorted_classes(row.label for row in rows)
-    position = {name: label for label, name in enumerate(classes)}
     return Table(
         names=np.array(names),
-        labels=np.array([position[row.label] for row in rows], np.int64),
+        labels=positions((row.label for row in rows), classes),
         # After the others, so that an empty folder does not change their order.
         classes=(*classes, *sorted(set(lost) - set(classes))),
         splits=np.array([row.split for row in rows]),

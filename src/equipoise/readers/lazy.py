@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import WorkError, printable, reason
-from equipoise.readers.decoding import UndecodableError, decode, file_digest, narrow
+from equipoise.readers.decoding import UndecodableError, decode, narrow
 from equipoise.readers.depth import FULL, Range
+from equipoise.readers.digests import file_digest
 from equipoise.readers.table import Files
 from equipoise.selection import MOST_PIXELS
 

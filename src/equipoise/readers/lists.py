@@ -1,7 +1,9 @@
-"""Lists about the images of a data set: a .csv with a row an image, such as an audit writes."""
+"""Files of delimited text, and lists about the images of a data set, such as an audit writes."""
 
 import csv
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +11,7 @@ from typing import NamedTuple
 from equipoise.errors import InputError, printable, reason
 from equipoise.readers.columns import plain, usual
 
-__all__ = ["Listed", "read_list"]
+__all__ = ["Listed", "read_list", "read_rows"]
 
 _DELIMITERS = ",;\t"  # spreadsheets write what their language asks for
 
@@ -41,41 +43,70 @@ def read_list(
         Where the file is none, or its first line lacks a column.
     """
     where = f"{option} {printable(path)}"
+    rows = read_rows(Path(path), where, _delimiter)
+    _, head = next(rows)
+    image = usual("path", head)
+    lacking = [*([] if image else ["image"]), *(set(needed) - set(map(plain, head)))]
+    if lacking:
+        raise InputError(
+            f"{where}: the first line must name the columns "
+            f"{' and '.join(('image', *needed))}, but it is {printable(','.join(head))!r}."
+        )
+    assert image is not None
+    place = {plain(name): k for k, name in enumerate(head)}
+    wanted = [place.get(name, -1) for name in (*needed, *maybe)]
+    return [
+        Listed(line, row[head.index(image)], tuple("" if k < 0 else row[k] for k in wanted))
+        for line, row in rows
+        if any(row)
+    ]
+
+
+def _delimiter(first: str) -> str:
+    """Return the mark that parts the first line into names of which one is that of a path."""
+    first = first.strip()
+    fitting = [mark for mark in _DELIMITERS if usual("path", first.split(mark)) is not None]
+    return max(fitting or _DELIMITERS, key=first.count)
+
+
+def read_rows(
+    path: Path, where: str, delimiter_of: Callable[[str], str]
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the fields of each line that is not empty, the names of columns first.
+
+    Parameters
+    ----------
+    path : Path
+    where : str
+        How messages call the file.
+    delimiter_of : callable
+        From the first line to what parts its fields; blanks count as one.
+
+    Raises
+    ------
+    InputError
+        Where the file is none, or a line has another number of fields than the first.
+    """
     try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            lines = list(file)
-        rows = csv.reader(lines, delimiter=_delimiter(lines), strict=True)
-        head = next(rows, [])
-        image = usual("path", head)
-        lacking = [*([] if image else ["image"]), *(set(needed) - set(map(plain, head)))]
-        if lacking:
-            raise InputError(
-                f"{where}: the first line must name the columns "
-                f"{' and '.join(('image', *needed))}, but it is {printable(','.join(head))!r}."
-            )
-        assert image is not None
-        place = {plain(name): k for k, name in enumerate(head)}
-        wanted = [place.get(name, -1) for name in (*needed, *maybe)]
-        found = []
-        for row in rows:
-            if not any(row):
-                continue
-            if len(row) != len(head):
-                raise InputError(
-                    f"{where}, line {rows.line_num}: {len(head)} fields expected, but got "
-                    f"{len(row)}."
-                )
-            fields = tuple("" if k < 0 else row[k] for k in wanted)
-            found.append(Listed(rows.line_num, row[head.index(image)], fields))
-        return found
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            first = next(file, "")
+            if re.fullmatch(r"sep=.\s*", first):  # how Excel tells the delimiter
+                first = next(file, "")
+            delimiter = delimiter_of(first)
+            lines: Iterable[str] = chain([first], file)
+            if delimiter == " ":
+                lines = (" ".join(line.split()) for line in lines)
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
+            head = next(reader, [])
+            yield reader.line_num, head
+            for row in filter(None, reader):
+                if len(row) != len(head):
+                    raise InputError(
+                        f"{where}, line {reader.line_num}: {len(head)} fields expected, but got "
+                        f"{len(row)}."
+                    )
+                yield reader.line_num, row
     except OSError as error:
         raise InputError(f"{where}: {reason(error)}.") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{where}: not a UTF-8 .csv ({reason(error)}).") from None
-
-
-def _delimiter(lines: Sequence[str]) -> str:
-    """Return the mark that parts the first line into names of which one is that of a path."""
-    first = lines[0].strip() if lines else ""
-    fitting = [mark for mark in _DELIMITERS if usual("path", first.split(mark)) is not None]
-    return max(fitting or _DELIMITERS, key=first.count)

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, reason
 from equipoise.files import MARK
+from equipoise.readers.columns import open_parquet
 
 __all__ = [
     "COMMENT",
@@ -48,7 +48,6 @@ _NEEDED = {
 # Manifests of earlier versions do not have these.
 _LATER = {"generated": pa.bool_(), "group": pa.string()}
 _LEVELS = 3  # folders looked at: that of the data, and those above it
-_MOST_TEXT = 64 << 20  # bytes that a file's own description may take
 _MOST_MARK = 1 << 20
 _AGAIN = "Upsample the originals again, or name the originals themselves."
 
@@ -182,11 +181,7 @@ def _read(
     shown = printable(name)
     try:
         data = fetch(handle)
-        with pq.ParquetFile(
-            pa.BufferReader(data),
-            thrift_string_size_limit=_MOST_TEXT,
-            thrift_container_size_limit=_MOST_TEXT,
-        ) as file:
+        with open_parquet(pa.BufferReader(data)) as file:
             there = set(file.schema_arrow.names)
             if not set(_NEEDED) <= there:
                 return None

@@ -6,13 +6,12 @@ Numbers are the class names, unless a key `classes` names them. Nothing is ever 
 """
 
 import struct
-from bisect import bisect_right
 from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 from os import SEEK_CUR
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
@@ -21,10 +20,10 @@ from numpy.typing import NDArray
 from equipoise.errors import InputError, reason
 from equipoise.images import leave_out
 from equipoise.mapped import concatenated
-from equipoise.readers.arrays import as_images, as_labels, check_fits, positions
+from equipoise.readers.arrays import as_images, as_labels, check_fits
 from equipoise.readers.manifests import COMMENT
 from equipoise.readers.split_names import split_named
-from equipoise.readers.table import Table, sorted_classes
+from equipoise.readers.table import Table, place_in, positions, sorted_classes
 from equipoise.selection import Selection
 from equipoise.shrinking import guard
 
@@ -91,10 +90,7 @@ def _array(archive: ZipFile, member: str, path: Path) -> NDArray[Any]:
     if start[6:7] != b"\1" and int.from_bytes(start[8:], "little") > _MOST_HEADER:
         raise InputError(f"{where}: its header is too long for an array's.")
     with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        first = version == (1, 0)
-        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read(file)
+        shape, _, dtype = _header(file)
     if dtype.hasobject:
         raise InputError(f"{where} holds Python objects, which could run code; save plain arrays.")
     size = int(np.prod(shape, dtype=object)) * dtype.itemsize
@@ -107,6 +103,13 @@ def _array(archive: ZipFile, member: str, path: Path) -> NDArray[Any]:
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Read the header of an array: its shape, whether it is in Fortran order, and its type."""
+    if np.lib.format.read_magic(file) == (1, 0):
+        return np.lib.format.read_array_header_1_0(file)
+    return np.lib.format.read_array_header_2_0(file)
+
+
 def _map(archive: ZipFile, member: str, path: Path) -> NDArray[Any] | None:
     """Return a member that lies in the file uncompressed and in C order as a map of it."""
     found = archive.getinfo(member)
@@ -117,10 +120,7 @@ def _map(archive: ZipFile, member: str, path: Path) -> NDArray[Any] | None:
         header = file.read(30)
         # The local header's own lengths of name and extra field: its copy elsewhere may differ.
         file.seek(sum(struct.unpack("<HH", header[26:30])), SEEK_CUR)
-        version = np.lib.format.read_magic(file)
-        first = version == (1, 0)
-        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(file)
+        shape, fortran, dtype = _header(file)
         place = file.tell()
     if fortran:
         return None
@@ -143,8 +143,8 @@ def _table(
         names += [f"{part.images}/{row:05d}" for row in range(len(pixels))]
         splits += [part.split] * len(pixels)
         starts.append(len(names))
-    label = np.concatenate(labels)
-    classes = sorted_classes(label.tolist())
+    label = np.concatenate(labels).tolist()
+    classes = sorted_classes(label)
     return Table(
         names=np.array(names),
         labels=positions(label, classes),
@@ -152,13 +152,8 @@ def _table(
         splits=np.array(splits),
         ids=np.arange(len(names), dtype=np.int64),
         pixels=_joined(images, path),
-        place=partial(_place, path.name, [part.images for part in parts], starts),
+        place=partial(place_in, [f"{path.name}#{part.images}/" for part in parts], starts),
     )
-
-
-def _place(file: str, keys: list[str], starts: list[int], _: str, row: int) -> str:
-    number = bisect_right(starts, row) - 1
-    return f"{file}#{keys[number]}/{row - starts[number]}"
 
 
 def _joined(images: list[Any], path: Path) -> NDArray[Any]:

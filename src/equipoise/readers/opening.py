@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from equipoise.errors import InputError, printable, reason
-from equipoise.readers.archives import read_tar, read_tar_gz, read_zip
+from equipoise.readers.archives import is_shards, read_shards, read_tar, read_tar_gz, read_zip
 from equipoise.readers.arrays import read_arrays
 from equipoise.readers.cifar import find_cifar10, is_batches, read_batches
 from equipoise.readers.csv import read_csv
@@ -21,7 +21,6 @@ from equipoise.readers.parquet import is_parquet, read_parquet
 from equipoise.readers.split_names import settled
 from equipoise.readers.table import Reader, Table
 from equipoise.readers.texts import alike, as_text, as_texts
-from equipoise.readers.webdataset import is_shards, read_shards
 from equipoise.selection import Selection
 
 __all__ = ["READERS", "Source", "check_apart", "open_table", "source_name"]

@@ -5,7 +5,6 @@ whose names stand in the schema's metadata, or text) and, if wanted, `split` and
 """
 
 import json
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,13 +19,12 @@ from numpy.typing import NDArray
 
 from equipoise.errors import InputError, printable, reason
 from equipoise.images import leave_out
-from equipoise.readers.columns import LONGEST, asked_column, is_sure, usual
+from equipoise.readers.columns import LONGEST, as_splits, asked_column, is_sure, open_parquet, usual
+from equipoise.readers.folder import has_shards, shards
 from equipoise.readers.layout import is_image_name
 from equipoise.readers.manifests import COMMENT
-from equipoise.readers.rows import Block, Rows, blocks_of, open_file
-from equipoise.readers.shards import has_shards, shards
-from equipoise.readers.split_names import split_named
-from equipoise.readers.table import Files, Table, sorted_classes, stamp
+from equipoise.readers.rows import Block, Rows, blocks_of
+from equipoise.readers.table import Files, Table, place_in, sorted_classes, stamp
 from equipoise.selection import Selection
 
 __all__ = ["is_parquet", "read_parquet"]
@@ -95,7 +93,7 @@ def read_parquet(path: Path, selection: Selection = Selection()) -> Table:
     parts, upsampled = [], ""
     for number, ((name, split), place) in enumerate(zip(files, places, strict=True)):
         try:
-            with open_file(place) as file:
+            with open_parquet(place) as file:
                 found = _layout(file.schema_arrow, place, selection.columns)
                 if layout not in (None, found):
                     raise InputError(f"{place}: other columns or classes than the files before it.")
@@ -122,13 +120,16 @@ def _part(file: pq.ParquetFile, layout: _Layout, where: tuple[str, int, str], sp
     count = read.num_rows
     if sum(block.rows for block in blocks) != count:
         raise ValueError("its row groups are not what its description says")
-    splits = _splits(read[layout.split], layout.sure, place) if layout.split else None
+    splits = np.full(count, split)
+    if layout.split and (layout.sure or _is_text(read[layout.split].type)):
+        words = _words(read[layout.split], "split", place).tolist()
+        splits = as_splits([word or "" for word in words], layout.sure, place, split)
     paths = pc.struct_field(read[layout.path[:-5]], "path").to_pylist() if layout.path else []
     return _Part(
         file=name,
         names=_names(name, paths, count),
         labels=_labels(read[layout.label], layout.classes, place),
-        splits=np.full(count, split) if splits is None else splits,
+        splits=splits,
         groups=_groups(read[layout.group], place) if layout.group else None,
         blocks=blocks,
     )
@@ -278,25 +279,6 @@ def _labels(
     return np.array([names[label] for label in found.tolist()], object)
 
 
-def _splits(column: pa.ChunkedArray, sure: bool, place: str) -> NDArray[np.str_] | None:
-    """Return each row's split.
-
-    A column that is not sure to be one of splits is where all its values are; otherwise None.
-    """
-    if not sure and not _is_text(column.type):
-        return None
-    found = _words(column, "split", place)
-    known = {value: split_named(value or "") for value in set(found.tolist())}
-    strange = [value for value, split in known.items() if split is None]
-    if strange and not sure:
-        return None
-    if strange:
-        raise InputError(
-            f"{place}: split must be train, validation or test, but got {printable(strange[0])!r}."
-        )
-    return np.array([known[value] for value in found.tolist()], "U10")
-
-
 def _groups(column: pa.ChunkedArray, place: str) -> NDArray[np.str_]:
     found = _words(column, "group", place)
     empty = np.flatnonzero([one is None or one == "" for one in found])
@@ -324,6 +306,7 @@ def _table(
     names = [name for part in parts for name in part.names]
     blocks = [block for part in parts for block in part.blocks]
     starts = np.cumsum([0, *(block.rows for block in blocks)])[:-1].tolist()
+    starts_of_files = np.cumsum([0, *(len(part.names) for part in parts)]).tolist()
     labels = np.concatenate([part.labels for part in parts])
     kept = np.flatnonzero([label is not None for label in labels])
     if not len(kept):
@@ -341,18 +324,9 @@ def _table(
         ids=np.arange(len(labels), dtype=np.int64),
         pixels=Files(fetch, range(len(labels))),
         groups=np.concatenate(with_groups) if with_groups else None,
-        place=partial(_place, [part.file for part in parts], _starts(parts)),
+        place=partial(place_in, [f"{part.file}#" for part in parts], starts_of_files),
         left_out=leave_out("rows without a label", (names[row] for row in unlabelled)),
     ).pick(kept)
-
-
-def _starts(parts: list[_Part]) -> list[int]:
-    return [0, *np.cumsum([len(part.names) for part in parts]).tolist()]
-
-
-def _place(files: list[str], starts: list[int], _: str, row: int) -> str:
-    number = bisect_right(starts, row) - 1
-    return f"{files[number]}#{row - starts[number]}"
 
 
 def _with_endings(names: list[str], fetch: Rows) -> NDArray[np.str_]:

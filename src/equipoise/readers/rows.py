@@ -17,16 +17,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from equipoise.errors import reason
+from equipoise.readers.columns import open_parquet
 from equipoise.readers.decoding import too_large
 from equipoise.readers.table import Stamp, stamp
 from equipoise.selection import MOST_BYTES
 
-__all__ = ["Rows", "blocks_of", "open_file"]
+__all__ = ["Block", "Rows", "blocks_of"]
 
 _BLOCK = 32 << 20  # bytes of images read at a time
 _KEPT = 256 << 20  # bytes of blocks that are kept
 _CURSORS = 4  # places in large row groups that are kept, to go on from
-_MOST_TEXT = 64 << 20  # bytes that a file's own description may take
 
 
 class Block(NamedTuple):
@@ -76,13 +76,6 @@ class Rows:
         if refusal := too_large(value.as_buffer().size, self.most_bytes):
             raise OSError(refusal)
         return value.as_py()
-
-
-def open_file(path: str) -> pq.ParquetFile:
-    """Open a file whose own description may take so much memory and no more."""
-    return pq.ParquetFile(
-        path, thrift_string_size_limit=_MOST_TEXT, thrift_container_size_limit=_MOST_TEXT
-    )
 
 
 def blocks_of(file: pq.ParquetFile, number: int, column: str) -> Iterator[Block]:
@@ -150,7 +143,7 @@ def _batches(rows: Rows, block: Block) -> Iterator[pa.RecordBatch]:
     path = rows.paths[block.file]
     if stamp(path) != rows.stamps[block.file]:
         raise OSError("the file has changed since it was loaded")
-    return open_file(path).iter_batches(
+    return open_parquet(path).iter_batches(
         block.size, row_groups=[block.group], columns=[rows.column], use_threads=False
     )
 

@@ -1,6 +1,7 @@
 """`Table`, what every reader returns, and `Encoded`, images that are decoded on demand."""
 
 import os
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -14,7 +15,17 @@ from equipoise.images import Broken, LeftOut
 from equipoise.readers.manifests import Manifest
 from equipoise.selection import Selection
 
-__all__ = ["Files", "Reader", "Stamp", "Table", "path_ids", "sorted_classes", "stamp"]
+__all__ = [
+    "Files",
+    "Reader",
+    "Stamp",
+    "Table",
+    "path_ids",
+    "place_in",
+    "positions",
+    "sorted_classes",
+    "stamp",
+]
 
 Stamp = tuple[int, int, int]
 
@@ -40,7 +51,7 @@ class Files:
 
     def pick(self, rows: NDArray[np.intp]) -> "Files":
         """Return the files at `rows`, in that order."""
-        return Files(self.fetch, [self.handles[i] for i in rows])
+        return Files(self.fetch, [self.handles[i] for i in rows.tolist()])
 
 
 @dataclass(frozen=True)
@@ -117,7 +128,17 @@ Reader = Callable[[Path, Selection], Table]
 def path_ids(names: Iterable[str]) -> NDArray[np.int64]:
     """Return the id of each relative path: 63 bits of its BLAKE2b hash."""
     state = (blake2b(name.encode("utf-8", "surrogateescape"), digest_size=8) for name in names)
-    return np.array([int.from_bytes(s.digest(), "big") >> 1 for s in state], np.int64)
+    numbers = np.frombuffer(b"".join([s.digest() for s in state]), ">u8")
+    return (numbers >> np.uint64(1)).astype(np.int64)
+
+
+def place_in(heads: Sequence[str], starts: Sequence[int], _: str, row: int) -> str:
+    """Return where a row lies in larger files: what each begins with, and the row's number in it.
+
+    `starts` are the first rows of the files, of which row numbers go through all.
+    """
+    number = bisect_right(starts, row) - 1
+    return f"{heads[number]}{row - starts[number]}"
 
 
 def sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
@@ -126,6 +147,12 @@ def sorted_classes(names: Iterable[str]) -> tuple[str, ...]:
     if all(name.isascii() and name.isdigit() for name in names):
         return tuple(sorted(names, key=lambda name: (int(name), name)))
     return tuple(sorted(names))
+
+
+def positions(names: Iterable[str], classes: Sequence[str]) -> NDArray[np.int64]:
+    """Return the position in `classes` of each name."""
+    place = {name: label for label, name in enumerate(classes)}
+    return np.array([place[name] for name in names], np.int64)
 
 
 def stamp(path: str) -> Stamp:

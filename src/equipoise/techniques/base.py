@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from equipoise.errors import InputError, require, unknown
-from equipoise.keys import code, words
+from equipoise.keys import Addresses, code, words
 
 __all__ = [
     "CATALOGUE",
     "Arrays",
     "Definition",
     "Draws",
+    "Keys",
     "Parameter",
     "Step",
     "Technique",
@@ -93,13 +94,16 @@ class Parameter:
         return (self.low + self.step * np.rint((value - self.low) / self.step)).astype(np.int64)
 
 
+Keys = NDArray[np.uint32] | Addresses
+
+
 @dataclass
 class Draws:
     """The random parameters of N images: each call takes the next word of every image's stream.
 
     Attributes
     ----------
-    keys : (N, 2) uint32
+    keys : (N, 2) uint32, or what numpy takes for that
     name : str
         Of the technique.
     place : int
@@ -107,7 +111,7 @@ class Draws:
     shape : (H, W, C)
     """
 
-    keys: NDArray[np.uint32]
+    keys: Keys
     name: str
     place: int
     shape: tuple[int, int, int]
@@ -119,7 +123,7 @@ class Draws:
 
     def _next(self) -> NDArray[np.uint32]:
         if self._taken >= self._words.shape[1]:
-            self._words = words(self.keys, self.name, self._taken + 4, self.place)
+            self._words = words(np.asarray(self.keys), self.name, self._taken + 4, self.place)
         self._taken += 1
         return self._words[:, self._taken - 1]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.techniques.base import Arrays, Draws, Parameter, technique
-from equipoise.techniques.lanes import (
+from equipoise.techniques.kernels.lanes import (
     FAST_LOOK_UP,
     at_least,
     at_most,
@@ -109,7 +109,10 @@ def contrast(draws: Draws, limit: Any) -> Arrays:
 # ---------------------------------------------------------------- channel by channel
 #
 # Taken apart into planes, the channels fill vector registers; taking them apart and joining them
-# again costs little. Results go to planes of their own: LLVM does not vectorise in place.
+# again costs little where the planes stay in the first cache, so that images go tile by tile.
+# Results go to planes of their own: LLVM does not vectorise in place.
+
+_TILE = 1024  # pixels
 
 
 @nb.njit(nogil=True, forceinline=True)
@@ -164,7 +167,10 @@ def _range(planes, at, pixels):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def stretch_channels(images, out, amount):  # type: ignore[no-untyped-def]
-    """Stretch each channel to 0 … 255; `amount` (N,) int32 in 1/16384 of the way."""
+    """Stretch each channel to 0 … 255; `amount` (N,) int32 in 1/16384 of the way.
+
+    The extremes are the whole image's, so that tiles would have to be taken apart twice.
+    """
     n, height, width, channels = images.shape
     pixels = height * width
     source, target = images.reshape(images.size), out.reshape(out.size)
@@ -224,21 +230,22 @@ def _from_luma(planes, at, pixels, luma, factor, mixed):  # type: ignore[no-unty
 def scale_about_luma(images, out, factor):  # type: ignore[no-untyped-def]
     """Multiply distances from the pixel's luma by `factor` (N,), even uint16 in 1/2048."""
     n, height, width, channels = images.shape
-    pixels = height * width
     source, target = images.reshape(images.size), out.reshape(out.size)
-    planes, mixed = np.empty((2, 3 * pixels + 16), np.uint8)
-    luma = np.empty(pixels + 16, np.uint8)
-    zero, one, two = up(0), up(pixels), up(2 * pixels)
+    planes, mixed = np.empty((2, 3 * _TILE + 16), np.uint8)
+    luma, zero = np.empty(_TILE + 16, np.uint8), up(0)
     for i in range(n):
-        first = up(i * pixels * channels)
-        _split(source, first, channels, planes, pixels)
-        _luma(planes, pixels, luma)
-        if factor[i] == 0:
-            _join(luma, zero, zero, zero, pixels, source, target, first, channels)
-            continue
-        for c in range(3):
-            _from_luma(planes, up(c * pixels), pixels, luma, u16(factor[i]), mixed)
-        _join(mixed, zero, one, two, pixels, source, target, first, channels)
+        for done in range(0, height * width, _TILE):
+            pixels = min(_TILE, height * width - done)
+            first = up((i * height * width + done) * channels)
+            _split(source, first, channels, planes, pixels)
+            _luma(planes, pixels, luma)
+            if factor[i] == 0:
+                _join(luma, zero, zero, zero, pixels, source, target, first, channels)
+                continue
+            for c in range(3):
+                _from_luma(planes, up(c * pixels), pixels, luma, u16(factor[i]), mixed)
+            one, two = up(pixels), up(2 * pixels)
+            _join(mixed, zero, one, two, pixels, source, target, first, channels)
 
 
 @technique(
@@ -276,17 +283,18 @@ def _mix(planes, pixels, a, b, c, mixed, to):  # type: ignore[no-untyped-def]
 def mix_channels(images, out, matrices):  # type: ignore[no-untyped-def]
     """Multiply each pixel (R, G, B) by its image's matrix (N, 3, 3), int32 in 1/16384."""
     n, height, width, channels = images.shape
-    pixels = height * width
     source, target = images.reshape(images.size), out.reshape(out.size)
-    planes, mixed = np.empty(3 * pixels, np.uint8), np.empty(3 * pixels, np.uint8)
-    one, two = up(pixels), up(2 * pixels)
+    planes, mixed = np.empty((2, 3 * _TILE), np.uint8)
     for i in range(n):
-        first = up(i * pixels * channels)
-        _split(source, first, channels, planes, pixels)
-        for c in range(3):
-            m = matrices[i, c]
-            _mix(planes, pixels, i32(m[0]), i32(m[1]), i32(m[2]), mixed, up(c * pixels))
-        _join(mixed, up(0), one, two, pixels, source, target, first, channels)
+        for done in range(0, height * width, _TILE):
+            pixels = min(_TILE, height * width - done)
+            first = up((i * height * width + done) * channels)
+            _split(source, first, channels, planes, pixels)
+            for c in range(3):
+                m = matrices[i, c]
+                _mix(planes, pixels, i32(m[0]), i32(m[1]), i32(m[2]), mixed, up(c * pixels))
+            one, two = up(pixels), up(2 * pixels)
+            _join(mixed, up(0), one, two, pixels, source, target, first, channels)
 
 
 # A turn by an angle about the grey axis that keeps the luma: what it adds to the luma's weights for

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from equipoise.errors import require
 from equipoise.keys import fill_halves
 from equipoise.techniques.base import Arrays, Draws, Parameter, technique
-from equipoise.techniques.filtering import gaussian, motion, sharpen_gaussian
-from equipoise.techniques.lanes import copy_bytes
-from equipoise.techniques.resampling import shrink_and_stretch
+from equipoise.techniques.kernels.filtering import gaussian, motion, sharpen_gaussian
+from equipoise.techniques.kernels.lanes import copy_bytes
+from equipoise.techniques.kernels.resampling import shrink_and_stretch
 
 u8, u16, u32, i16, i32, up = np.uint8, np.uint16, np.uint32, np.int16, np.int32, np.uintp
 

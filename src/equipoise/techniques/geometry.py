@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from equipoise.errors import require
 from equipoise.techniques.base import Arrays, Draws, Parameter, technique
-from equipoise.techniques.lanes import (
+from equipoise.techniques.kernels.lanes import (
     copy_bytes,
     prefetch_read,
     prefetch_write,
     reverse16,
     transpose4,
 )
-from equipoise.techniques.resampling import resize_windows, warp
+from equipoise.techniques.kernels.resampling import resize_windows, warp
 
 up = np.uintp
 _LONG = up(256)  # bytes of a line from which on it is worth asking for it ahead

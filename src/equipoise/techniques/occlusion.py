@@ -6,7 +6,7 @@ import numba as nb
 import numpy as np
 
 from equipoise.techniques.base import Arrays, Draws, Parameter, technique
-from equipoise.techniques.lanes import copy_bytes
+from equipoise.techniques.kernels.lanes import copy_bytes
 
 up = np.uintp
 

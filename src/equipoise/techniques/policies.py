@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 
 from equipoise.errors import InputError
-from equipoise.techniques.base import CATALOGUE, Draws, Parameter, Step, Technique, policy
-from equipoise.techniques.steps import Keys, Shape, choose, draw, in_turn, leaf, places, route
+from equipoise.techniques.base import CATALOGUE, Draws, Keys, Parameter, Step, Technique, policy
+from equipoise.techniques.steps import Shape, choose, draw, in_turn, leaf, places, route
 
 _SHARE = Parameter(1.0, 0, 1, "probability", "Share of the images that are changed.", 0, 1)
 

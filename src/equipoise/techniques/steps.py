@@ -7,18 +7,17 @@ from numpy.typing import NDArray
 
 from equipoise.errors import InputError, WorkError
 from equipoise.keys import code
-from equipoise.techniques.base import CATALOGUE, Draws, Step, Technique
+from equipoise.techniques.base import CATALOGUE, Draws, Keys, Step, Technique
 
 __all__ = ["check_shape", "choose", "draw", "in_turn", "leaf", "places", "route"]
 
 Pixels = NDArray[np.uint8]
 Rows = NDArray[np.intp]
-Keys = NDArray[np.uint32]
 Shape = tuple[int, int, int]
 
-# What a chain takes through all its steps at a time. Smaller blocks would stay in the second cache,
-# but calling the kernels so often costs more than that brings.
-_BLOCK_BYTES = 1 << 20
+# What a chain takes through all its steps at a time, by measurement: smaller blocks would stay in
+# the second cache, but calling the kernels so often costs more than that brings.
+_BLOCK_BYTES = 3 << 19
 
 
 def check_shape(technique: Technique, shape: Shape) -> None:
@@ -132,7 +131,7 @@ def _own(technique: Technique, keys: Keys, place: int) -> Step:
     high = int(code(technique.name)) | place << 32
 
     def step(images: Pixels, out: Pixels, start: int, stop: int) -> None:
-        for i, key in enumerate(keys[start:stop].tolist()):
+        for i, key in enumerate(np.asarray(keys)[start:stop].tolist()):
             bits = np.random.Philox(key=[key[0] | key[1] << 32, high])
             result = function(images[i].copy(), np.random.Generator(bits))
             kind = getattr(result, "dtype", type(result).__name__)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from equipoise.training.losses import LOSSES as LOSSES
     from equipoise.training.losses import class_weights as class_weights
     from equipoise.training.losses import get_loss as get_loss
+    from equipoise.training.measuring import untested_words as untested_words
     from equipoise.training.mixing import MIXINGS as MIXINGS
     from equipoise.training.model import Model as Model
     from equipoise.training.nets import NETS as NETS
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from equipoise.training.trainers import with_trainer as with_trainer
     from equipoise.training.tuning import adjust as adjust
     from equipoise.training.tuning import tune as tune
-    from equipoise.training.untested import untested_words as untested_words
 
 
 __getattr__, __all__ = attach(__name__)

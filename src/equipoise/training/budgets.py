@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from equipoise.errors import require
-from equipoise.training.trainers import Trainer
+
+if TYPE_CHECKING:
+    from equipoise.training.trainers import Trainer
 
 __all__ = ["Budget", "Equal", "budget", "check_equal"]
 
@@ -59,7 +61,7 @@ def check_equal(equal: str) -> None:
 
 
 def budget(
-    labels: ArrayLike, trainer: Trainer, *, equal: str = "steps", presented: int | None = None
+    labels: ArrayLike, trainer: "Trainer", *, equal: str = "steps", presented: int | None = None
 ) -> Budget:
     """Return a run's budget.
 

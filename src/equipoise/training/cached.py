@@ -23,7 +23,7 @@ from equipoise.readers.sizing import to_channels
 from equipoise.recipes import Recipe
 from equipoise.training.budgets import Budget
 from equipoise.training.draws import Draws
-from equipoise.training.flips import flipped
+from equipoise.training.jitter import flipped
 from equipoise.training.model import Model, evaluate
 from equipoise.training.presenting import Batch, Roster, draw_up, draws_of
 from equipoise.training.synthesising import synthesise
@@ -85,10 +85,13 @@ class CachedSet:
     def mirrored(self, draws: Draws, start: int, stop: int) -> Batch:
         """Return draws with the trainer's own mirroring."""
         rows, passes = draws(start, stop)
-        ids, copy = self.roster.ids[rows], self.roster.copy[rows]
-        mirror = flipped(self.flip, ids, copy, passes, seed=self.seed)
-        place = self._shown(rows, passes) + mirror * (len(self.values) // 2)
+        place = self._shown(rows, passes) + self.mirror(rows, passes) * (len(self.values) // 2)
         return Batch(self.values[place], self.roster.labels[rows], rows, passes)
+
+    def mirror(self, rows: NDArray[np.intp], passes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which draws the trainer mirrors."""
+        ids, copy = self.roster.ids[rows], self.roster.copy[rows]
+        return flipped(self.flip, ids, copy, passes, seed=self.seed)
 
     def _shown(self, rows: NDArray[np.intp], passes: NDArray[np.int64]) -> NDArray[np.int64]:
         """Where the picture of each draw is: the row's own, or a view of its image."""

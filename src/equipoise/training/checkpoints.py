@@ -28,20 +28,21 @@ _DIGEST = 16  # bytes that stand before the state
 
 def fingerprint(data: Splits, job: Job) -> str:
     """Return what a run must share with a checkpoint to go on from it."""
+    config = job.config
     return json.dumps(
         {
             "format": _FORMAT,
             "torch": torch.__version__,
             "data": data.digest,
-            **of_recipe(data, job.recipe),
-            **of_trainer(job.trainer),
+            **of_recipe(data, config.recipe),
+            **of_trainer(config.trainer),
             "net": job.model.net_name,
             **({"layers": repr(job.net)} if job.model.net_name == "custom" else {}),
-            "seed": job.seed,
-            "equal": job.equal,
-            "objective": job.objective.to_json(),
+            "seed": config.seed,
+            "equal": config.equal,
+            "objective": config.objective.to_json(),
             # The CPU's is left out: so checkpoints were before there was another.
-            **({} if job.device.type == "cpu" else {"device": job.device.type}),
+            **({} if config.device.type == "cpu" else {"device": config.device.type}),
         }
     )
 
@@ -62,12 +63,12 @@ def save(job: Job, path: Path, mark: str) -> None:
         "average": job.average and job.average.state_dict(),
         "optimiser": job.optimiser.state_dict(),
         "random": torch.random.get_rng_state(),
-        "random_on_device": torch.cuda.get_rng_state() if job.device.type == "cuda" else None,
+        "random_on_device": torch.cuda.get_rng_state() if _on_gpu(job) else None,
         "logs": vars(job.logs),
         "best": vars(job.best),
         "seen": [
             {kind: torch.from_numpy(array.view(np.int64)) for kind, array in seen.items()}
-            for seen in job.seen.state()
+            for seen in job.feed.seen.state()
         ],
     }
     data = packed(state)
@@ -88,14 +89,18 @@ def restore(job: Job, path: Path, mark: str) -> bool:
         job.average.load_state_dict(state["average"])
     job.optimiser.load_state_dict(state["optimiser"])
     torch.random.set_rng_state(state["random"])
-    if job.device.type == "cuda":
+    if _on_gpu(job):
         torch.cuda.set_rng_state(state["random_on_device"])
     job.epoch, job.seconds = state["epoch"], state["seconds"]
     job.logs, job.best = Logs(**state["logs"]), Best(**state["best"])
-    job.seen.load(
+    job.feed.seen.load(
         [{kind: t.numpy().view(np.uint64) for kind, t in seen.items()} for seen in state["seen"]]
     )
     return True
+
+
+def _on_gpu(job: Job) -> bool:
+    return job.config.device.type == "cuda"
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Where a net computes: the CPU or a GPU, on which a training set lives where it fits."""
+"""Where a net computes: the CPU or a GPU."""
 
 import numpy as np
 import torch
@@ -6,24 +6,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from equipoise.errors import require
-from equipoise.mapped import blocks
-from equipoise.training.presenting import Presented
-from equipoise.training.seen import fingerprints
 
-__all__ = [
-    "DEVICES",
-    "Resident",
-    "device_of",
-    "get_device",
-    "moved",
-    "resident",
-    "side_by_side",
-]
+__all__ = ["DEVICES", "device_of", "get_device", "moved", "side_by_side"]
 
 DEVICES = ("auto", "cpu", "cuda")
-
-# Of the GPU's free memory, what a training set may take: the net and its maps need the rest.
-_SHARE = 0.5
 
 
 def get_device(name: str) -> torch.device:
@@ -68,57 +54,3 @@ def moved(array: NDArray[np.generic] | Tensor, device: torch.device) -> Tensor:
     if device.type in ("cpu", tensor.device.type):
         return tensor
     return tensor.pin_memory().to(device, non_blocking=True)
-
-
-class Resident:
-    """A training set without fresh augmentation, its pixels on the device.
-
-    Parameters
-    ----------
-    presented : Presented
-        Its roster is not fresh.
-    device : torch.device
-    """
-
-    def __init__(self, presented: Presented, device: torch.device) -> None:
-        parts = (presented.originals, presented.copies)
-        count = sum(map(len, parts))
-        self.pixels = torch.empty(
-            (count, *presented.originals.shape[1:]), dtype=torch.uint8, device=device
-        )
-        # Of every image as it is and mirrored: nothing has to come back to be counted.
-        self._marks = np.empty((2, count), np.uint64)
-        start = 0
-        for part in parts:
-            for block in blocks(part.shape):
-                # torch takes no read-only map of a file: it gets a copy.
-                some = np.array(part[block])
-                place = slice(start, start := start + len(some))
-                self.pixels[place] = torch.from_numpy(some)
-                self._marks[:, place] = fingerprints(some), fingerprints(some[:, :, ::-1])
-
-    def images(self, place: NDArray[np.int64], mirror: NDArray[np.bool_]) -> Tensor:
-        """Return the (B, H, W, C) uint8 images at some places, mirrored or not, on the device."""
-        device = self.pixels.device
-        images = self.pixels[moved(place, device)]
-        turned = moved(mirror, device).view(-1, 1, 1, 1)
-        return torch.where(turned, images.flip(2), images)
-
-    def marks(self, place: NDArray[np.int64], mirror: NDArray[np.bool_]) -> NDArray[np.uint64]:
-        """Return the fingerprints of those images, (B,)."""
-        return self._marks[mirror.astype(np.intp), place]
-
-
-def resident(presented: Presented, device: torch.device) -> Resident | None:
-    """Return a training set on a GPU, where it is not augmented afresh and leaves half of it."""
-    if device.type != "cuda" or presented.roster.fresh:
-        return None
-    torch.cuda.empty_cache()  # what earlier runs of this process hold and do not use is free
-    free, _ = torch.cuda.mem_get_info(device)
-    size = presented.originals.nbytes + presented.copies.nbytes
-    if size > _SHARE * free:
-        return None
-    try:
-        return Resident(presented, device)
-    except torch.OutOfMemoryError:  # another process was faster
-        return None

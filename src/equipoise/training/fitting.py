@@ -1,35 +1,37 @@
 """`fit` and `train`: from data, a recipe and a trainer to a finished run."""
 
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from equipoise.errors import Remark, WorkError, require, whole_seed
+from equipoise.errors import InputError, Remark, WorkError, require, whole_seed
 from equipoise.extras import with_extra
 from equipoise.files import claim
 from equipoise.images import ImageSet, Splits
 from equipoise.objectives import DEFAULT as BALANCED
 from equipoise.objectives import ObjectiveLike
-from equipoise.parallel import one_thread
+from equipoise.parallel import one_thread, seeded
 from equipoise.readers import check_apart
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training.cached import activations_of
 from equipoise.training.checkpoints import CHECKPOINT, fingerprint, restore, save
 from equipoise.training.devices import get_device
 from equipoise.training.fingerprints import identity, of_net, of_recipe, of_trainer
-from equipoise.training.jobs import Job, Logs, aim, check, prepare
-from equipoise.training.loop import Report, goes_on, run_epoch
+from equipoise.training.jobs import Config, Job, Logs, aim, check, prepare
+from equipoise.training.loop import Progress, Report, goes_on, run_epoch
 from equipoise.training.measuring import chosen_on, told_of
 from equipoise.training.model import Model, evaluate
 from equipoise.training.nets import Net
 from equipoise.training.own import check_resumable, fit_own
 from equipoise.training.predictions import Predictions
-from equipoise.training.randomness import seeded
 from equipoise.training.runs import Run, finished, read_run, write_run, wrong_with
-from equipoise.training.tracking import board_in, tracked
 from equipoise.training.trainers import Trainer, TrainerLike, with_trainer
 
 __all__ = ["fit", "train"]
@@ -83,28 +85,26 @@ def fit(
     OSError
         If the state cannot be written.
     """
-    data, seed = with_extra(data, recipe), whole_seed(seed)
-    check(data, recipe, trainer, equal=equal, objective=objective)
-    place = get_device(device)
-    if trainer.function is not None:
-        with one_thread(), seeded(seed, place):
-            return fit_own(
-                data, recipe, trainer, seed=seed, equal=equal, objective=aim(data, objective),
-                device=place.type,
-            )  # fmt: skip
+    seed = whole_seed(seed)
+    data = check(data, recipe, trainer, equal=equal, objective=objective)
+    goal, place = aim(data, objective), get_device(device)
+    return _fit(data, Config(recipe, trainer, seed, equal, goal, place, net), folder, progress)
+
+
+def _fit(data: Splits, config: Config, folder: Path | None, progress: Report | None) -> Run:
+    """Train on data that are checked and have the recipe's extra images."""
     try:
         # A net's own randomness, such as dropout, draws from torch's generator: ours meanwhile.
-        with one_thread(), seeded(seed, place):
-            job = prepare(
-                data, recipe, trainer, seed=seed, equal=equal, objective=objective, net=net,
-                device=place,
-            )  # fmt: skip
+        with one_thread(), seeded(config.seed, config.device):
+            if config.trainer.function is not None:
+                return fit_own(data, config)
+            job = prepare(data, config)
             _run(job, data, folder, progress)
             return _finish(job, data)
     except torch.OutOfMemoryError:
         raise WorkError(
-            f"Recipe {recipe.name}: the GPU's memory is full. A smaller batch_size in the trainer, "
-            "fewer jobs or device cpu may help."
+            f"Recipe {config.recipe.name}: the GPU's memory is full. A smaller batch_size in the "
+            "trainer, fewer jobs or device cpu may help."
         ) from None
 
 
@@ -122,24 +122,26 @@ def _run(job: Job, data: Splits, folder: Path | None, progress: Report | None) -
 
 
 def _finish(job: Job, data: Splits) -> Run:
-    net = job.model.net.eval()
-    if job.best.weights is not None:
-        net.load_state_dict(job.best.weights)
+    config, net, kept = job.config, job.model.net.eval(), job.best.weights
+    if kept is not None:
+        net.load_state_dict(kept)
     trunk = job.model.trunk
     test = data.test if trunk is None else activations_of(data.test, trunk)
+    # Where the weights are the last epoch's, it has asked them about validation already.
+    known = job.validated if kept is None or job.best.epoch == job.epoch else None
     predictions = {
-        "validation": _predictions(job.model, job.validation),
+        "validation": _predictions(job.model, job.validation, known),
         "test": _predictions(job.model, test),
     }
     net.cpu()
-    chosen = chosen_on(predictions["validation"], data.train.counts, job.objective)
-    told = told_of(data, chosen, predictions, job.objective)
-    told["remarks"] = [*getattr(job.presented, "remarks", ()), *told["remarks"]]
+    chosen = chosen_on(predictions["validation"], data.train.counts, config.objective)
+    told = told_of(data, chosen, predictions, config.objective)
+    told["remarks"] = [*getattr(job.feed.presented, "remarks", ()), *told["remarks"]]
     return Run(
-        recipe=job.recipe,
-        trainer=job.trainer,
-        seed=job.seed,
-        equal=job.equal,
+        recipe=config.recipe,
+        trainer=config.trainer,
+        seed=config.seed,
+        equal=config.equal,
         rows=job.logs.rows,
         history=_history(job.logs),
         metrics={**told, **_costs(job)},
@@ -153,8 +155,11 @@ def _finish(job: Job, data: Splits) -> Run:
     )
 
 
-def _predictions(model: Model, part: ImageSet) -> Predictions:
-    return Predictions(evaluate(model, part.array), part.labels, part.ids, part.names)
+def _predictions(
+    model: Model, part: ImageSet, logits: NDArray[np.float32] | None = None
+) -> Predictions:
+    logits = evaluate(model, part.array) if logits is None else logits
+    return Predictions(logits, part.labels, part.ids, part.names)
 
 
 def _history(logs: Logs) -> dict[str, list[float]]:
@@ -171,14 +176,14 @@ def _history(logs: Logs) -> dict[str, list[float]]:
 
 def _costs(job: Job) -> dict[str, Any]:
     last = job.logs.rows[-1]
-    seen = job.seen.counts()
+    seen = job.feed.seen.counts()
     return {
         "epochs": last["epoch"],
         "kept_epoch": last["epoch"] if job.best.weights is None else job.best.epoch,
         "steps": last["step"],
         "passes": last["passes"],
         "seconds": job.elapsed,
-        "presented": len(job.presented),
+        "presented": len(job.feed.presented),
         "seen": {kind: dict(zip(job.model.classes, seen[kind], strict=True)) for kind in seen},
     }
 
@@ -238,41 +243,85 @@ def train(
     spec = "fast" if trainer is None and own is not None else trainer
     data, how = with_trainer(data, spec, epochs=epochs, net=named)
     given, data, seed = data, with_extra(data, chosen), whole_seed(seed)
-
-    get_device(device)
+    place = get_device(device)
     require(not tensorboard or out is not None, "an output folder for tensorboard", out=out)
-    board = None if not tensorboard else board_in(Path(out or ""))
+    board = None if not tensorboard else _board_in(Path(out or ""))
+    folder = None if out is None else Path(out)
+    for source in (data.source, chosen.extra or ""):
+        if folder is not None:
+            check_apart(folder, source)
+    check(data, chosen, how, equal=equal, objective=objective)
+    config = Config(chosen, how, seed, equal, aim(data, objective), place, own)
 
     def run() -> Run:
-        with tracked(board, progress) as report:
-            return fit(
-                data, chosen, how, seed=seed, equal=equal, objective=objective, net=own,
-                folder=None if out is None else Path(out), progress=report, device=device,
-            )  # fmt: skip
+        with _tracked(board, progress) as report:
+            return _fit(data, config, folder, report)
 
-    if out is None:
+    if folder is None:
         return run()
-    folder = Path(out)
-    for source in (data.source, chosen.extra or ""):
-        check_apart(folder, source)
-    check(data, chosen, how, equal=equal, objective=objective)
     check_resumable(folder, how)
-    fingerprint = {
+    with claim(folder, "training run", of := _fingerprint(given, data, config), given.read_with):
+        return _kept_in(folder, config, identity(of), run)
+
+
+def _fingerprint(given: Splits, data: Splits, config: Config) -> dict[str, Any]:
+    """Return what a folder's run is of; `data` are the given ones with a recipe's extra images."""
+    net, seed = config.net, config.seed
+    return {
         "data": given.digest,
-        **of_recipe(data, chosen),
-        **of_trainer(how),
-        **({} if own is None else {"net of your own": of_net(own, data, seed)}),
+        **of_recipe(data, config.recipe),
+        **of_trainer(config.trainer),
+        **({} if net is None else {"net of your own": of_net(net, data, seed)}),
         "seed": seed,
-        "equal": equal,
-        "objective": aim(data, objective).to_json(),
+        "equal": config.equal,
+        "objective": config.objective.to_json(),
     }
-    with claim(folder, "training run", fingerprint, given.read_with):
-        of = identity(fingerprint)
-        if wrong := wrong_with(folder, of):
-            line = f"{folder}: {wrong}. The run is made again."
-            warnings.warn(Remark(line), stacklevel=2)
-        elif finished(folder):
-            return read_run(folder, net=own, trainer=how, of=of)
-        result = run()
-        write_run(folder, result, of)
-        return result
+
+
+def _kept_in(folder: Path, config: Config, of: str, run: Callable[[], Run]) -> Run:
+    """Return the run of a folder that is ours: as it was written, or made and written now."""
+    if wrong := wrong_with(folder, of):
+        line = f"{folder}: {wrong}. The run is made again."
+        warnings.warn(Remark(line), stacklevel=3)
+    elif finished(folder):
+        return read_run(folder, net=config.net, trainer=config.trainer, of=of)
+    result = run()
+    write_run(folder, result, of)
+    return result
+
+
+def _board_in(out: Path) -> Callable[[], Any]:
+    """Return what opens a writer in a run's folder, which may not be there yet.
+
+    Raises
+    ------
+    InputError
+        Without the extra.
+    """
+    try:
+        from tensorboardX import SummaryWriter
+    except (ImportError, RuntimeError):
+        raise InputError(
+            "tensorboard needs the package tensorboardX: pip install 'equipoise[tensorboard]'."
+        ) from None
+    return lambda: SummaryWriter(str(out / "tensorboard"))
+
+
+@contextmanager
+def _tracked(board: Callable[[], Any] | None, progress: Report | None) -> Iterator[Report | None]:
+    """Give a report that also writes each epoch's row as scalars, one a figure, by the step."""
+    if board is None:
+        yield progress
+        return
+    with board() as writer:
+
+        def report(told: Progress) -> None:
+            for name, value in (told.row or {}).items():
+                # training_loss becomes training/loss: TensorBoard groups by what is before it.
+                split, _, figure = name.partition("_")
+                tag = f"{split}/{figure}" if split in ("training", "validation") else f"run/{name}"
+                writer.add_scalar(tag, value, told.step)
+            if progress is not None:
+                progress(told)
+
+        yield report

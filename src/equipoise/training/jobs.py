@@ -12,19 +12,21 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from equipoise.backbones import LinearProbe, get_backbone
+from equipoise.backbones import LinearProbe, Trunk, get_backbone
 from equipoise.errors import InputError, printable, require
 from equipoise.extras import check_extra, with_extra
 from equipoise.images import ImageSet, Splits, at_once
 from equipoise.objectives import Objective, ObjectiveLike, get_objective
+from equipoise.parallel import seeded
 from equipoise.recipes import Recipe
 from equipoise.training.budgets import Budget, budget, check_equal
 from equipoise.training.cached import CachedSet, activations_of, present_cached
 from equipoise.training.catalogue import pick
 from equipoise.training.decisions import plain
-from equipoise.training.devices import Resident, get_device, moved, resident
+from equipoise.training.devices import get_device, moved
+from equipoise.training.feeding import Feed, resident
 from equipoise.training.losses import LOSSES, Loss, get_loss
-from equipoise.training.mixing import MIXINGS, Mixing, get_mixing
+from equipoise.training.mixing import MIXINGS, get_mixing
 from equipoise.training.model import Model, channel_statistics
 from equipoise.training.nets import Net, build_net, check_size, whiten
 from equipoise.training.optimisers import get_optimiser
@@ -38,12 +40,10 @@ from equipoise.training.presenting import (
     is_endless,
     present,
 )
-from equipoise.training.randomness import seeded
-from equipoise.training.seen import Seen
 from equipoise.training.synthesising import check_synthesis
 from equipoise.training.trainers import Trainer
 
-__all__ = ["Best", "Job", "Logs", "aim", "check", "check_words", "prepare", "takes"]
+__all__ = ["Best", "Config", "Job", "Logs", "aim", "check", "check_words", "prepare", "takes"]
 
 CPU = torch.device("cpu")
 
@@ -72,32 +72,22 @@ class Best:
     weights: dict[str, torch.Tensor] | None = None
 
 
-@dataclass
-class Job:
-    """A run under way.
+@dataclass(frozen=True)
+class Config:
+    """What a run is, besides its data.
 
     Attributes
     ----------
-    net : nn.Module
-        The net that is trained.
-    average : AveragedModel, optional
-        The moving average of its weights.
-    model : Model
-        With the net that is evaluated and kept: the average where there is one.
-    sample : Batch
-        The training images that training figures are of.
+    recipe : Recipe
+    trainer : Trainer
+    seed : int
+    equal : {'steps', 'epochs'}
+    objective : Objective
+        Of the classes of the data.
     device : torch.device
-        Where the net is.
-    forward : callable
-        The net as the steps run it: itself, or compiled.
-    counts : (M,) float32, optional
-        How much each row of the roster counts in the loss, where not all count alike.
-    resident : Resident, optional
-        The training set on the device.
-    epoch : int
-        Epochs done.
-    seconds : float
-        Spent before `started`, by a process that was interrupted.
+        Where the net is trained.
+    net : callable, optional
+        Makes a net of one's own in the place of the trainer's.
     """
 
     recipe: Recipe
@@ -105,26 +95,51 @@ class Job:
     seed: int
     equal: str
     objective: Objective
+    device: torch.device = CPU
+    net: Net | None = None
+
+
+@dataclass
+class Job:
+    """A run under way.
+
+    Attributes
+    ----------
+    config : Config
+    net : nn.Module
+        The net that is trained.
+    average : AveragedModel, optional
+        The moving average of its weights.
+    model : Model
+        With the net that is evaluated and kept: the average where there is one.
+    forward : callable
+        The net as the steps run it: itself, or compiled.
+    sample : Batch
+        The training images that training figures are of.
+    epoch : int
+        Epochs done.
+    seconds : float
+        Spent before `started`, by a process that was interrupted.
+    validated : (N, K) float32, optional
+        The logits of the validation images after the last epoch that this process has done.
+    """
+
+    config: Config
+    feed: Feed
     validation: ImageSet
-    budget: Budget
-    presented: Presented | CachedSet
     net: nn.Module
     average: AveragedModel | None
     model: Model
+    forward: Callable[[torch.Tensor], torch.Tensor]
     optimiser: torch.optim.Optimizer
     loss: Loss
-    mixing: Mixing | None
     sample: Batch
-    seen: Seen
     started: float
-    device: torch.device
-    forward: Callable[[torch.Tensor], torch.Tensor]
-    counts: NDArray[np.float32] | None = None
-    resident: Resident | None = None
     epoch: int = 0
     seconds: float = 0.0
     logs: Logs = field(default_factory=Logs)
     best: Best = field(default_factory=Best)
+    validated: NDArray[np.float32] | None = None
 
     @property
     def elapsed(self) -> float:
@@ -257,53 +272,57 @@ def _check_weight(recipe: Recipe, trainer: Trainer) -> None:
     )
 
 
-def prepare(
-    data: Splits,
-    recipe: Recipe,
-    trainer: Trainer,
-    *,
-    seed: int,
-    equal: str,
-    objective: ObjectiveLike,
-    net: Net | None,
-    device: torch.device = CPU,
-) -> Job:
+def prepare(data: Splits, config: Config) -> Job:
     """Return a run before its first step."""
     started = perf_counter()
-    train, classes = data.train, data.classes
+    recipe, trainer, train = config.recipe, config.trainer, data.train
     # Normalisation and budget are the trainer's: those of the data set without extra images.
     real = train.real
+    model = _untrained(data, real, config)
+    module, trunk = model.net, model.trunk
+    feed = _feed(train, real.labels, config, trunk)
+    presented = feed.presented
+    if isinstance(presented, Presented):
+        whiten(module, _some(model, real.array, config.device))
+    elif isinstance(module, LinearProbe):
+        module.fit_scale(presented.values[: len(train)])
+    average, labels = _average(module, trainer), presented.roster.labels
+    sampled = at_once(model.size, pixels=_SAMPLE_PIXELS, most=_SAMPLE)
+    return Job(
+        config=config,
+        feed=feed,
+        validation=data.validation if trunk is None else activations_of(data.validation, trunk),
+        net=module,
+        average=average,
+        model=model if average is None else replace(model, net=average.module),
+        # A module's attributes are untyped to torch.compile.
+        forward=torch.compile(module) if trainer.compile else module,
+        optimiser=get_optimiser(trainer, module),
+        loss=get_loss(
+            recipe.loss, labels, len(data.classes), trainer.label_smoothing, defer=recipe.defer
+        ),
+        sample=presented.batch(0, min(sampled, len(presented))),
+        started=started,
+    )
+
+
+def _untrained(data: Splits, real: ImageSet, config: Config) -> Model:
+    """Return the model that is trained, with new weights; `real` are its own training images."""
+    trainer, classes = config.trainer, data.classes
     backbone = None if trainer.backbone is None else get_backbone(trainer.backbone)
     mean, std = channel_statistics(real.array) if backbone is None else backbone.statistics
-    size = (train.array.shape[1], train.array.shape[2])
+    height, width = real.array.shape[1:3]
+    size = (height, width)
     if backbone is None:
-        weights = trainer.weights if net is None else None
-        module = build_net(net or trainer.net, len(mean), len(classes), size, seed, weights)
+        weights = trainer.weights if config.net is None else None
+        net = config.net or trainer.net
+        module = build_net(net, len(mean), len(classes), size, config.seed, weights)
     else:
-        with seeded(seed, CPU):
+        with seeded(config.seed, CPU):
             module = backbone.tail(trainer.tuned_blocks, len(classes), size)
-    module = module.to(device)
-
-    def budget_of(presented: int) -> Budget:
-        return budget(real.labels, trainer, equal=equal, presented=presented)
-
-    trunk = None
-    if backbone is not None and trainer.tuned_blocks != "all":
-        trunk = backbone.trunk(trainer.tuned_blocks)
-    presented: Presented | CachedSet
-    if trunk is None:
-        presented = present(
-            train.array, train.labels, train.ids, recipe, seed=seed, classes=classes, threads=1,
-            budget_of=budget_of,
-        )  # fmt: skip
-    else:
-        presented = present_cached(train, recipe, trainer, trunk, seed=seed, budget_of=budget_of)
-        if isinstance(module, LinearProbe):
-            module.fit_scale(presented.values[: len(train)])
-    shown = presented.roster.labels
-    model = Model(
-        net=module,
-        net_name=trainer.backbone or (trainer.net if net is None else "custom"),
+    return Model(
+        net=module.to(config.device),
+        net_name=trainer.backbone or (trainer.net if config.net is None else "custom"),
         classes=classes,
         size=size,
         mean=mean,
@@ -316,35 +335,38 @@ def prepare(
         fit=data.fit,
         range=data.range,
     )
+
+
+def _feed(train: ImageSet, real: NDArray[np.int64], config: Config, trunk: Trunk | None) -> Feed:
+    """Return the batches of the training set as the recipe presents it, on a trunk its activations.
+
+    `real` are the labels of the data set's own images, by which the budget goes.
+    """
+    recipe, trainer, seed = config.recipe, config.trainer, config.seed
+
+    def budget_of(presented: int) -> Budget:
+        return budget(real, trainer, equal=config.equal, presented=presented)
+
+    shown: Presented | CachedSet
     if trunk is None:
-        whiten(module, _some(model, real.array, device))
-    average = _average(module, trainer)
-    sampled = at_once(size, pixels=_SAMPLE_PIXELS, most=_SAMPLE)
-    return Job(
-        recipe=recipe,
-        trainer=trainer,
+        shown = present(
+            train.array, train.labels, train.ids, recipe, seed=seed, classes=train.classes,
+            threads=1, budget_of=budget_of,
+        )  # fmt: skip
+        shown = replace(shown, flip=trainer.flip, shift=trainer.shift)
+    else:
+        shown = present_cached(train, recipe, trainer, trunk, seed=seed, budget_of=budget_of)
+    mixing = None
+    if recipe.mixing is not None:
+        mixing = get_mixing(recipe.mixing, shown.roster.labels, seed=seed)
+    return Feed(
+        presented=shown,
+        budget=budget_of(len(shown)),
+        classes=len(train.classes),
         seed=seed,
-        equal=equal,
-        objective=aim(data, objective),
-        validation=data.validation if trunk is None else activations_of(data.validation, trunk),
-        budget=budget_of(len(presented)),
-        presented=presented,
-        net=module,
-        average=average,
-        model=model if average is None else replace(model, net=average.module),
-        optimiser=get_optimiser(trainer, module),
-        loss=get_loss(
-            recipe.loss, shown, len(classes), trainer.label_smoothing, defer=recipe.defer
-        ),
-        mixing=None if recipe.mixing is None else get_mixing(recipe.mixing, shown, seed=seed),
-        sample=presented.batch(0, min(sampled, len(presented))),
-        seen=Seen(len(classes)),
-        started=started,
-        device=device,
-        # A module's attributes are untyped to torch.compile.
-        forward=torch.compile(module) if trainer.compile else module,
-        counts=_counts(train, presented.roster.source, recipe.extra_weight),
-        resident=None if recipe.mixing else _resident(presented, trainer, device),
+        mixing=mixing,
+        counts=_counts(train, shown.roster.source, recipe.extra_weight),
+        resident=None if mixing else resident(shown, config.device),
     )
 
 
@@ -355,15 +377,6 @@ def _counts(
     if weight == 1 or train.generated is None:
         return None
     return np.where(train.generated[source], weight, 1).astype(np.float32)
-
-
-def _resident(
-    presented: Presented | CachedSet, trainer: Trainer, device: torch.device
-) -> Resident | None:
-    """Return the training set on the device, where its pixels are shown as they are."""
-    if isinstance(presented, CachedSet) or trainer.shift:
-        return None
-    return resident(presented, device)
 
 
 def _some(model: Model, images: NDArray[np.uint8], device: torch.device) -> Iterator[torch.Tensor]:

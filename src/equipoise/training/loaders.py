@@ -1,4 +1,7 @@
-"""For a training loop of one's own: `batches` and `Augmented`."""
+"""For a training loop of one's own: `batches` and `Augmented`.
+
+What is given is taken as `load` takes it: images, labels, and the items of a dataset.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from pathlib import Path
@@ -6,25 +9,26 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from equipoise import engine
-from equipoise.errors import InputError, require, whole_seed
+from equipoise.errors import InputError, printable, require, unknown, whole_seed
+from equipoise.parallel import ahead
+from equipoise.readers import read
+from equipoise.readers.arrays import as_image, as_images, as_labels
+from equipoise.readers.columns import usual
+from equipoise.readers.table import sorted_classes
 from equipoise.recipes import Recipe, get_recipe
-from equipoise.training.ahead import ahead
+from equipoise.selection import SMALL, Selection
 from equipoise.training.draws import Draws
-from equipoise.training.given import (
-    given_image,
-    given_images,
-    given_item,
-    given_label,
-    given_labels,
-)
 from equipoise.training.presenting import Presented, check_endless, draw_up, freshen, present
 
 __all__ = ["Augmented", "Batches", "batches"]
+
+_ITEM = "an item is (image, label), or a mapping with the keys image and label"
+_IMAGE_KEYS = ("image", "img", "images", "pixel_values")
 
 
 class Batches:
@@ -95,8 +99,8 @@ def batches(
     images : (B, C, H, W) uint8 tensor in channels-last layout
     labels : (B,) int64 tensor
     """
-    pixels = given_images(images)
-    numbers, names = given_labels(labels, len(pixels), classes)
+    pixels = _given_images(images)
+    numbers, names = _given_labels(labels, len(pixels), classes)
     each = np.arange(len(numbers)) if ids is None else np.asarray(ids)
     require(
         each.shape == (len(numbers),) and each.dtype.kind in "iu",
@@ -157,7 +161,7 @@ class Augmented(Dataset[tuple[Tensor, int]]):
         _check_dataset(dataset)
         known = getattr(dataset, "classes", None) if classes is None else classes
         given = _labels_of(dataset) if labels is None else labels
-        found, names = given_labels(given, len(dataset), known)
+        found, names = _given_labels(given, len(dataset), known)
         self.dataset = dataset
         self.classes = names
         self.seed = seed = whole_seed(seed)
@@ -191,8 +195,8 @@ class Augmented(Dataset[tuple[Tensor, int]]):
         row, number = self._draw(index % len(self))
         roster, one = self.roster, slice(row, row + 1)
         source = int(roster.source[row])
-        image, label = given_item(self.dataset[source], source)
-        pixels = given_image(image, source)[None]
+        image, label = _given_item(self.dataset[source], source)
+        pixels = _given_image(image, source)[None]
         if roster.fresh:
             rows, passes = np.array([row]), np.array([number])
             pixels = freshen(pixels, roster, rows, passes, seed=self.seed, threads=1)
@@ -202,7 +206,7 @@ class Augmented(Dataset[tuple[Tensor, int]]):
                 ids=roster.ids[one], copy=roster.copy[one], threads=1,
             )  # fmt: skip
         return torch.from_numpy(pixels[0]).permute(2, 0, 1).contiguous(), (
-            int(roster.labels[row]) if label is None else given_label(label, source, self.classes)
+            int(roster.labels[row]) if label is None else _given_label(label, source, self.classes)
         )
 
     def _draw(self, index: int) -> tuple[int, int]:
@@ -228,7 +232,89 @@ def _labels_of(dataset: Any) -> Any:
         found = getattr(dataset, name, None)
         if isinstance(found, Sized) and len(found) == len(dataset):
             return found
-    labels = [given_item(dataset[i], i)[1] for i in range(len(dataset))]
+    labels = [_given_item(dataset[i], i)[1] for i in range(len(dataset))]
     if any(label is None for label in labels):
         raise InputError("The dataset's items have no labels: give them as labels=[…].")
     return labels
+
+
+def _given_images(images: Any) -> NDArray[np.uint8]:
+    """Return (N, H, W, C) images as they are; mixed ones are brought to one size, as `load` does.
+
+    Raises
+    ------
+    InputError
+        For what is no images, in one line.
+    """
+    if isinstance(images, str) or images is None or not np.size(getattr(images, "shape", (1,))):
+        raise InputError(f"images must be an array or a list of images, but got {images!r}.")
+    pixels = as_images(images, "images")
+    if isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8:
+        return pixels
+    mixed = not isinstance(pixels, np.ndarray)
+    chosen = Selection(cut=False, size=SMALL if mixed else None)
+    return read((pixels, np.zeros(len(pixels), int)), chosen).train.array
+
+
+def _given_labels(
+    labels: Any, count: int, classes: Sequence[str] | None
+) -> tuple[NDArray[np.int64], tuple[str, ...] | None]:
+    """Return labels as numbers, and the names of the classes where there are any.
+
+    Numbers stay what they are. Text becomes its place among the classes: those given, or all that
+    there are, sorted.
+    """
+    names, array = as_labels(labels, count, "labels"), np.asarray(labels)
+    known = tuple(classes) if classes is not None and len(classes) else None
+    if array.dtype.kind in "iubf":
+        return array.reshape(-1).astype(np.int64), known
+    known = known or sorted_classes(names.tolist())
+    return np.array([_place(name, known) for name in names.tolist()], np.int64), known
+
+
+def _given_item(item: Any, index: int) -> tuple[Any, Any]:
+    """Return the image and the label of an item of a dataset; None for a label it lacks.
+
+    Raises
+    ------
+    InputError
+        For an item that is neither a pair nor a mapping with usual keys.
+    """
+    if isinstance(item, Mapping):
+        keys = [str(key) for key in item]
+        image = next((key for key in _IMAGE_KEYS if key in keys), None)
+        if image is None:
+            raise InputError(f"Item {index} of the dataset: {_ITEM}, but its keys are {keys}.")
+        return item[image], item.get(usual("label", keys))
+    if not isinstance(item, (tuple, list)) or len(item) < 2:
+        kind = printable(repr(item)) if isinstance(item, str) else f"a {type(item).__name__}"
+        raise InputError(f"Item {index} of the dataset: {_ITEM}, but got {kind}.")
+    return item[0], item[1]
+
+
+def _given_image(image: Any, index: int) -> NDArray[np.uint8]:
+    """Return an item's image as a contiguous (H, W, C) uint8 array of its own."""
+    where = f"Item {index} of the dataset"
+    if isinstance(image, (str, bytes)) or image is None:
+        raise InputError(f"{where}: {_ITEM}, but got {printable(repr(image))} for the image.")
+    image = image.permute(1, 2, 0).numpy() if isinstance(image, Tensor) else image
+    if np.dtype(getattr(image, "dtype", np.uint8)).kind == "f":
+        raise InputError(f"{where} holds {image.dtype}. Augment before any conversion to float.")
+    array = as_image(image, where)
+    if array.dtype != np.uint8:
+        raise InputError(f"{where} has sixteen bits; bring its values to 0 … 255 before.")
+    return np.ascontiguousarray(array)
+
+
+def _given_label(label: Any, index: int, classes: Sequence[str] | None) -> int:
+    """Return an item's label as a number: text by its place among the classes."""
+    where = f"Item {index} of the dataset"
+    array = np.asarray(label).reshape(-1)
+    name = as_labels(array, 1, where)[0]
+    return int(array[0]) if array.dtype.kind in "iubf" else _place(str(name), classes or ())
+
+
+def _place(name: str, classes: Sequence[str]) -> int:
+    if name not in classes:
+        raise unknown("class", name, classes)
+    return classes.index(name)

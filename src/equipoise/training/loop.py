@@ -12,18 +12,12 @@ from scipy.special import log_softmax
 
 from equipoise.errors import WorkError, reason
 from equipoise.metrics import figures
-from equipoise.training.ahead import ahead
-from equipoise.training.cached import CachedSet
+from equipoise.parallel import ahead
 from equipoise.training.devices import moved
-from equipoise.training.draws import Draws
-from equipoise.training.flips import flipped
 from equipoise.training.jobs import Best, Job
-from equipoise.training.mixing import mix
 from equipoise.training.model import evaluate
 from equipoise.training.optimisers import set_learning_rate
 from equipoise.training.presenting import Batch
-from equipoise.training.seen import fingerprints
-from equipoise.training.shifts import shifted
 
 __all__ = ["Progress", "Report", "goes_on", "run_epoch"]
 
@@ -59,19 +53,19 @@ def run_epoch(job: Job, report: Report | None = None) -> bool:
     Returns whether there is another epoch.
     """
     job.net.train()
-    budget, losses = job.budget, job.logs.training_losses
+    budget, losses = job.feed.budget, job.logs.training_losses
     first = job.epoch * budget.steps_per_epoch
     steps = range(first, first + budget.steps_per_epoch)
     told = Progress(job.epoch + 1, budget.epochs, first, budget.steps, math.nan)
     total = 0.0
-    made = ahead(lambda step: _batch(job, step), steps, job.presented.ahead)
+    made = ahead(job.feed.batch, steps, job.feed.presented.ahead)
     for step, batch in zip(steps, made, strict=True):
         losses.append(_step(job, batch, step))
         total += losses[-1]
         told = replace(told, step=step + 1, loss=total / (step + 1 - first))
         if report:
             report(told)
-    job.seen.settle()
+    job.feed.seen.settle()
     job.logs.rows.append(_row(job, told))
     job.epoch += 1
     _note_best(job)
@@ -82,73 +76,27 @@ def run_epoch(job: Job, report: Report | None = None) -> bool:
 
 def goes_on(job: Job) -> bool:
     """Return whether there is another epoch: not after the last, nor when patience has run out."""
-    patience = job.trainer.patience or job.budget.epochs
-    return job.epoch < job.budget.epochs and job.epoch - job.best.epoch < patience
-
-
-def _batch(job: Job, step: int) -> Batch:
-    """Make a step's batch; runs on the other thread."""
-    span, mixing = job.budget.span(step), job.mixing
-    if job.resident is not None:
-        return _resident(job, span)
-    if isinstance(job.presented, CachedSet):
-        batch = job.presented.mirrored(job.presented.draws, *span)
-        if mixing is not None:  # halves would be rounded twice
-            batch = replace(batch, images=batch.images.astype(np.float32))
-    else:
-        batch = _mirrored(job, job.presented.draws, span)
-    if mixing is not None and step < job.budget.step_after(mixing.until):
-        pool = None if mixing.foreground is None else _mirrored(job, mixing.foreground, span)
-        classes = len(job.model.classes)
-        batch = mix(mixing, batch, pool, classes=classes, seed=job.seed, start=span[0])
-    # A mixed image counts for its first label.
-    sources = job.presented.roster.source[batch.rows]
-    job.seen.add(fingerprints(batch.images.view(np.uint8)), batch.labels, sources)
-    return batch
-
-
-def _resident(job: Job, span: tuple[int, int]) -> Batch:
-    """Some draws whose pixels are on the device already."""
-    presented, pixels = job.presented, job.resident
-    assert pixels is not None
-    rows, passes = presented.draws(*span)
-    place, mirror = presented.place[rows], _mirror(job, rows, passes)
-    labels = presented.roster.labels[rows]
-    job.seen.add(pixels.marks(place, mirror), labels, presented.roster.source[rows])
-    return Batch(pixels.images(place, mirror), labels, rows, passes)  # type: ignore[arg-type]
-
-
-def _mirrored(job: Job, draws: Draws, span: tuple[int, int]) -> Batch:
-    """Some draws, with the trainer's own mirroring and shifts."""
-    batch, roster = job.presented.take(draws, *span), job.presented.roster
-    mirror = _mirror(job, batch.rows, batch.passes)
-    batch.images[mirror] = batch.images[mirror, :, ::-1]
-    ids, copy = roster.ids[batch.rows], roster.copy[batch.rows]
-    images = shifted(batch.images, job.trainer.shift, ids, copy, batch.passes, seed=job.seed)
-    return replace(batch, images=images)
-
-
-def _mirror(job: Job, rows: NDArray[np.intp], passes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    roster = job.presented.roster
-    return flipped(job.trainer.flip, roster.ids[rows], roster.copy[rows], passes, seed=job.seed)
+    epochs = job.feed.budget.epochs
+    patience = job.config.trainer.patience or epochs
+    return job.epoch < epochs and job.epoch - job.best.epoch < patience
 
 
 def _step(job: Job, batch: Batch, step: int) -> float:
     """Take one step of the optimiser and return its loss."""
-    set_learning_rate(job.optimiser, job.trainer, step, job.budget.steps)
-    device = job.device
+    trainer, device, feed = job.config.trainer, job.config.device, job.feed
+    set_learning_rate(job.optimiser, trainer, step, feed.budget.steps)
     loss = job.loss(
         _logits(job, moved(batch.images, device)),
         moved(batch.labels, device),
         others=None if batch.others is None else moved(batch.others, device),
         share=None if batch.share is None else moved(batch.share, device),
-        counts=None if job.counts is None else moved(job.counts[batch.rows], device),
-        progress=step / job.budget.steps,
+        counts=None if feed.counts is None else moved(feed.counts[batch.rows], device),
+        progress=step / feed.budget.steps,
     )
     job.optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    if job.trainer.clip is not None:
-        torch.nn.utils.clip_grad_norm_(job.net.parameters(), job.trainer.clip)
+    if trainer.clip is not None:
+        torch.nn.utils.clip_grad_norm_(job.net.parameters(), trainer.clip)
     job.optimiser.step()
     if job.average is not None:
         job.average.update_parameters(job.net)
@@ -158,12 +106,13 @@ def _step(job: Job, batch: Batch, step: int) -> float:
 
 
 def _logits(job: Job, images: torch.Tensor) -> torch.Tensor:
-    half = job.trainer.precision == "bfloat16"
-    with torch.autocast(job.device.type, torch.bfloat16, enabled=half):
+    trainer, device = job.config.trainer, job.config.device
+    half = trainer.precision == "bfloat16"
+    with torch.autocast(device.type, torch.bfloat16, enabled=half):
         try:
             return job.forward(job.model.normalise(images)).float()
         except Exception as error:
-            if not job.trainer.compile or job.logs.training_losses:
+            if not trainer.compile or job.logs.training_losses:
                 raise
             # torch raises what its compilers do, of any type and many lines.
             raise WorkError(
@@ -175,8 +124,8 @@ def _logits(job: Job, images: torch.Tensor) -> torch.Tensor:
 def _check_finite(value: float, job: Job, step: int) -> None:
     if not math.isfinite(value):
         raise WorkError(
-            f"Recipe {job.recipe.name}: the loss became {value} at step {step} of "
-            f"{job.budget.steps}. A lower learning_rate in the trainer may help."
+            f"Recipe {job.config.recipe.name}: the loss became {value} at step {step} of "
+            f"{job.feed.budget.steps}. A lower learning_rate in the trainer may help."
         )
 
 
@@ -184,16 +133,16 @@ def _row(job: Job, told: Progress) -> dict[str, Any]:
     """Evaluate, and return the epoch's row of results."""
     model, validation = job.model, job.validation
     training = evaluate(model, job.sample.images)
-    validated = evaluate(model, validation.array)
+    validated = job.validated = evaluate(model, validation.array)
     # Logits first: of infinite ones NumPy would warn before the loss can be looked at.
     finite = np.isfinite(training).all() and np.isfinite(validated).all()
     _check_finite(0.0 if finite else math.nan, job, told.step)
-    losses = _batch_losses(validated, validation.labels, job.trainer.batch_size)
+    losses = _batch_losses(validated, validation.labels, job.config.trainer.batch_size)
     job.logs.validation_losses.extend(losses)
     return {
         "epoch": told.epoch,
         "step": told.step,
-        "passes": told.epoch * job.budget.images_per_epoch / len(job.presented),
+        "passes": told.epoch * job.feed.budget.images_per_epoch / len(job.feed.presented),
         "seconds": job.elapsed,
         "training_loss": told.loss,
         "validation_loss": float(np.mean(losses)),
@@ -203,7 +152,7 @@ def _row(job: Job, told: Progress) -> dict[str, Any]:
 
 
 def _figures(job: Job, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:
-    return figures(logits, labels, positive=job.model.positive, also=job.objective.measures)
+    return figures(logits, labels, positive=job.model.positive, also=job.config.objective.measures)
 
 
 def _scalars(prefix: str, values: dict[str, Any]) -> dict[str, float]:
@@ -220,10 +169,10 @@ def _batch_losses(
 
 
 def _note_best(job: Job) -> None:
-    row, goal = job.logs.rows[-1], job.objective
+    row, goal = job.logs.rows[-1], job.config.objective
     score = float(goal.utility({name: row[f"validation_{name}"] for name in goal.figures}))
     if score > job.best.score:
         weights = None
-        if job.trainer.keep == "best":
+        if job.config.trainer.keep == "best":
             weights = {name: t.clone() for name, t in job.model.net.state_dict().items()}
         job.best = Best(job.epoch, score, weights)

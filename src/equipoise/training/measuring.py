@@ -1,11 +1,12 @@
-"""What validation chooses for a run's logits, and the figures of each decision."""
+"""What validation chooses for a run's logits, and the figures of each decision and their scope."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
+from equipoise.errors import printable
 from equipoise.extras import generated_counts
 from equipoise.images import Splits
 from equipoise.metrics import figures
@@ -15,7 +16,9 @@ from equipoise.training.decisions import Decision, plain
 from equipoise.training.predictions import Predictions
 from equipoise.training.tuning import adjust, tune
 
-__all__ = ["Chosen", "chosen_on", "told_of"]
+__all__ = ["Chosen", "chosen_on", "told_of", "untested_words"]
+
+_NAMED = 10  # classes in a line
 
 
 @dataclass(frozen=True)
@@ -82,3 +85,31 @@ def told_of(
         "notes": list(data.notes),
         "source": data.source,
     }
+
+
+def untested_words(untested: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """Return which classes are not tested, and which classes the figures are of; or nothing.
+
+    Parameters
+    ----------
+    untested : sequence of str
+        The classes without an image in the test split.
+    classes : sequence of str
+    """
+    if not untested:
+        return []
+    tested = [name for name in classes if name not in untested]
+    are = "it is" if len(untested) == 1 else "they are"
+    over = f"{_names(tested)} alone" if len(tested) == 1 else f"the other {len(tested)} classes"
+    ranks = " and there is no ROC-AUC or PR-AUC" if len(tested) == 1 else ""
+    return [
+        f"The test split has no image of {_names(untested)}, so {are} not tested: every figure is "
+        f"over {over}{ranks}."
+    ]
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = [printable(name) for name in names[:_NAMED]]
+    more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
+    *some, last = [*shown, *more]
+    return f"{', '.join(some)} and {last}" if some else last

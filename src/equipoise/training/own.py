@@ -21,9 +21,9 @@ from equipoise.errors import InputError, WorkError, printable, reason, require
 from equipoise.files import MARK
 from equipoise.images import ImageSet, Splits
 from equipoise.metrics import figures
-from equipoise.objectives import Objective
 from equipoise.recipes import Recipe
 from equipoise.training.catalogue import pick
+from equipoise.training.jobs import Config
 from equipoise.training.loaders import Batches
 from equipoise.training.losses import LOSSES, Loss, get_loss
 from equipoise.training.measuring import chosen_on, told_of
@@ -161,16 +161,7 @@ def check_resumable(folder: Path, trainer: Trainer) -> None:
         )
 
 
-def fit_own(
-    data: Splits,
-    recipe: Recipe,
-    trainer: Trainer,
-    *,
-    seed: int,
-    equal: str,
-    objective: Objective,
-    device: str,
-) -> Run:
+def fit_own(data: Splits, config: Config) -> Run:
     """Let a function train, and measure what it answers; `Run.model` is None.
 
     Raises
@@ -179,7 +170,11 @@ def fit_own(
         If the function raises, answers something else, or leaves the recipe's loss out.
     """
     started = perf_counter()
-    task = Task(data.classes, recipe, data.validation, data.test.array, seed, device, data.train)
+    recipe, trainer, objective = config.recipe, config.trainer, config.objective
+    task = Task(
+        data.classes, recipe, data.validation, data.test.array, config.seed, config.device.type,
+        data.train,
+    )  # fmt: skip
     found = _answers(task, trainer)
     seconds = perf_counter() - started
     predictions = {
@@ -198,8 +193,8 @@ def fit_own(
     return Run(
         recipe=recipe,
         trainer=trainer,
-        seed=seed,
-        equal=equal,
+        seed=config.seed,
+        equal=config.equal,
         rows=[row],
         history={},
         metrics={**told_of(data, chosen, predictions, objective), "seconds": seconds},

@@ -13,11 +13,11 @@ from scipy.special import softmax
 
 from equipoise.errors import InputError, printable, reason
 from equipoise.images import Broken, at_once, leave_out
+from equipoise.parallel import ahead
 from equipoise.readers.decoding import UndecodableError, decode, narrow
 from equipoise.readers.depth import FULL, outside
 from equipoise.readers.folder import read_regular, walk
 from equipoise.readers.layout import is_image_name
-from equipoise.training.ahead import ahead
 from equipoise.training.decisions import Decision
 from equipoise.training.model import Model, fit_image
 
@@ -127,16 +127,16 @@ def _files(paths: Sequence[str | Path], found: Predicted) -> list[_File]:
 
 def _below(folder: Path, found: Predicted) -> list[_File]:
     """Return the image files of a folder, putting down what is left out of it."""
-    seen = walk(os.path.realpath(folder))
-    images = sorted(name for name in seen.found if is_image_name(name))
-    refused = sorted(seen.refused, key=lambda one: one.name)
-    found.left_out += [Broken(str(folder / one.name), one.reason) for one in refused]
-    others = [str(folder / name) for name in seen.found if not is_image_name(name)]
+    root = os.path.realpath(folder)
+    listing = walk(root)
+    images = sorted(name for name in listing.found if is_image_name(name))
+    found.left_out += [Broken(str(folder / one.name), one.reason) for one in listing.broken]
+    others = [str(folder / name) for name in listing.found if not is_image_name(name)]
     found.notes += [one.line for one in leave_out("files of other kinds", others)]
-    if not images and not refused:
+    if not images and not listing.refused:
         raise InputError(f"{folder} holds no image file.")
     return [
-        _File(str(folder / name), os.path.join(seen.root, seen.found[name]))  # noqa: PTH118
+        _File(str(folder / name), os.path.join(root, listing.found[name]))  # noqa: PTH118
         for name in images
     ]
 

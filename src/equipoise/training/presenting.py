@@ -11,10 +11,12 @@ from equipoise.errors import require
 from equipoise.mapped import filled, is_mapped
 from equipoise.planning import Plan, plan, targets, undersample
 from equipoise.recipes import Recipe
+from equipoise.recycling import recycled, taken
 from equipoise.strengths import class_strengths
 from equipoise.techniques import Technique
 from equipoise.training.budgets import Budget
 from equipoise.training.draws import Draws
+from equipoise.training.jitter import flipped, shifted
 
 __all__ = [
     "Batch",
@@ -155,6 +157,7 @@ def freshen(
     *,
     seed: int,
     threads: int | None = None,
+    source: NDArray[np.int64] | None = None,
 ) -> NDArray[np.uint8]:
     """Return the images of some rows, each left clean or changed by a technique drawn for it.
 
@@ -164,14 +167,14 @@ def freshen(
     roster : Roster
     rows, passes : (B,)
         Rows of the roster, and how often each was drawn before.
-    seed, threads
+    seed, threads, source
         See `equipoise.engine`.
     """
     ids, copy, touch = roster.ids[rows], roster.copy[rows], roster.touched[rows]
     if roster.weights is None:
         return engine.fresh(
             images, roster.techniques, seed=seed, ids=ids, copy=copy, epoch=passes, touch=touch,
-            threads=threads,
+            threads=threads, source=source,
         )  # fmt: skip
     drawn = keys.uniforms(keys.image_keys(seed, ids, copy, passes), "fresh", 1)[:, 0]
     choice = np.where(touch, np.searchsorted(_steps(roster.weights), drawn, side="right") - 1, -1)
@@ -179,7 +182,7 @@ def freshen(
         choice = np.where(choice < 0, -1, choice + roster.offset[rows])
     return engine.augment_each(
         images, roster.techniques, choice, seed=seed, ids=ids, copy=copy, epoch=passes,
-        threads=threads,
+        threads=threads, source=source,
     )  # fmt: skip
 
 
@@ -231,6 +234,8 @@ class Presented:
     seed : int
     threads : int, optional
         Of the engine; all cores by default.
+    flip, shift
+        The trainer's.
     """
 
     roster: Roster
@@ -240,6 +245,8 @@ class Presented:
     draws: Draws
     seed: int
     threads: int | None
+    flip: str = "none"
+    shift: float = 0.0
 
     def __len__(self) -> int:
         return len(self.roster)
@@ -261,17 +268,36 @@ class Presented:
     def take(self, draws: Draws, start: int, stop: int) -> Batch:
         """Return the draws of another stream over the same roster."""
         rows, passes = draws(start, stop)
-        roster, images = self.roster, self._pixels(rows)
+        roster = self.roster
         if roster.fresh:
-            images = freshen(images, roster, rows, passes, seed=self.seed, threads=self.threads)
+            images = freshen(
+                self.originals, roster, rows, passes, seed=self.seed, threads=self.threads,
+                source=self.place[rows],
+            )  # fmt: skip
+        else:
+            images = self._pixels(rows)
         return Batch(images, roster.labels[rows], rows, passes)
+
+    def mirrored(self, draws: Draws, start: int, stop: int) -> Batch:
+        """Return draws with the trainer's own mirroring and shifts."""
+        batch = self.take(draws, start, stop)
+        mirror = self.mirror(batch.rows, batch.passes)
+        batch.images[mirror] = batch.images[mirror, :, ::-1]
+        ids, copy = self.roster.ids[batch.rows], self.roster.copy[batch.rows]
+        images = shifted(batch.images, self.shift, ids, copy, batch.passes, seed=self.seed)
+        return replace(batch, images=images)
+
+    def mirror(self, rows: NDArray[np.intp], passes: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which draws the trainer mirrors."""
+        ids, copy = self.roster.ids[rows], self.roster.copy[rows]
+        return flipped(self.flip, ids, copy, passes, seed=self.seed)
 
     def _pixels(self, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
         place = self.place[rows]
         copied = place >= len(self.originals)
         if not copied.any():
-            return self.originals[place]
-        images = np.empty((len(rows), *self.originals.shape[1:]), np.uint8)
+            return taken(self.originals, place)
+        images = recycled((len(rows), *self.originals.shape[1:]))
         images[~copied] = self.originals[place[~copied]]
         images[copied] = self.copies[place[copied] - len(self.originals)]
         return images

@@ -1,13 +1,12 @@
 """A finished run: what it is made of, and its files."""
 
-import csv
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from equipoise.errors import DamagedError, WorkError, reason
-from equipoise.files import SEALS, atomic, damage, read_json, seal, write_json, write_text
+from equipoise.files import SEALS, damage, read_json, seal, write_csv, write_json, write_text
 from equipoise.recipes import Recipe, get_recipe
 from equipoise.training.checkpoints import CHECKPOINT
 from equipoise.training.model import Model
@@ -124,12 +123,9 @@ def _heading(run: Run) -> dict[str, Any]:
 
 def _write_batches(path: Path, history: dict[str, list[float]]) -> None:
     names = ("training_loss_per_batch", "validation_loss_per_batch")
-    with atomic(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("batch", *names))
-        # Validation has fewer batches than training: its column ends earlier.
-        pairs = zip_longest(*(history.get(name, ()) for name in names), fillvalue="")
-        writer.writerows((number, *pair) for number, pair in enumerate(pairs, 1))
+    # Validation has fewer batches than training: its column ends earlier.
+    pairs = zip_longest(*(history.get(name, ()) for name in names), fillvalue="")
+    write_csv(path, ("batch", *names), ((number, *pair) for number, pair in enumerate(pairs, 1)))
 
 
 def wrong_with(folder: Path, of: str | None = None) -> str | None:

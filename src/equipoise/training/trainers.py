@@ -26,6 +26,7 @@ from equipoise.files import read_yaml
 from equipoise.images import Splits
 from equipoise.recipes import Number, Whole, validation_line
 from equipoise.selection import LARGE, SMALL
+from equipoise.training.budgets import budget
 
 __all__ = [
     "NAMED",
@@ -373,8 +374,6 @@ def with_trainer(
 
 def _for_set(trainer: Trainer, data: Splits) -> Trainer:
     """Return a trainer with the epochs that make its least number of steps."""
-    from equipoise.training.budgets import budget
-
     if not (trainer.least_steps and len(data.train)):
         return trainer
     each = budget(data.train.labels, trainer).steps_per_epoch

@@ -9,12 +9,11 @@ import torch
 from torch import nn
 
 from equipoise.errors import require, unknown
-from equipoise.training.nets.airbench import airbench, airbench_wide, whiten
+from equipoise.parallel import seeded
+from equipoise.training.nets.airbench import airbench, airbench_wide, residual, whiten
 from equipoise.training.nets.article import article
-from equipoise.training.nets.residual import residual
 from equipoise.training.nets.resnet32 import resnet32
 from equipoise.training.nets.timm import PREFIX, check_timm, timm_net
-from equipoise.training.randomness import seeded
 
 __all__ = ["NETS", "Net", "build_net", "check_net", "check_size", "whiten"]
 

@@ -5,8 +5,6 @@ O. Olu-Ipinlaye, "Data augmentation: a class imbalance mitigative measure", Pape
 
 from torch import nn
 
-from equipoise.training.initial import xavier
-
 __all__ = ["article"]
 
 
@@ -18,7 +16,7 @@ def article(channels: int, classes: int, size: tuple[int, int]) -> nn.Module:
     """
     last_map = (size[0] // 8, size[1] // 8)
     pool = nn.AvgPool2d(3) if set(last_map) <= {3, 4} else nn.AdaptiveAvgPool2d(1)
-    return xavier(
+    return _xavier(
         nn.Sequential(
             *_block(channels, 8, shrink=False),
             *_block(8, 8, shrink=True),
@@ -42,3 +40,17 @@ def _block(inputs: int, outputs: int, shrink: bool) -> list[nn.Module]:
         *([nn.MaxPool2d(2)] if shrink else []),
         nn.BatchNorm2d(outputs),
     ]
+
+
+def _xavier(net: nn.Module, bias: float = 0.01) -> nn.Module:
+    """Draw the weights of all convolutions Xavier-uniformly and set their biases; return the net.
+
+    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+    AISTATS 2010.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.constant_(module.bias, bias)
+    return net

@@ -8,7 +8,7 @@ sides; then rows, from the sums.
 import numba as nb
 import numpy as np
 
-from equipoise.techniques.lanes import (
+from equipoise.techniques.kernels.lanes import (
     bytes_at,
     copy8,
     copy_bytes,

@@ -7,7 +7,7 @@ bilinear, gives the very bytes of `cv2.resize`.
 import numba as nb
 import numpy as np
 
-from equipoise.techniques.lanes import (
+from equipoise.techniques.kernels.lanes import (
     bilinear,
     bytes_at,
     copy_bytes,
