@@ -10,6 +10,8 @@ import pytest
 
 import equipoise as eq
 from equipoise.cli import run
+from equipoise.cli.selecting import as_given
+from equipoise.selection import Selection
 
 QUICK = {
     "train": ["--epochs", "1"],
@@ -144,3 +146,9 @@ def test_an_audit_does_not_send_on_what_cannot_be_trained(tmp_path, capsys):
     assert words in out_of(capsys, *study)
     assert words in (tmp_path / "study" / "report.html").read_text()
     assert json.loads((tmp_path / "study" / "summary.json").read_text())["untested_words"]
+
+
+def test_a_seed_goes_along_as_it_cuts_the_splits(photos, tmp_path, capsys):
+    assert as_given("my photos", Selection(classes=["a", "b"], seed=3)) == (
+        "'my photos' --classes a,b --seed 3"
+    )

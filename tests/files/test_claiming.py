@@ -76,7 +76,7 @@ def test_no_right_to_write_is_said():
         (
             {"trainer": {"net": "a"}},
             {"trainer": {"net": "a", "ema": 0.9}},
-            "another trainer (ema: unset, now 0.9)",
+            "another trainer (ema: the default, now 0.9)",
         ),
         ({"copies": "jpeg"}, {}, "another copies ('jpeg', now unset)"),
         ({}, {"file_of_weights": "x"}, "another file of weights (unset, now 'x')"),

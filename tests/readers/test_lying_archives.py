@@ -132,3 +132,20 @@ def test_a_zip_of_a_nameless_member(some_files, tmp_path):
         archive.writestr("nameless", b"")
     path.write_bytes(path.read_bytes().replace(b"nameless", b"\0ameless"))
     assert len(load(path, cut=False).train) == 40
+
+
+def test_a_file_under_another_ones_path_is_told(tmp_path, some_files):
+    path, doubled = tmp_path / "a.zip", next(iter(some_files))
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in some_files.items():
+            archive.writestr(name, data)
+        archive.writestr(f"./{doubled}", some_files[doubled])
+    lines = [one.line for one in load(path).left_out]
+    assert lines == [f"Files under a path of another one left out: 1 ({doubled})"]
+
+
+def test_two_tars_in_one_file_are_refused(tmp_path, tar):
+    path = tmp_path / "a.tar"
+    path.write_bytes(tar + bytes(1024) + tar + bytes(1024))
+    with pytest.raises(InputError, match="more lies behind its end"):
+        load(path)

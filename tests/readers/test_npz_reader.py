@@ -66,6 +66,9 @@ def test_named_classes(save, pictures):
     data = load(path, cut=False)
     assert data.classes == ("a", "c")
     assert data.train.counts.tolist() == [150, 150]
+    assert [one.line for one in data.left_out] == [
+        "Classes without a training image left out: 1 (b)"
+    ]
 
 
 def test_classes_keep_ids(save, medmnist):

@@ -17,8 +17,8 @@ FAST, FINETUNE = get_trainer("fast"), get_trainer("finetune")
             (15, 45),
             FINETUNE,
             "15 runs of about 30s each, 2 side by side: about 4m, up to 12m where the first seeds "
-            "do not decide, and then the probes and the page. What shortens it: trainer probe, fewer "
-            "recipes or seeds, a budget",
+            "do not decide, and then the probes and the page. What shortens it: trainer probe, "
+            "fewer recipes or seeds, a budget",
         ),
         (
             (1, 1),

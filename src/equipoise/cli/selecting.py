@@ -124,6 +124,7 @@ def as_given(data: str, selection: Selection) -> str:
         words.append(names[0])
         if value is not True:
             words.append(shlex.quote(_text(value)))
+    words += [f"--seed {selection.seed}"] if selection.seed else []  # it cuts the splits
     return " ".join(words)
 
 

@@ -17,7 +17,7 @@ from equipoise.parallel import threaded
 from equipoise.readers.complaints import gathered
 from equipoise.readers.decoding import Picture, UndecodableError, decode, narrow
 from equipoise.readers.depth import FULL, Range, outside, peak, smallest, to_eight
-from equipoise.readers.digests import digests, file_digest
+from equipoise.readers.digests import digest, file_digest
 from equipoise.readers.lazy import LazyImages
 from equipoise.readers.sizing import Sizing, resize, to_channels
 from equipoise.readers.table import Files, Table
@@ -192,20 +192,19 @@ def _seen(
     keep: Callable[[Pixels], Pixels | None],
 ) -> Iterator[_Seen | Broken]:
     """Give what is to be known of pictures; without a range nothing is kept of a wide one."""
-    pictures = _beside([one[0].pixels for one in read if not isinstance(one, Broken)])
-    each = zip(pictures, digests(pictures), strict=True)
+    each = iter(_beside([one[0].pixels for one in read if not isinstance(one, Broken)]))
     for one in read:
         if isinstance(one, Broken):
             yield one
             continue
-        (picture, file), (pixels, digest) = one, next(each)
+        (picture, file), pixels = one, next(each)
         wide = pixels.dtype == np.uint16
         kept = narrow(picture, bounds or FULL) if wide else pixels
         yield _Seen(
             pixels=None if wide and bounds is None else keep(kept),
             shape=pixels.shape,
             mode=picture.mode,
-            digest=digest,
+            digest=digest(pixels),
             file=file,
             complaint=picture.complaint,
             peak=peak(pixels) if wide else None,

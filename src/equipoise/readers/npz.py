@@ -145,10 +145,13 @@ def _table(
         starts.append(len(names))
     label = np.concatenate(labels).tolist()
     classes = sorted_classes(label)
+    if named is not None:
+        _check_names(classes, named, path)
+        classes = tuple(map(str, range(len(named))))
     return Table(
         names=np.array(names),
         labels=positions(label, classes),
-        classes=classes if named is None else _named(classes, named, path),
+        classes=classes if named is None else tuple(named.tolist()),
         splits=np.array(splits),
         ids=np.arange(len(names), dtype=np.int64),
         pixels=_joined(images, path),
@@ -165,12 +168,11 @@ def _joined(images: list[Any], path: Path) -> NDArray[Any]:
     return concatenated(images)
 
 
-def _named(classes: tuple[str, ...], named: NDArray[Any], path: Path) -> tuple[str, ...]:
-    """Return the names that a key `classes` gives to the numbers 0, 1, …"""
+def _check_names(classes: tuple[str, ...], named: NDArray[Any], path: Path) -> None:
+    """Refuse a key `classes` that does not name the numbers 0, 1, …"""
     wrong = named.ndim != 1 or named.dtype.kind != "U" or len(set(named.tolist())) != len(named)
     if wrong or any(not name.isdigit() or int(name) >= len(named) for name in classes):
         raise InputError(f"{path}: classes must name each of the labels 0, 1, … once, as text.")
-    return tuple(str(named[int(name)]) for name in classes)
 
 
 def _no_keys(path: Path, keys: list[str]) -> InputError:

@@ -67,10 +67,10 @@ def _with_more_seeds(summary: StudySummary) -> str:
 
 
 def data_of(summary: StudySummary) -> str:
-    """Return DATA with the options that it was selected by in the study's own command."""
+    """Return DATA with the options that it was selected and cut by in the study's own command."""
     words = shlex.split(summary.command) if summary.command else []
     kept = [summary.data.source]
-    for name in _selecting():
+    for name in (*_selecting(), "--seed"):
         if name in words:
             place = words.index(name)
             value = words[place + 1 : place + 2]
