@@ -298,6 +298,8 @@ def column(name, values):
         (column("source_digest", lambda c: pa.array([f"{i:032x}" for i in range(len(c))])), "two"),
         (column("source_id", lambda c: pa.array(["x"] * len(c))), "damaged"),
         (column("copy", lambda c: pa.array([2**40] * len(c))), "damaged"),
+        (lambda table: table.slice(0, 0), "lists no image"),
+        (lambda table: table.drop_columns(["source_digest"]), "columns are missing"),
     ],
 )
 def test_an_edited_manifest_is_refused(folder, change, words):

@@ -121,6 +121,8 @@ def within(
         name = f"{source}/{path}"
         if _file(path) == MANIFEST:
             one = _read(fetch, found[path], name, below=folder)
+            if one is None and f"{folder}{MARK}" in found and _is_mark(fetch, found[folder + MARK]):
+                raise _edited(name, "columns are missing")
             manifests += [] if one is None else [one]
             notes += [_foreign(name)] if one is None else []
         elif f"{folder}{MANIFEST}" not in found and _is_mark(fetch, found[path]):
@@ -147,6 +149,8 @@ def above(path: Path) -> tuple[tuple[Manifest, ...], tuple[str, ...]]:
             if ours or not after:
                 raise
             continue
+        if one is None and ours:
+            raise _edited(name, "columns are missing")
         manifests += [] if one is None else [one]
         notes += [_foreign(name)] if one is None and not after else []
     return tuple(manifests), tuple(notes)
@@ -222,16 +226,18 @@ def _manifest(table: pa.Table, name: str, below: str, after: str) -> Manifest:
 
 def _check(table: pa.Table, shown: str) -> None:
     """Refuse what `upsample` does not write."""
+    if not table.num_rows:
+        raise _edited(shown, "it lists no image")
     gaps = [name for name in _NEEDED if table[name].null_count]
     digests = table["source_digest"].unique().to_pylist()
     if gaps or "" in digests:
-        raise InputError(f"{shown} was edited: {(gaps or ['source_digest'])[0]} has gaps. {_AGAIN}")
+        raise _edited(shown, f"{(gaps or ['source_digest'])[0]} has gaps")
     paths = table["path"].to_pylist()
     if len(set(paths)) < len(paths):
-        raise InputError(f"{shown} was edited: it lists a path twice. {_AGAIN}")
+        raise _edited(shown, "it lists a path twice")
     pairs = table.select(["source_id", "source_digest"]).group_by(["source_id", "source_digest"])
     if len(pairs.aggregate([])) > len(table["source_id"].unique()):
-        raise InputError(f"{shown} was edited: one source has two digests. {_AGAIN}")
+        raise _edited(shown, "one source has two digests")
 
 
 def _is_mark(fetch: Fetch, handle: Any) -> bool:
@@ -263,3 +269,7 @@ def unfinished(folder: str) -> InputError:
         "cannot be told from originals: it is unfinished, or the file was left behind. Put it "
         "there, or give the same command again."
     )
+
+
+def _edited(name: str, how: str) -> InputError:
+    return InputError(f"{printable(name)} was edited: {how}. {_AGAIN}")
