@@ -110,7 +110,7 @@ MISTAKES = [
     ("path,label,split\na.png,cat,own", "split must be train, validation or test, but got 'own'"),
     ("path,label\na.png,cat\nb.png,cat;dog", "got 'cat;dog'. Multi-label data is not supported"),
     ("path,label\na.png,cat\nb.png,dog| cat", "Multi-label data is not supported"),
-    ('path,label\n"a.png,cat', r"not a UTF-8 \.csv"),
+    ('path,label\n"a.png,cat', r"open quote"),
     ("path,label\na.png,cat\x1b[31m\nb.png,\u202etac", "none of the images can be read"),
 ]
 

@@ -196,6 +196,17 @@ def test_a_copy_without_a_known_original_is_left_out(folder):
     assert not any("stray" in name for part in data.parts.values() for name in part.names)
 
 
+def test_equal_copies_are_no_fault_of_the_data(made, tmp_path):
+    pictures(tmp_path / "photos", {"cat": 40, "dog": 8})
+    upsample(tmp_path / "photos", tmp_path / "out", techniques=("flip",))  # it has one outcome
+    data = load(tmp_path / "out", cut=False)
+    assert len(set(data.train.digests.tolist())) < len(data.train)
+    assert eq.audit(data).duplicates == ()
+    shutil.copy(tmp_path / "out/cat/1.png", tmp_path / "out/cat/x.png")
+    (found,) = eq.audit(load(tmp_path / "out", cut=False)).duplicates
+    assert found.images == ("cat/1.png", "cat/x.png")
+
+
 def test_new_pictures_beside_are_originals(folder):
     Image.fromarray(np.full((8, 8, 3), 9, np.uint8)).save(folder / "dog" / "new.png")
     data = sound(load(folder))

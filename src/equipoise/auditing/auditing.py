@@ -57,7 +57,7 @@ class Audit:
     left_out : tuple of LeftOut
         All that is not used, reason by reason, what is broken too.
     duplicates : tuple of Same
-        Every picture that is there more than once.
+        Every picture that is there more than once; not for copies that `upsample` made of it.
     leaks : tuple of Same
         Those of them that are in more than one split.
     label_conflicts : tuple of Same
@@ -153,11 +153,20 @@ def _across(found: tuple[Found, ...]) -> tuple[Found, ...]:
 
 
 def _duplicates(data: Splits) -> tuple[Same, ...]:
-    """Return the pictures that are there more than once, in the order of their first images."""
+    """Return the pictures that are there more than once, in the order of their first images.
+
+    Copies that `upsample` made are no fault of the data, but in another split or class.
+    """
     digests = np.concatenate([part.digests for part in data.parts.values() if len(part)])
     _, picture, count = np.unique(digests, return_inverse=True, return_counts=True)
+    originals = np.bincount(picture, np.concatenate([p.originals for p in data.parts.values()]))
     rows = np.flatnonzero(count[picture] > 1)
-    return tuple(Same(*found) for found in gather(data, rows, picture[rows]).values())
+    found = {one: Same(*of) for one, of in gather(data, rows, picture[rows]).items()}
+    return tuple(
+        same
+        for one, same in found.items()
+        if originals[one] > 1 or len({*same.splits}) > 1 or len({*same.classes}) > 1
+    )
 
 
 def _straddling(data: Splits) -> tuple[str, ...]:

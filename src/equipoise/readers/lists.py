@@ -108,5 +108,7 @@ def read_rows(
                 yield reader.line_num, row
     except OSError as error:
         raise InputError(f"{where}: {reason(error)}.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
         raise InputError(f"{where}: not a UTF-8 .csv ({reason(error)}).") from None
+    except csv.Error as error:
+        raise InputError(f"{where}: damaged, such as by an open quote ({reason(error)}).") from None
