@@ -207,11 +207,12 @@ def recode(images: NDArray[np.uint8], out: NDArray[np.uint8], quality: NDArray[n
     """Write and read each image as JPEG at its quality; 100 leaves it as it is, and alpha too."""
     channels = images.shape[3]
     flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
+    blue_first = np.empty((*images.shape[1:3], 3), np.uint8)
     for image, result, q in zip(images, out, quality.tolist(), strict=True):
         if q == 100:
             result[...] = image
             continue
-        pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if channels >= 3 else image
+        pixels = image if channels == 1 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR, blue_first)
         code = cv2.imencode(".jpg", pixels, (cv2.IMWRITE_JPEG_QUALITY, q))[1]
         read = cv2.imdecode(code, flag)
         assert read is not None

@@ -24,6 +24,7 @@ __all__ = ["gaussian", "motion", "sharpen_gaussian"]
 u8, u16, u32, i32, up = np.uint8, np.uint16, np.uint32, np.int32, np.uintp
 _BAND = 8192
 _REACH = 3  # of the largest window
+_MARGIN = 32  # sums before a line, so that it begins where a cache line does; its rims go there
 
 
 @nb.njit(nogil=True)
@@ -79,6 +80,12 @@ def _next(state, row):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, forceinline=True)
+def _pitch(size):  # type: ignore[no-untyped-def]
+    """Sums from one line of `size` bytes to the next."""
+    return (size + _MARGIN - 1) // _MARGIN * _MARGIN + _MARGIN
+
+
+@nb.njit(nogil=True, forceinline=True)
 def _down(source, at, lines, top, end, sums, to, pitch):  # type: ignore[no-untyped-def]
     """Weigh thirty-two columns of the lines from `top` to `end` by 1 4 6 4 1."""
     right = at + up(16)
@@ -93,14 +100,14 @@ def _down(source, at, lines, top, end, sums, to, pitch):  # type: ignore[no-unty
 
 
 @nb.njit(nogil=True, forceinline=True)
-def _columns_down(source, base, lines, top, end, size, margin, sums):  # type: ignore[no-untyped-def]
+def _columns_down(source, base, lines, top, end, size, sums):  # type: ignore[no-untyped-def]
     """Weigh columns by 1 4 6 4 1 from top to bottom: each byte is read once."""
-    two, pitch = up(2), up(2 * (size + 2 * margin))
+    two, margin, pitch = up(2), up(_MARGIN), up(2 * _pitch(size))
     for x in range(up(0), up(size - 31), up(32)):
-        _down(source, base + x, lines, top, end, sums, two * (up(margin) + x), pitch)
+        _down(source, base + x, lines, top, end, sums, two * (margin + x), pitch)
     if size % 32:  # the last ones overlap those before
         x = up(size - 32)
-        _down(source, base + x, lines, top, end, sums, two * (up(margin) + x), pitch)
+        _down(source, base + x, lines, top, end, sums, two * (margin + x), pitch)
 
 
 @nb.njit(nogil=True, forceinline=True)
@@ -119,12 +126,12 @@ def _weigh_lines(source, at, sums, to, kernel):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, forceinline=True)
-def _lines_down(source, base, lines, top, end, size, margin, sums, kernel):  # type: ignore[no-untyped-def]
+def _lines_down(source, base, lines, top, end, size, sums, kernel):  # type: ignore[no-untyped-def]
     """The same line by line: each byte is read anew for each sum, but in the order of memory."""
     for y in range(top, end):
         a, b, c, d = lines[y], lines[y + 1], lines[y + 2], lines[y + 3]
         e, f, g = lines[y + 4], lines[y + 5], lines[y + 6]
-        to = up((y - top) * (size + 2 * margin) + margin)
+        to = up((y - top) * _pitch(size) + _MARGIN)
         for k in range(up(0), up(size), up(16)):
             # The last sixteen may overlap those before.
             x = k if k + up(16) <= up(size) else up(size - 16)
@@ -198,13 +205,13 @@ def _rim(sums, line, columns, width, channels, reach):  # type: ignore[no-untype
 @nb.njit(nogil=True, forceinline=True)
 def _lines_across(source, ahead, sums, columns, width, channels, target, to, count, kernel):  # type: ignore[no-untyped-def]
     """Weigh `count` lines of sums; meanwhile the lines at `ahead`, next in turn, are asked for."""
-    size, margin = width * channels, _REACH * channels
-    pitch, step = up(size + 2 * margin), up(2 * channels)
+    size, margin = width * channels, up(_MARGIN)
+    pitch, step = up(_pitch(size)), up(2 * channels)
     # All rims first: reading what was just written in smaller pieces would stall.
     for y in range(up(count)):
-        _rim(sums, y * pitch + up(margin), columns, width, channels, kernel // 2)
+        _rim(sums, y * pitch + margin, columns, width, channels, kernel // 2)
     for y in range(up(count)):
-        line, first = y * pitch + up(margin), to + y * up(size)
+        line, first = y * pitch + margin, to + y * up(size)
         prefetch_read(source, ahead + y * up(size), size)
         if kernel == 7:
             _across7(sums, line, up(channels), target, first, size)
@@ -233,31 +240,31 @@ def _smooth_small(source, base, target, to, shape, lines, columns, kernel):  # t
 def _smooth_tables(height, width, channels):  # type: ignore[no-untyped-def]
     """Offsets of reflected lines and columns, and room for the sums of a band of lines."""
     size = width * channels
-    pitch = size + 2 * _REACH * channels
-    sums = np.empty(max(1, min(height, _BAND // pitch)) * pitch, np.uint16)
-    return _offsets(height, _REACH, size), _offsets(width, _REACH, channels), sums
+    band = max(1, min(height, _BAND // _pitch(size)))
+    sums = np.empty(band * _pitch(size) + 2 * _MARGIN, np.uint16)
+    sums = sums[up(0) - up(sums.ctypes.data) // up(2) & up(_MARGIN - 1) :]
+    return _offsets(height, _REACH, size), _offsets(width, _REACH, channels), sums, band
 
 
 @nb.njit(nogil=True)
 def _smooth(source, base, target, to, shape, tables, kernel):  # type: ignore[no-untyped-def]
     """Smooth the image at `base` of `source` into `to` of `target`."""
     height, width, channels = shape
-    lines, columns, sums = tables
-    size, margin = width * channels, _REACH * channels
+    lines, columns, sums, band = tables
+    size = width * channels
     if size < 16:
         _smooth_small(source, base, target, to, shape, lines, columns, kernel)
         return
-    band = len(sums) // (size + 2 * margin)
     for top in range(0, height, band):
         end = min(top + band, height)
         if kernel == 7:
-            _lines_down(source, base, lines, top, end, size, margin, sums, 7)
+            _lines_down(source, base, lines, top, end, size, sums, 7)
         elif kernel == 3:
-            _lines_down(source, base, lines, top, end, size, margin, sums, 3)
+            _lines_down(source, base, lines, top, end, size, sums, 3)
         elif size < 32:
-            _lines_down(source, base, lines, top, end, size, margin, sums, 5)
+            _lines_down(source, base, lines, top, end, size, sums, 5)
         else:
-            _columns_down(source, base, lines, top, end, size, margin, sums)
+            _columns_down(source, base, lines, top, end, size, sums)
         first, count, ahead = to + up(top * size), end - top, base + up((end + 2) * size)
         if kernel == 7:
             _lines_across(source, ahead, sums, columns, width, channels, target, first, count, 7)
