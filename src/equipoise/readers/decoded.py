@@ -213,7 +213,7 @@ def _seen(
         )
 
 
-def _beside(pictures: Sequence[Pixels]) -> Sequence[Pixels]:
+def _beside(pictures: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]] | NDArray[Any]:
     """Put small pictures of one shape into one array: many small ones cost memory and time."""
     kinds = {(pixels.shape, pixels.dtype) for pixels in pictures}
     alike = len(kinds) == 1 and pictures[0].nbytes <= _LITTLE
