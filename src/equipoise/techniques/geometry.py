@@ -107,7 +107,7 @@ def mirror_rows(images, out, chosen):  # type: ignore[no-untyped-def]
             row = height - 1 - y if chosen[i] else y
             at, to = up(i * height + y) * size, up(i * height + row) * size
             if size >= _LONG and chosen[i]:
-                prefetch_write(target, to - size, size)
+                prefetch_write(target, to, size)
             copy_bytes(source, at, target, to, size)
 
 
