@@ -12,7 +12,7 @@ import pytest
 
 import equipoise as eq
 from equipoise.errors import InputError, WorkError
-from equipoise.parallel import scattered
+from equipoise.parallel import scattered, threaded
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -53,6 +53,14 @@ def test_each_task_is_done_once_and_large_arrays_come_along():
     done = scattered(lambda i: (i, int(large[i])), range(7), jobs=2)
     assert sorted(done) == [(i, i) for i in range(7)]
     assert list(scattered(lambda i: i, [])) == []
+
+
+def test_threads_give_runs_of_rows_in_order():
+    found = list(threaded(list, 10, 4))
+    assert found == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert list(threaded(list, 0, 4)) == []
+    with pytest.raises(ZeroDivisionError):
+        list(threaded(lambda rows: 1 // rows.start, 3, 1))
 
 
 def test_an_error_comes_through_as_itself():

@@ -67,7 +67,7 @@ def test_compare(photos, tmp_path, capsys, options, words):
     [
         (["--techniques", "crop,nois"], "Did you mean 'noise'"),
         (["--strategy", "often"], "often"),
-        (["--strategy", "1.5"], "1.5"),
+        (["--sampling-strategy", "1.5"], "1.5"),
         (["--strategy", "dog=2"], "dog"),
         (["--strategy", "fox=20"], "fox"),
         (["--scope", "everyone"], "scope"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
+from equipoise.readers import decoding
 from equipoise.readers.decoding import UndecodableError, decode
 from equipoise.readers.headers import read_header
 
@@ -217,3 +218,54 @@ def test_first_frame(pictures, encode):
         np.testing.assert_array_equal(decode(data).pixels, pictures[0])
     data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert decode(data).pixels.shape == (24, 32, 3)
+
+
+def jpegs(pictures, encode):
+    """JPEGs of many kinds, each whole and with a byte changed."""
+    turned = Image.Exif()
+    turned[0x112] = 6
+    kinds = [{"quality": 30}, {"progressive": True}, {"optimize": True}, {"exif": turned}]
+    kinds += [{"subsampling": number} for number in range(3)]
+    for picture in pictures[:10]:
+        for options in (*kinds, {"restart_marker_blocks": 2}):
+            for pixels in (picture, picture[:17, :23], picture[..., 1]):
+                data = bytearray(encode(np.ascontiguousarray(pixels), "JPEG", **options))
+                yield bytes(data)
+                data[-len(data) // 4] ^= 0x55
+                yield bytes(data)
+
+
+def test_simplejpeg_decodes_the_same_bytes(pictures, encode, monkeypatch):
+    pytest.importorskip("simplejpeg")
+
+    def outcomes():
+        for data in files:
+            try:
+                picture = decode(data)
+                yield picture.pixels.shape, picture.pixels.tobytes(), picture.complaint
+            except UndecodableError as error:
+                yield str(error)
+
+    files = list(jpegs(pictures, encode))
+    fast = list(outcomes())
+    monkeypatch.setattr(decoding, "decode_jpeg", None)
+    assert fast == list(outcomes())
+
+
+def test_the_orientation_of_any_spelling_is_left_to_opencv(colour, encode):
+    exif = Image.Exif()
+    exif[0x110] = "a camera"
+    assert read_header(encode(colour, "JPEG", exif=exif)).straight
+    exif[0x112] = 3
+    assert not read_header(encode(colour, "JPEG", exif=exif)).straight
+    assert read_header(encode(colour, "JPEG")).straight
+
+
+def test_files_that_begin_alike_are_told_apart(pictures, encode):
+    """What stands before the first scan is remembered, and what comes after is not."""
+    first, second = (encode(picture, "JPEG") for picture in pictures[:2])
+    assert read_header(first)[:-1] == read_header(second)[:-1]
+    assert not read_header(first[:-2]).plain
+    again = read_header(second)
+    assert again.plain
+    assert again.data == second

@@ -94,6 +94,7 @@ def test_other_draws_and_folds_train_on_no_suspect(photos, suspects):
     ("text", "told"),
     [
         ("image\ncat/0.png\ncat/lion.png\n", "line 3"),
+        ("sep=,\nimage\ncat/0.png\ncat/lion.png\n", "line 4"),
         ("name of it\ncat/0.png\n", "must name the columns image"),
         ("", "must name the columns image"),
         ("image,class\ncat/0.png\n", "line 2"),
@@ -123,9 +124,10 @@ def test_suspects_of_classes_that_are_not_selected_are_no_mistake(photos, suspec
     assert len(data.train) == 50
 
 
-def test_spreadsheets_lists_are_read(photos, tmp_path):
+@pytest.mark.parametrize("first", ["", "sep=;\r\n"])
+def test_spreadsheets_lists_are_read(photos, tmp_path, first):
     path = tmp_path / "list.csv"
-    path.write_bytes("\ufeffimage;class\r\ncat/0.png;cat\r\n;\r\n".encode())
+    path.write_bytes(f"\ufeff{first}image;class\r\ncat/0.png;cat\r\n;\r\n".encode())
     assert "cat/0.png" not in eq.load(photos, cut=False, drop_suspects=path).train.names
 
 

@@ -25,7 +25,9 @@ from equipoise.readers.table import Files, Table
 __all__ = ["Decoded", "Unread", "decode_table", "listed"]
 
 _CHUNK = 64  # images a task: the pool's overhead vanishes and the cores end together
-_TOGETHER = 4 << 20  # bytes of pixels that wait for their digests
+# Bytes of pixels that wait for their digests: more where so few pictures are not yet as many as
+# are digested side by side.
+_TOGETHER, _MOST, _ENOUGH = 4 << 20, 64 << 20, 4
 _LITTLE = 1 << 14  # bytes of a picture that is put beside others: one piece of memory for all
 _HELD = 2**30  # bytes; whole images beyond this stay in their files until asked for
 _OBJECT = 256  # bytes that an array takes beside its pixels
@@ -180,7 +182,7 @@ def _together(read: Iterable[tuple[Picture, bytes] | Broken]) -> Iterator[list]:
     for one in read:
         some.append(one)
         size += 0 if isinstance(one, Broken) else one[0].pixels.nbytes
-        if size >= _TOGETHER:
+        if size >= (_TOGETHER if len(some) >= _ENOUGH else _MOST):
             yield some
             some, size = [], 0
     yield some
@@ -212,7 +214,7 @@ def _seen(
         )
 
 
-def _beside(pictures: Sequence[Pixels]) -> Sequence[Pixels]:
+def _beside(pictures: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]] | NDArray[Any]:
     """Put small pictures of one shape into one array: many small ones cost memory and time."""
     kinds = {(pixels.shape, pixels.dtype) for pixels in pictures}
     alike = len(kinds) == 1 and pictures[0].nbytes <= _LITTLE

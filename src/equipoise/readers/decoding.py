@@ -23,6 +23,11 @@ from equipoise.readers.depth import Range, read_wide_pnm, to_eight
 from equipoise.readers.headers import MOST_SCANS, Header, orientation, read_header, tiff_parts
 from equipoise.selection import MOST_PIXELS
 
+try:
+    from simplejpeg import decode_jpeg
+except ImportError:  # the extra "fast"
+    decode_jpeg = None
+
 __all__ = [
     "Picture",
     "Pixels",
@@ -153,7 +158,8 @@ def _by_opencv(header: Header) -> Picture | None:
     channels = header.channels
     if header.depth == 8 and channels < 4:
         flag = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR_RGB
-        found = _read(header.data, flag)
+        found = _by_simplejpeg(header) if header.straight else None
+        found = _read(header.data, flag) if found is None else found
     else:
         found = _unchanged(header.data)
     if found is None or found.shape[2] != channels:
@@ -162,6 +168,16 @@ def _by_opencv(header: Header) -> Picture | None:
     if header.depth == 16:
         mode = "I;16" if mode == "L" else f"{mode};16"
     return Picture(_opaque(found), mode)
+
+
+def _by_simplejpeg(header: Header) -> Pixels | None:
+    """Decode a JPEG by libjpeg-turbo, as OpenCV does, with less around it; None where it warns."""
+    if decode_jpeg is None:
+        return None
+    try:
+        return decode_jpeg(header.data, "GRAY" if header.channels == 1 else "RGB")
+    except ValueError:  # damaged: OpenCV's part is to say what it passes over
+        return None
 
 
 def _unchanged(data: bytes) -> Pixels | None:

@@ -55,6 +55,8 @@ class Header(NamedTuple):
         the stored pixels and the picture.
     profile : bytes
         The embedded ICC profile, or nothing.
+    straight : bool
+        Whether it is a JPEG without an EXIF rotation.
     scans : int
         Of a JPEG; counted up to one more than `MOST_SCANS`.
     data : bytes
@@ -67,6 +69,7 @@ class Header(NamedTuple):
     depth: int
     plain: bool
     profile: bytes
+    straight: bool
     scans: int
     data: bytes
 
@@ -89,14 +92,14 @@ def _jpeg(data: bytes) -> Header | None:
     found = (_before_scan(data[: scan + 2]) if scan > 0 else None) or _walked(data)
     if found is None:
         return None
-    kind, depth, height, width, channels, adobe, icc, place = found
+    kind, depth, height, width, channels, adobe, icc, straight, place = found
     once = kind in _ONE_PASS and data[place] == channels
     # Entropy-coded data cannot hold the end marker, so without it the file is cut short.
     whole = data.rfind(b"\xff\xd9", place) >= 0
     plain = kind in (0xC0, 0xC1, 0xC2) and channels in (1, 3) and height > 0 and whole
     plain = plain and not (adobe and channels != 3)
     scans = 1 if once else _scans(data, place)
-    return Header(width, height, channels, depth, plain, icc, scans, data)
+    return Header(width, height, channels, depth, plain, icc, straight, scans, data)
 
 
 class _Frame(NamedTuple):
@@ -109,13 +112,14 @@ class _Frame(NamedTuple):
     channels: int
     adobe: bool
     profile: bytes
+    straight: bool
     place: int
 
 
 def _walked(data: bytes) -> _Frame | None:
     """Walk the segments up to the first scan's."""
     frame: tuple[int, int, int, int, int] | None = None
-    adobe = False
+    adobe, straight = False, True
     profile: dict[int, bytes] = {}
     for marker, body, end in _segments(data, 2):
         if marker in _FRAMES:
@@ -124,9 +128,11 @@ def _walked(data: bytes) -> _Frame | None:
             adobe = True
         elif marker == 0xE2 and data[body : body + 12] == b"ICC_PROFILE\0":
             profile[data[body + 12]] = data[body + 14 : end]
+        elif marker == 0xE1 and data[body : body + 4] == b"Exif":
+            straight = straight and not _turns(data[body:end])
         elif marker == 0xDA:
             icc = b"".join(profile[i] for i in sorted(profile))
-            return frame and _Frame(*frame, adobe, icc, body)
+            return frame and _Frame(*frame, adobe, icc, straight, body)
     return None
 
 
@@ -177,7 +183,7 @@ def _png(data: bytes) -> Header:
         end = place + 8 + length
         name, body = data[place + 4 : place + 8], view[place + 8 : end]
         if (zlib.crc32(body, zlib.crc32(name)),) != struct.unpack_from(">I", data, end):
-            return Header(width, height, channels, depth, False, profile, 0, data)
+            return Header(width, height, channels, depth, False, profile, False, 0, data)
         plain = plain and name not in (b"tRNS", b"eXIf")
         if name in _SHOWN:
             kept.append(view[place : end + 4])
@@ -190,7 +196,7 @@ def _png(data: bytes) -> Header:
     pixels = height * (width * channels * depth // 8 + 1)
     plain = plain and packed <= pixels + _SLACK
     shown = data if sum(map(len, kept)) == len(data) else b"".join(kept)
-    return Header(width, height, channels, depth, plain, profile, 0, shown)
+    return Header(width, height, channels, depth, plain, profile, False, 0, shown)
 
 
 def _unpacked(chunk: bytes) -> bytes:
@@ -211,6 +217,11 @@ def orientation(exif: bytes) -> int:
             found = int.from_bytes(value[:2], "little" if exif[:1] == b"I" else "big")
             return found if 1 <= found <= 8 else 1
     return 1
+
+
+def _turns(exif: bytes) -> bool:
+    """Whether any orientation stands in an EXIF block, however it is written."""
+    return any(entry[0] == 0x112 for entry in _entries(exif.removeprefix(b"Exif\0\0")))
 
 
 def tiff_parts(data: bytes) -> int:

@@ -89,23 +89,23 @@ def read_rows(
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            first = next(file, "")
+            first, before = next(file, ""), 0
             if re.fullmatch(r"sep=.\s*", first):  # how Excel tells the delimiter
-                first = next(file, "")
+                first, before = next(file, ""), 1
             delimiter = delimiter_of(first)
             lines: Iterable[str] = chain([first], file)
             if delimiter == " ":
                 lines = (" ".join(line.split()) for line in lines)
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
             head = next(reader, [])
-            yield reader.line_num, head
+            yield before + reader.line_num, head
             for row in filter(None, reader):
+                line = before + reader.line_num
                 if len(row) != len(head):
                     raise InputError(
-                        f"{where}, line {reader.line_num}: {len(head)} fields expected, but got "
-                        f"{len(row)}."
+                        f"{where}, line {line}: {len(head)} fields expected, but got {len(row)}."
                     )
-                yield reader.line_num, row
+                yield line, row
     except OSError as error:
         raise InputError(f"{where}: {reason(error)}.") from None
     except UnicodeDecodeError as error:
