@@ -210,6 +210,7 @@ def test_a_pages_commands_run_in_their_order(page, prepared, tmp_path):
     """With its files written and its Python run between them; one epoch has to do."""
     for folder in ("new-pictures", "images"):
         (tmp_path / folder).symlink_to("photos/dog")
+    (tmp_path / "trashnet").symlink_to("photos")
     text = page.read_text("utf-8")
     found = re.finditer(r"^```(python|sh|yaml)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     for kind, block in (match.groups() for match in found):
