@@ -1,11 +1,12 @@
 """Who does the work: threads of this process, or a Ray cluster."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
+
+from joblib import cpu_count
 
 from equipoise.parallel import scattered
 from equipoise.writers.outputs import Outputs
@@ -66,8 +67,4 @@ def threads(outputs: Outputs, jobs: int | None) -> int:
     """Return how many threads may augment: one where a technique is a function of the user's."""
     if any(technique.serial for technique in outputs.techniques):
         return 1
-    return jobs or _cores()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return jobs or cpu_count()
