@@ -205,6 +205,16 @@ def test_a_recipe_undersamples_and_weights_its_techniques(photos, tmp_path):
     assert alone.after["train"] == {"cat": 2, "dog": 2, "red fox": 2}
 
 
+def test_files_that_are_gone_or_empty_are_written_again(photos, tmp_path):
+    upsample(photos, tmp_path / "out")
+    files = {path: path.read_bytes() for path in sorted((tmp_path / "out").rglob("*.png"))}
+    gone, empty = list(files)[:2]
+    gone.unlink()
+    empty.write_bytes(b"")
+    upsample(photos, tmp_path / "out")
+    assert {path: path.read_bytes() for path in files} == files
+
+
 def test_duplicates_are_the_same_files_again(photos, tmp_path):
     eq.upsample(str(photos), tmp_path / "out", techniques=())
     found = images_of(tmp_path / "out")

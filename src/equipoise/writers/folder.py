@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from os import link, replace
-from os.path import exists
 from pathlib import Path
 
 import numpy as np
@@ -93,13 +92,21 @@ def _write_some(outputs: Outputs, namer: Namer, out: str, rows: Rows, fresh: boo
     """Write the images at `rows` that are not there; return how many rows that settles."""
     paths = dict(zip(rows.tolist(), namer(rows), strict=True))
     if not fresh:
-        paths = {row: path for row, path in paths.items() if not exists(f"{out}/{path}")}  # noqa: PTH110
+        paths = {row: path for row, path in paths.items() if not _is_there(f"{out}/{path}")}
     for folder in {path.rpartition("/")[0] for path in paths.values()}:
         Path(out, folder).mkdir(parents=True, exist_ok=True)
     linked = _link_some(outputs, out, paths) if outputs.coding.link else set()
     for row, data in encode(outputs, np.array([r for r in paths if r not in linked], np.intp)):
         _put(f"{out}/{PARTS}/{row}", f"{out}/{paths[row]}", data)
     return len(rows)
+
+
+def _is_there(path: str) -> bool:
+    """Whether a file is there, and not empty as a disk that failed may leave it."""
+    try:
+        return os.stat(path).st_size > 0  # noqa: PTH116
+    except OSError:
+        return False
 
 
 def _link_some(outputs: Outputs, out: str, paths: dict[int, str]) -> set[int]:
