@@ -206,12 +206,12 @@ def test_a_recipe_undersamples_and_weights_its_techniques(photos, tmp_path):
 
 
 def test_files_that_are_gone_or_empty_are_written_again(photos, tmp_path):
-    upsample(photos, tmp_path / "out")
+    eq.upsample(photos, tmp_path / "out")
     files = {path: path.read_bytes() for path in sorted((tmp_path / "out").rglob("*.png"))}
     gone, empty = list(files)[:2]
     gone.unlink()
     empty.write_bytes(b"")
-    upsample(photos, tmp_path / "out")
+    eq.upsample(photos, tmp_path / "out")
     assert {path: path.read_bytes() for path in files} == files
 
 
