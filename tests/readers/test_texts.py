@@ -75,6 +75,14 @@ def test_classes_written_in_two_ways():
     ]
 
 
+def test_classes_that_may_be_splits_of_one():
+    (note,) = alike(("cat_train", "cat_test", "dog-train", "boat", "test strip"))
+    assert note == (
+        "Classes that may be splits of one: 'cat_train', 'cat_test'. If they are, name "
+        "their folders train/CLASS and test/CLASS"
+    )
+
+
 def test_they_are_told_of_every_source(folder_of, some_files, pictures):
     files = some_files | {f"Dog/{i}.png": some_files["cat/00.png"] for i in range(2)}
     note = "Classes written alike: 'Dog', 'dog'. If they are one class, write them in one way"

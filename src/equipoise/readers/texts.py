@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from equipoise.errors import printable
+from equipoise.readers.split_names import split_named
 
 __all__ = ["alike", "as_text", "as_texts"]
 
@@ -38,7 +39,7 @@ def as_texts(names: NDArray[np.str_]) -> NDArray[np.str_]:
 
 
 def alike(classes: Sequence[str]) -> tuple[str, ...]:
-    """Return what to tell of classes that may be one written in two ways, or none at all."""
+    """Return what to tell of classes that are one in two ways, splits of one, or none, perhaps."""
     ways = defaultdict(list)
     for name in classes:
         ways[_plain(name)].append(printable(name))
@@ -46,6 +47,17 @@ def alike(classes: Sequence[str]) -> tuple[str, ...]:
         f"Classes written alike: {', '.join(map(repr, names))}. If they are one class, write them "
         "in one way"
         for names in ways.values()
+        if len(names) > 1
+    ]
+    parts = defaultdict(list)
+    for plain, names in ways.items():
+        for split, rest in (plain.partition(" ")[::2], plain.rpartition(" ")[::-2]):
+            if rest and split_named(split):
+                parts[rest] += names
+    notes += [
+        f"Classes that may be splits of one: {', '.join(map(repr, names))}. If they are, name "
+        "their folders train/CLASS and test/CLASS"
+        for names in parts.values()
         if len(names) > 1
     ]
     missing = [name for key, names in ways.items() if key in _MISSING for name in names]
