@@ -196,6 +196,7 @@ def _seen(
     """Give what is to be known of pictures; without a range nothing is kept of a wide one."""
     pictures = _beside([one[0].pixels for one in read if not isinstance(one, Broken)])
     each = zip(pictures, digests(pictures), strict=True)
+    pixels: NDArray[Any]
     for one in read:
         if isinstance(one, Broken):
             yield one
@@ -215,7 +216,7 @@ def _seen(
         )
 
 
-def _beside(pictures: Sequence[Pixels]) -> Sequence[Pixels]:
+def _beside(pictures: list[NDArray[Any]]) -> list[NDArray[Any]] | NDArray[Any]:
     """Put small pictures of one shape into one array: many small ones cost memory and time."""
     kinds = {(pixels.shape, pixels.dtype) for pixels in pictures}
     alike = len(kinds) == 1 and pictures[0].nbytes <= _LITTLE

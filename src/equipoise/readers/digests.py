@@ -22,6 +22,8 @@ __all__ = ["digest", "digests", "file_digest"]
 
 Pixels = NDArray[Any]
 
+_intrinsic: Any = intrinsic  # kernels call them by the arguments after `typing`
+
 _SIZE = 16  # bytes of a digest
 _BLOCK = 128  # bytes that a step takes of a message
 _LANES = 4
@@ -139,7 +141,7 @@ def _patch(part, head, place, size):  # type: ignore[no-untyped-def]
     part[size:] = 0
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def _copy(typing: Any, place: Any, target: Any, to: Any, size: Any) -> Any:
     """Copy bytes from an address."""
 
@@ -152,7 +154,7 @@ def _copy(typing: Any, place: Any, target: Any, to: Any, size: Any) -> Any:
     return types.void(types.intp, target, types.intp, types.intp), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@_intrinsic
 def _step(typing: Any, state: Any, blocks: Any, counts: Any, last: Any) -> Any:
     """Take one block of each lane's message into its state, as RFC 7693 has it in section 3.2."""
 
@@ -221,8 +223,10 @@ def _words(builder: Any, addresses: Any) -> list[Any]:
         lines.append([builder.load(_at(builder, line, k), align=1) for k in range(4)])
     words = []
     for a, b, c, d in zip(*lines, strict=True):
-        even = [_shuffled(builder, *pair, (0, 4, 2, 6)) for pair in ((a, b), (c, d))]
-        odd = [_shuffled(builder, *pair, (1, 5, 3, 7)) for pair in ((a, b), (c, d))]
+        even, odd = (
+            [_shuffled(builder, x, y, order) for x, y in ((a, b), (c, d))]
+            for order in ((0, 4, 2, 6), (1, 5, 3, 7))
+        )
         for half in ((0, 1, 4, 5), (2, 3, 6, 7)):
-            words += [_shuffled(builder, *pair, half) for pair in (even, odd)]
+            words += [_shuffled(builder, x, y, half) for x, y in (even, odd)]
     return words
