@@ -25,9 +25,7 @@ from equipoise.readers.table import Files, Table
 __all__ = ["Decoded", "Unread", "decode_table", "listed"]
 
 _CHUNK = 64  # images a task: the pool's overhead vanishes and the cores end together
-# Bytes of pixels that wait for their digests: more where so few pictures are not yet as many as
-# are digested side by side.
-_TOGETHER, _MOST, _ENOUGH = 4 << 20, 64 << 20, 4
+_TOGETHER = 4 << 20  # bytes of decoded pixels that wait for what is next
 _LITTLE = 1 << 14  # bytes of a picture that is put beside others: one piece of memory for all
 _HELD = 2**30  # bytes; whole images beyond this stay in their files until asked for
 _OBJECT = 256  # bytes that an array takes beside its pixels
@@ -182,7 +180,7 @@ def _together(read: Iterable[tuple[Picture, bytes] | Broken]) -> Iterator[list]:
     for one in read:
         some.append(one)
         size += 0 if isinstance(one, Broken) else one[0].pixels.nbytes
-        if size >= (_TOGETHER if len(some) >= _ENOUGH else _MOST):
+        if size >= _TOGETHER:
             yield some
             some, size = [], 0
     yield some
@@ -214,7 +212,7 @@ def _seen(
         )
 
 
-def _beside(pictures: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]] | NDArray[Any]:
+def _beside(pictures: list[NDArray[Any]]) -> list[NDArray[Any]] | NDArray[Any]:
     """Put small pictures of one shape into one array: many small ones cost memory and time."""
     kinds = {(pixels.shape, pixels.dtype) for pixels in pictures}
     alike = len(kinds) == 1 and pictures[0].nbytes <= _LITTLE

@@ -49,7 +49,7 @@ def alike(classes: Sequence[str]) -> tuple[str, ...]:
         for names in ways.values()
         if len(names) > 1
     ]
-    parts = defaultdict(list)
+    parts: dict[str, list[str]] = defaultdict(list)
     for plain, names in ways.items():
         for split, rest in (plain.partition(" ")[::2], plain.rpartition(" ")[::-2]):
             if rest and split_named(split):
