@@ -41,3 +41,10 @@ def test_every_figure_of_every_epoch_is_a_scalar(digits, tmp_path):
 def test_a_board_needs_a_folder(digits):
     with pytest.raises(eq.InputError, match="output folder for tensorboard"):
         train(digits, "none", trainer=TRAINER, tensorboard=True)
+
+
+def test_a_finished_run_without_a_log_gets_none_and_that_is_told(digits, tmp_path):
+    pytest.importorskip("tensorboardX")
+    train(digits, "none", trainer=TRAINER, out=tmp_path / "run")
+    with pytest.warns(UserWarning, match="no log is made of it"):
+        train(digits, "none", trainer=TRAINER, out=tmp_path / "run", tensorboard=True)

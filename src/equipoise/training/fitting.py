@@ -261,6 +261,9 @@ def train(
         return run()
     check_resumable(folder, how)
     with claim(folder, "training run", of := _fingerprint(given, data, config), given.read_with):
+        if tensorboard and finished(folder) and not (folder / "tensorboard").exists():
+            line = f"{folder}: the run is finished, and no log is made of it. Name another folder."
+            warnings.warn(Remark(line), stacklevel=2)
         return _kept_in(folder, config, identity(of), run)
 
 
