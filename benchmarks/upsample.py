@@ -209,8 +209,8 @@ def compare(title: str, source: Path, top: Path, rounds: int) -> None:
     images = len(files) + len(copies)
     size = sum(path.stat().st_size for path in files) / len(files) / 1024
     ours, busy = (median(column) for column in zip(*times["equipoise"], strict=True))
-    print(f"\n**{title}**: {len(files):,} JPEG files of {size:.1f} kB on average in, {images:,} images")
-    print(f"out, {CORES} cores, medians of {rounds}\n")
+    print(f"\n**{title}**: {len(files):,} JPEG files of {size:.1f} kB on average in,")
+    print(f"{images:,} images out, {CORES} cores, medians of {rounds}\n")
     print("| | s | images/s | × equipoise's | processor, s | × equipoise's |")
     print("|---|---|---|---|---|---|")
     for name, figures in times.items():
