@@ -1,9 +1,11 @@
 """Decoding a whole table on all cores, in bounded memory; or counting its images alone."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import median
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -26,7 +28,7 @@ __all__ = ["Decoded", "Unread", "decode_table", "listed"]
 
 _CHUNK = 64  # images a task: the pool's overhead vanishes and the cores end together
 _TOGETHER = 4 << 20  # bytes of decoded pixels that wait for what is next
-_LITTLE = 1 << 14  # bytes of a picture that is put beside others: one piece of memory for all
+_LITTLE = 1 << 14  # bytes of a picture that is put beside others, and read by one thread
 _HELD = 2**30  # bytes; whole images beyond this stay in their files until asked for
 _OBJECT = 256  # bytes that an array takes beside its pixels
 
@@ -121,7 +123,9 @@ def decode_table(
                 found += _seen(some, bounds, keep)
         return found
 
-    results = _parallel(look, range(len(table.names)))
+    every = range(len(table.names))
+    first = look(every[:_CHUNK])
+    results = first + _parallel(look, every[_CHUNK:], alone=_are_little(first))
     wide = [i for i, one in enumerate(results) if isinstance(one, _Seen) and one.peak is not None]
     if wide and bounds is None:
         bounds = _smallest(table, results)
@@ -227,10 +231,21 @@ def _smallest(table: Table, results: Sequence[_Seen | Broken]) -> Range:
     return smallest(peaks[training if training.any() else wide].max())
 
 
-def _parallel(work: Callable[[Sequence[int]], list[T]], rows: Sequence[int]) -> list[T]:
-    """Return `work` of the rows, in order, by a thread a core."""
+def _parallel(
+    work: Callable[[Sequence[int]], list[T]], rows: Sequence[int], *, alone: bool = False
+) -> list[T]:
+    """Return `work` of the rows, in order, by a thread a core, or by this one alone."""
+    if alone:
+        starts = range(0, len(rows), _CHUNK)
+        return [one for start in starts for one in work(rows[start : start + _CHUNK])]
     parts = threaded(lambda run: work(rows[run.start : run.stop]), len(rows), _CHUNK)
     return [one for part in parts for one in part]
+
+
+def _are_little(seen: Sequence[_Seen | Broken]) -> bool:
+    """Whether pictures take more of Python than of a decoder: threads would wait for each other."""
+    sizes = [math.prod(one.shape) for one in seen if isinstance(one, _Seen)]
+    return bool(sizes) and median(sizes) <= _LITTLE
 
 
 def _none(pixels: Pixels) -> None:

@@ -27,7 +27,8 @@ def file_digest(data: bytes) -> bytes:
 
 
 def _is_grey(pixels: NDArray[Any]) -> bool:
-    """Whether three channels are alike; of most pictures the first line tells that they are not."""
+    """Whether three channels are alike; of most pictures the first pixel tells that they are not."""
     if pixels.shape[-1] != 3:
         return False
-    return all(bool((part[..., :1] == part[..., 1:]).all()) for part in (pixels[:1], pixels))
+    red, green, blue = pixels[0, 0].tolist()
+    return red == green == blue and bool((pixels[..., :1] == pixels[..., 1:]).all())
