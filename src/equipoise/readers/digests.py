@@ -27,7 +27,7 @@ def file_digest(data: bytes) -> bytes:
 
 
 def _is_grey(pixels: NDArray[Any]) -> bool:
-    """Whether three channels are alike; of most pictures the first pixel tells that they are not."""
+    """Whether three channels are alike; mostly the first pixel tells that they are not."""
     if pixels.shape[-1] != 3:
         return False
     red, green, blue = pixels[0, 0].tolist()
