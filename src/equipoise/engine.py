@@ -41,6 +41,7 @@ Shape = tuple[int, int, int]
 # than so many bytes a further thread costs more than it brings.
 _CHUNK_BYTES = 4 << 20
 _WORKER_BYTES = 256 << 10
+_DRAWN = 1 << 15  # images whose parameters are drawn at once, and more where a chunk has more
 
 # Draws by which a function of the user's is known: one may do something now and then alone.
 _TRIED = 8
@@ -263,14 +264,24 @@ def _run(
     chunks = workers * max(1, -(-count * size // (_CHUNK_BYTES * workers)))
     chunk = max(1, -(-count // chunks))
 
-    def work(start: int) -> None:
-        rows = slice(start, min(start + chunk, count))
-        block = (
-            np.ascontiguousarray(images[rows]) if source is None else taken(images, source[rows])
-        )
-        prepare(rows, shape)(block, result[rows], 0, len(block))
+    # Parameters are drawn for many chunks at once and by one thread: two that draw wait for each
+    # other at every call of numpy.
+    drawn = chunk * max(1, _DRAWN // chunk)
+    for first in range(0, count, drawn):
+        last = min(first + drawn, count)
+        step = prepare(slice(first, last), shape)
 
-    _share_out(work, range(0, count, chunk), workers)
+        def work(start: int, first: int = first, last: int = last, step: Step = step) -> None:
+            stop = min(start + chunk, last)
+            rows = slice(start, stop)
+            block = (
+                np.ascontiguousarray(images[rows])
+                if source is None
+                else taken(images, source[rows])
+            )
+            step(block, result[rows], start - first, stop - first)
+
+        _share_out(work, range(first, last, chunk), workers)
     return result
 
 
