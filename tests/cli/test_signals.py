@@ -34,10 +34,12 @@ def until(holds, process):
         time.sleep(0.01)
 
 
-def ends(process, number, whole, members):
+def ends(process, number, whole, members, *, may_be_over=False):
     """Send a signal, to the whole group or to the one process; return the line it ends with."""
     (os.killpg if whole else os.kill)(process.pid, number)
     _, err = process.communicate(timeout=20)  # hangs where a child keeps the pipes open
+    if may_be_over and process.returncode == 0:
+        pytest.skip("its work was done, and Python was about to end")
     assert process.returncode == 128 + number, err
     told = [line for line in err.splitlines() if "side by side: about" not in line]
     assert len(told) == 1, err
@@ -128,7 +130,7 @@ def test_at_any_time(made, tmp_path, members, words, number, whole, seconds):
     if process.poll() is not None:
         pytest.skip(f"it was over by then, with code {process.wait()}")
     began = time.monotonic()
-    ends(process, number, whole, members)
+    ends(process, number, whole, members, may_be_over=True)
     assert time.monotonic() - began < 2
     left = [path for path in Path("/dev/shm").glob(f"sem.loky-{process.pid}-*")]
     assert not left
