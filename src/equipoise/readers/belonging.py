@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from equipoise.errors import InputError, printable
 from equipoise.images import ImageSet
 from equipoise.near import find_alike
-from equipoise.readers.lineage import Lineage, trace
+from equipoise.readers.lineage import Lineage, may_name_copies, trace
 from equipoise.readers.lists import read_list
 from equipoise.readers.manifests import unfinished
 from equipoise.readers.split_names import split_named
@@ -84,9 +84,10 @@ def lineage_of(data: ImageSet, table: Table) -> Lineage | None:
         Where a file says that `upsample` wrote it and no manifest lists its images.
     """
     place = table.place
-    if place is None:
+    names = data.names.tolist()
+    if place is None or not (table.manifests or table.upsampled or may_name_copies(names)):
         return None
-    pairs = zip(data.names.tolist(), data.ids.tolist(), strict=True)
+    pairs = zip(names, data.ids.tolist(), strict=True)
     lineage = trace(data, [place(name, number) for name, number in pairs], table.manifests)
     if lineage is None and table.upsampled:
         raise unfinished(table.upsampled)

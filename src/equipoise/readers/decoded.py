@@ -27,7 +27,7 @@ from equipoise.readers.table import Files, Table
 __all__ = ["Decoded", "Unread", "decode_table", "listed"]
 
 _CHUNK = 64  # images a task: the pool's overhead vanishes and the cores end together
-_TOGETHER = 4 << 20  # bytes of decoded pixels that wait for what is next
+_TOGETHER = 4 << 20  # bytes of decoded pixels that wait to be put side by side
 _LITTLE = 1 << 14  # bytes of a picture that is put beside others, and read by one thread
 _HELD = 2**30  # bytes; whole images beyond this stay in their files until asked for
 _OBJECT = 256  # bytes that an array takes beside its pixels

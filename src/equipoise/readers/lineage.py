@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from equipoise.errors import printable
 from equipoise.images import ImageSet
 from equipoise.readers.manifests import MANIFEST, Manifest
 
-__all__ = ["Lineage", "hexadecimal", "trace"]
+__all__ = ["Lineage", "hexadecimal", "may_name_copies", "trace"]
 
 # As `upsample` names copies: SOURCE__TECHNIQUE__COPY.
 _COPY = re.compile(r"(?P<source>.+)__(?P<technique>.+?)__\d+")
@@ -99,6 +99,11 @@ def trace(data: ImageSet, places: Sequence[str], manifests: Sequence[Manifest]) 
     notes += _unlisted(data, ~related) if used else _unproven(data, copies)
     sources = _names(data.names, pictures, copies)
     return Lineage(pictures, sources, groups.astype(np.str_), copies, lost, tuple(notes))
+
+
+def may_name_copies(names: Iterable[str]) -> bool:
+    """Whether any name can be one that `upsample` gives: sets without need no tracing."""
+    return any("__" in name for name in names)
 
 
 def hexadecimal(digests: NDArray[np.bytes_]) -> NDArray[np.str_]:
